@@ -1,0 +1,17 @@
+import {cloudflareTest} from '@cloudflare/vitest-plugin';
+import {defineConfig} from 'vitest/config';
+
+/** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together. */
+export default defineConfig({
+  test: {
+    projects: [
+      {test: {name: 'unit', include: ['test/{unit,architecture,contract,simulation}/**/*.test.ts']}},
+      {
+        plugins: [cloudflareTest({wrangler: {configPath: './wrangler.toml'}})],
+        test: {name: 'worker', include: ['test/worker/**/*.test.ts']},
+      },
+      {test: {name: 'runner', include: ['test/runner/**/*.test.ts'], testTimeout: 30_000}},
+      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false}},
+    ],
+  },
+});
