@@ -1,0 +1,101 @@
+import * as z from 'zod';
+import {limits} from '../policy/limits.ts';
+import {taskIdSchema} from './id.ts';
+
+const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/, 'expected a label such as os=linux');
+const key = z.string().min(1).max(200);
+const argv = z
+  .array(
+    z
+      .string()
+      .max(8_192)
+      .refine(text => !text.includes('\0'), 'no NUL'),
+  )
+  .min(1)
+  .max(64);
+
+/** A branch or commit to start from; what it must not be is checked before git ever sees it. */
+const gitRef = z
+  .string()
+  .regex(
+    /^(?!-)(?!.*\.\.)(?!.*@\{)(?!\/)[A-Za-z0-9._/+@-]{1,200}(?<![./])(?<!\.lock)$/,
+    'expected the name of a branch',
+  );
+
+/** Control characters and a leading dash would reach git's command line; the runner parses the rest. */
+const repositoryUrl = z
+  .string()
+  .min(1)
+  .max(2_048)
+  .regex(/^(?!-)[^\s\u0000-\u001f\u007f]+$/, 'expected an https, ssh or file URL');
+
+export const repositorySchema = z.strictObject({
+  url: repositoryUrl,
+  /** The branch to start from; the default branch of the repository when absent. */
+  base: gitRef.optional(),
+});
+
+export const agentSchema = z.strictObject({
+  /** The role: what kind of work this is. */
+  type: z.enum(['starter', 'coding', 'reviewer', 'deployer', 'verifier', 'auditor']).default('coding'),
+  /** The codec that speaks to the agent's program. `scripted` is the bundled agent that needs no model. */
+  driver: z.enum(['exec', 'scripted']).default('scripted'),
+  /** The command of the `exec` driver; the prompt arrives on its standard input. */
+  command: argv.optional(),
+  /** How standard output is read: `json` as one event per line, `text` as it is. */
+  output: z.enum(['text', 'json']).default('text'),
+});
+
+export const concurrencySchema = z.strictObject({
+  key,
+  limit: z.int().min(1).max(1_000).default(1),
+  mode: z.enum(['queue', 'cancel_in_progress', 'cancel_newest']).default('queue'),
+});
+
+const priority = z
+  .union([z.int().min(1).max(5), z.enum(['high', 'normal'])])
+  .default('normal')
+  .transform(value => (value === 'high' ? 2 : value === 'normal' ? 3 : value));
+
+const millisecondsTime = z.int().min(0).max(8_640_000_000_000_000);
+
+/** What somebody asks for. Unknown fields are refused, so that a misspelt limit is never silently unlimited. */
+export const taskSpecSchema = z
+  .strictObject({
+    title: z.string().min(1).max(500).optional(),
+    prompt: z.string().min(1).max(limits.promptCharactersMax),
+    repository: repositorySchema.optional(),
+    agent: agentSchema.prefault({}),
+    executor: z.enum(['host']).default('host'),
+    /** Commands that must pass after the agent has ended, each an argument list, run in the worktree. */
+    checks: z.array(argv).max(16).default([]),
+    /** 1 is the most urgent; `high` is 2 and `normal` is 3. */
+    priority,
+    requires: z.array(label).max(limits.labelsMax).default([]),
+    prefers: z.array(label).max(limits.labelsMax).default([]),
+    /** Tasks of one key share the pool with tasks of other keys in turn; the repository when absent. */
+    fairness_key: key.optional(),
+    concurrency: concurrencySchema.optional(),
+    depends_on: z.array(taskIdSchema).max(limits.dependenciesMax).default([]),
+    /** Milliseconds since 1970 before which the task is not offered. */
+    not_before_ms: millisecondsTime.optional(),
+    /** Milliseconds since 1970 after which a task that still waits fails. */
+    deadline_ms: millisecondsTime.optional(),
+    /** How long one attempt may run. */
+    timeout_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutDefaultMs),
+    attempts_max: z.int().min(1).max(limits.attemptsMax).default(limits.attemptsMax),
+    /** Whether the completion needs a commit on the branch of the attempt; true when there is a repository. */
+    expect_change: z.boolean().optional(),
+    metadata: z
+      .record(z.string().min(1).max(100), z.string().max(2_000))
+      .refine(map => Object.keys(map).length <= 32, 'at most 32 entries')
+      .default({}),
+  })
+  .refine(spec => spec.agent.driver !== 'exec' || spec.agent.command !== undefined, {
+    path: ['agent', 'command'],
+    message: 'the exec driver needs a command',
+  })
+  .meta({id: 'TaskSpec'});
+
+export type TaskSpec = z.output<typeof taskSpecSchema>;
+export type TaskSpecInput = z.input<typeof taskSpecSchema>;

@@ -1,0 +1,65 @@
+type Limit = {readonly value: number; readonly unit: 'ms' | 'bytes' | 'count' | 'characters'; readonly why: string};
+
+const ms = (value: number, why: string): Limit => ({value, unit: 'ms', why});
+const bytes = (value: number, why: string): Limit => ({value, unit: 'bytes', why});
+const count = (value: number, why: string): Limit => ({value, unit: 'count', why});
+const characters = (value: number, why: string): Limit => ({value, unit: 'characters', why});
+
+/** Every limit, once, with its unit and its reason; docs/limits.md is generated from it. */
+export const limitTable = {
+  leaseTtlMs: ms(60_000, 'A lease lasts this long after the renewal that the runner stamped.'),
+  patientLeaseTtlMs: ms(600_000, 'A lease of a machine that sleeps, such as a laptop.'),
+  renewMs: ms(15_000, 'A runner renews four times within a lease, so that three lost renewals are survived.'),
+  graceMs: ms(10_000, 'The server waits this long after the deadline of the runner: it covers the kill.'),
+  offerMs: ms(10_000, 'An offer that nobody accepts goes back to the queue.'),
+  softStopMs: ms(15_000, 'The agent is asked to stop this long before its deadline.'),
+  hardKillMs: ms(2_000, 'The agent is killed this long before its deadline.'),
+  envelopeTtlMs: ms(30_000, 'A signed dispatch is worthless after this time.'),
+  agingStepMs: ms(600_000, 'A waiting task gains one priority step in this time, so that none starves.'),
+  retryBaseMs: ms(5_000, 'First step of the exponential backoff between attempts.'),
+  retryMaxMs: ms(300_000, 'Longest backoff between attempts.'),
+  taskTimeoutDefaultMs: ms(7_200_000, 'An attempt that says nothing of its own time may run this long.'),
+  taskTimeoutMaxMs: ms(43_200_000, 'Longest time an attempt may ask for.'),
+  cancelGraceMs: ms(10_000, 'A cancelled agent may save its work for this long before it is killed.'),
+  signatureWindowMs: ms(300_000, 'A signed request is accepted this long before and after its timestamp.'),
+  nonceKeptMs: ms(660_000, 'Nonces are remembered for both sides of the window, and a minute more.'),
+  idempotencyKeptMs: ms(604_800_000, 'An idempotency key answers with its first task for seven days.'),
+  enrolmentTtlMs: ms(600_000, 'An enrolment token is good for one runner and this long.'),
+  runnerJwtTtlMs: ms(60_000, 'The token with which a runner opens a connection.'),
+  challengeMs: ms(10_000, 'A socket that has not said hello in this time is closed.'),
+  sessionSilentMs: ms(45_000, 'A runner session without a message for three renewals is closed; its leases live on.'),
+  pollHoldMs: ms(20_000, 'A poll without news is answered after this time.'),
+  reconnectMaxMs: ms(30_000, 'Longest wait of a runner between two tries to connect.'),
+  heartbeatMs: ms(15_000, 'Live streams carry a comment this often, so that dead connections are noticed.'),
+  httpTimeoutMs: ms(10_000, 'A client waits this long for an answer that is not a stream.'),
+  finishedKeptMs: ms(2_592_000_000, 'A finished task stays in the queue object for thirty days.'),
+  bodyBytesMax: bytes(262_144, 'Largest body of one request about one task.'),
+  batchBodyBytesMax: bytes(8_388_608, 'Largest body of a request about many tasks.'),
+  promptCharactersMax: characters(200_000, 'Longest prompt of a task.'),
+  messageCharactersMax: characters(20_000, 'Longest message to a task.'),
+  batchTasksMax: count(1_000, 'Most tasks in one request.'),
+  queuedTasksMax: count(200_000, 'Most tasks that wait in one pool.'),
+  attemptsMax: count(5, 'A task that failed this often becomes a dead letter.'),
+  failuresKept: count(3, 'The last failures of a task are kept with it.'),
+  listLimitDefault: count(50, 'Rows of a list when the caller names none.'),
+  listLimitMax: count(200, 'Most rows of one page of a list.'),
+  labelsMax: count(64, 'Most labels of a runner, and most requirements of a task.'),
+  dependenciesMax: count(64, 'Most tasks that one task may wait for.'),
+  slotsMax: count(256, 'Most attempts that one runner may hold.'),
+  controlFrameBytesMax: bytes(1_048_576, 'Largest frame of the runner link.'),
+  controlBatchMax: count(512, 'Most messages in one frame of the runner link.'),
+  logFrameBytesMax: bytes(131_072, 'Largest log frame.'),
+  logChunkBytesMax: bytes(65_536, 'A log chunk holds at most this many bytes of the log.'),
+  logWindowBytesMax: bytes(262_144, 'Unacknowledged log bytes of one attempt.'),
+  logBytesMax: bytes(268_435_456, 'Longest log; the rest is counted and said, never silently dropped.'),
+  logFlushIdleMs: ms(2_000, 'A log that nobody watches is sent this often.'),
+  logFlushWatchedMs: ms(50, 'A log that somebody watches is sent this often.'),
+  logViewersMax: count(256, 'Most live viewers of one log.'),
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof limitTable;
+
+/** The values alone, for code: `limits.leaseTtlMs`. */
+export const limits = Object.fromEntries(Object.entries(limitTable).map(([name, {value}]) => [name, value])) as {
+  readonly [Name in LimitName]: number;
+};

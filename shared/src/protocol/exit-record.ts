@@ -1,0 +1,66 @@
+import * as z from 'zod';
+import {errorCodes, isErrorCode} from '../domain/error.ts';
+import {runnerIdSchema} from '../domain/id.ts';
+import {attemptRef} from './attempt-message.ts';
+
+const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
+const gitSha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
+
+export const errorCodeSchema = z
+  .string()
+  .refine(isErrorCode, `expected one of ${Object.keys(errorCodes).length} error codes`)
+  .transform(code => (isErrorCode(code) ? code : 'internal'));
+
+/** How an attempt ended, as the runner saw it: the driver's result and the evidence, never the exit code alone. */
+export const attemptResultSchema = z.discriminatedUnion('kind', [
+  z.strictObject({kind: z.literal('succeeded'), summary: z.string().max(20_000).optional()}),
+  z.strictObject({
+    kind: z.literal('failed'),
+    code: errorCodeSchema,
+    detail: z.string().max(4_000),
+    /** False where the same attempt would fail again: the task ends at once. */
+    retryable: z.boolean(),
+    retry_after_ms: z.int().nonnegative().optional(),
+  }),
+  z.strictObject({kind: z.literal('timed_out')}),
+  z.strictObject({kind: z.literal('cancelled')}),
+  /** The runner was stopped on purpose: the task goes back to the queue and no attempt is burnt. */
+  z.strictObject({kind: z.literal('interrupted'), detail: z.string().max(1_000)}),
+]);
+export type AttemptResult = z.infer<typeof attemptResultSchema>;
+
+export const gitEvidenceSchema = z.strictObject({
+  base_sha: gitSha,
+  head_sha: gitSha,
+  branch: z.string().max(255),
+  commits: z.int().nonnegative(),
+  files_changed: z.int().nonnegative(),
+  insertions: z.int().nonnegative(),
+  deletions: z.int().nonnegative(),
+  pushed: z.boolean(),
+});
+export type GitEvidence = z.infer<typeof gitEvidenceSchema>;
+
+/**
+ * The payload that the runner signs (compact JWS, EdDSA, `typ` switchyard-exit+jws): provenance of a result. An exit is
+ * accepted only with `log_receipt`, the TaskLog's word that it holds exactly these bytes; an empty log needs none.
+ */
+export const exitRecordSchema = z.strictObject({
+  ...attemptRef,
+  runner: runnerIdSchema,
+  result: attemptResultSchema,
+  exit_code: z.int().nullable(),
+  signal: z.string().max(20).nullable(),
+  log_len: z.int().nonnegative(),
+  log_sha256: sha256Hex,
+  log_receipt: z.string().max(200).nullable(),
+  log_dropped: z.int().nonnegative(),
+  git: gitEvidenceSchema.nullable(),
+  /** Milliseconds spent, by the runner's boot clock. */
+  timings: z.strictObject({
+    prepare_ms: z.number().nonnegative(),
+    run_ms: z.number().nonnegative(),
+    finish_ms: z.number().nonnegative(),
+  }),
+});
+export type ExitRecord = z.infer<typeof exitRecordSchema>;
