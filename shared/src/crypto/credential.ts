@@ -33,6 +33,9 @@ export type CredentialMint = {
   readonly open: (text: string) => Promise<Credential | undefined>;
   /** The shared secret of an HMAC signer in the form of Standard Webhooks; derived, so that nothing is stored. */
   readonly signerSecret: (keyId: string) => Promise<string>;
+  /** Makes pools and their first tokens; whoever holds the secret of the installation can derive it. */
+  readonly rootToken: () => Promise<string>;
+  readonly isRootToken: (text: string) => Promise<boolean>;
 };
 
 const MAC_BYTES = 16;
@@ -55,8 +58,12 @@ export async function credentialMint(secret: Bytes): Promise<CredentialMint> {
     return {kind: kindKnown, pool: pool.data, id, body, hash: await sha256Hex(text)};
   };
 
+  const rootToken = async (): Promise<string> => `swr_${toHex(await macKey.sign(utf8('root')))}`;
+
   return {
     open,
+    rootToken,
+    isRootToken: async text => equalConstantTime(utf8(text), utf8(await rootToken())),
     mint: async (kind, pool, {id, body}) => {
       const text = `${kind}_${pool}_${id}_${body}`;
       return `${text}_${toHex(await macOf(text))}`;

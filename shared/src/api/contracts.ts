@@ -1,0 +1,30 @@
+import type {AnyContract} from './contract.ts';
+import * as pool from './pool-contracts.ts';
+import * as runner from './runner-contracts.ts';
+import * as task from './task-contracts.ts';
+
+/** Every operation of the API, in the order of the published document. */
+export const contracts: readonly AnyContract[] = [
+  task.createTask,
+  task.createTasks,
+  task.listTasks,
+  task.getTask,
+  task.listTaskEvents,
+  task.cancelTask,
+  task.retryTask,
+  task.messageTask,
+  task.getTaskLog,
+  runner.listRunners,
+  runner.createEnrolment,
+  runner.enrolRunner,
+  runner.drainRunner,
+  runner.resumeRunner,
+  runner.revokeRunner,
+  pool.getPool,
+  pool.changePool,
+  pool.listCredentials,
+  pool.createCredential,
+  pool.revokeCredential,
+  pool.createPool,
+  pool.getHealth,
+];

@@ -1,0 +1,95 @@
+import * as z from 'zod';
+import {fromBase64, type Bytes} from '@switchyard/shared/crypto/bytes.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import {leaseConfigSchema, type LeaseConfig} from '@switchyard/shared/protocol/down.ts';
+import type {FleetRpc} from './fleet/fleet-rpc.ts';
+import type {TaskLogRpc} from './tasklog/task-log-rpc.ts';
+
+type Stub<Rpc> = Rpc & {readonly fetch: (request: Request) => Promise<Response>};
+type Namespace<Rpc> = {
+  readonly idFromName: (name: string) => DurableObjectId;
+  readonly get: (id: DurableObjectId) => Stub<Rpc>;
+};
+
+/** Bindings of wrangler.toml, and the variables and secrets that an installation sets. */
+export type Environment = {
+  readonly FLEET: Namespace<FleetRpc>;
+  readonly TASK_LOG: Namespace<TaskLogRpc>;
+  readonly DB: D1Database;
+  readonly ASSETS?: Fetcher | undefined;
+  /** At least 32 random bytes, base64. Everything that is MACed hangs on it. */
+  readonly SWITCHYARD_SECRET: string;
+  /** JSON list of Ed25519 private JWKs with `kid`: the first signs dispatches, all are published. */
+  readonly SWITCHYARD_SIGNING_KEYS: string;
+  /** Shared secrets of `X-Dispatch-*` requests without a key id, separated by commas: two while one is replaced. */
+  readonly DISPATCH_SECRET?: string | undefined;
+  readonly DISPATCH_POOL?: string | undefined;
+  /** JSON that overrides times of the lease protocol. */
+  readonly SWITCHYARD_LEASE?: string | undefined;
+};
+
+const SECRET_BYTES_MIN = 32;
+
+/** Throws `configuration_invalid`, which never shows the value. */
+export function installationSecret(environment: Pick<Environment, 'SWITCHYARD_SECRET'>): Bytes {
+  const bytes = fromBase64(environment.SWITCHYARD_SECRET ?? '');
+  if (bytes === undefined || bytes.length < SECRET_BYTES_MIN) {
+    throw new SwitchyardError(
+      'configuration_invalid',
+      `SWITCHYARD_SECRET must be at least ${SECRET_BYTES_MIN} bytes in base64`,
+    );
+  }
+  return bytes;
+}
+
+export function signingJwks(environment: Pick<Environment, 'SWITCHYARD_SIGNING_KEYS'>): readonly unknown[] {
+  const parsed = z
+    .array(z.unknown())
+    .min(1)
+    .max(4)
+    .safeParse(parseJson('SWITCHYARD_SIGNING_KEYS', environment.SWITCHYARD_SIGNING_KEYS));
+  if (!parsed.success)
+    throw new SwitchyardError(
+      'configuration_invalid',
+      'SWITCHYARD_SIGNING_KEYS must be a JSON list of one to four keys',
+    );
+  return parsed.data;
+}
+
+const defaults: LeaseConfig = {
+  ttl_ms: limits.leaseTtlMs,
+  renew_ms: limits.renewMs,
+  grace_ms: limits.graceMs,
+  offer_ms: limits.offerMs,
+  soft_stop_ms: limits.softStopMs,
+  hard_kill_ms: limits.hardKillMs,
+};
+
+/** The times that runners are told. A patient runner gets a longer lease, renewed as often relative to it. */
+export function leaseConfig(
+  environment: Pick<Environment, 'SWITCHYARD_LEASE'>,
+  leaseClass: 'standard' | 'patient',
+): LeaseConfig {
+  const override =
+    environment.SWITCHYARD_LEASE === undefined ? {} : parseJson('SWITCHYARD_LEASE', environment.SWITCHYARD_LEASE);
+  const parsed = leaseConfigSchema.partial().safeParse(override);
+  if (!parsed.success)
+    throw new SwitchyardError(
+      'configuration_invalid',
+      `SWITCHYARD_LEASE: ${parsed.error.issues[0]?.message ?? 'invalid'}`,
+    );
+  const given = Object.fromEntries(Object.entries(parsed.data).filter(([, value]) => value !== undefined));
+  const standard = leaseConfigSchema.parse({...defaults, ...given});
+  if (leaseClass === 'standard') return standard;
+  const factor = limits.patientLeaseTtlMs / limits.leaseTtlMs;
+  return {...standard, ttl_ms: standard.ttl_ms * factor, renew_ms: standard.renew_ms * factor};
+}
+
+function parseJson(name: string, text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch (cause) {
+    throw new SwitchyardError('configuration_invalid', `${name} is not JSON`, {cause});
+  }
+}

@@ -1,0 +1,149 @@
+import type {Scope} from '@switchyard/shared/api/contract.ts';
+import type {PoolSettings, PoolView} from '@switchyard/shared/api/pool-contracts.ts';
+import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
+import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
+import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
+import type {RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
+import type {PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
+
+/**
+ * What the Worker asks of the Fleet of one pool, as typed RPC. The Worker has verified every MAC, signature and schema
+ * before it calls; the Fleet settles what only its own rows know: whether a credential still stands, its scope, whether
+ * a nonce was seen. Expected failures are values, because an error loses its class on the way between objects.
+ */
+export type Outcome<Value> =
+  | {readonly ok: true; readonly value: Value}
+  | {readonly ok: false; readonly code: ErrorCode; readonly detail: string; readonly retryAfterMs?: number | undefined};
+
+/** Must be remembered in the same transaction as the work, for replay protection. */
+export type Nonce = {readonly value: string; readonly expiresAtMs: number};
+
+export type Caller =
+  /** A bearer token whose MAC holds. */
+  | {readonly kind: 'token'; readonly id: string; readonly hash: string}
+  /** A request signed by a registered key. */
+  | {readonly kind: 'signer'; readonly id: string; readonly nonce: Nonce}
+  /** A request signed with the dispatch secret of the installation. */
+  | {readonly kind: 'dispatch'; readonly nonce: Nonce}
+  /** The root token of the installation. */
+  | {readonly kind: 'root'};
+
+export type Submission = {
+  readonly specs: readonly TaskSpec[];
+  /** Same key and same hash: the first task is answered; same key and another hash: `idempotency_conflict`. */
+  readonly idempotency?: {readonly key: string; readonly bodySha256: string} | undefined;
+  /** False: `capacity_reached` unless a runner takes it at once. */
+  readonly queue: boolean;
+  /** Names under which a client of an older API knows the task; unique in the pool, found by `taskByAlias`. */
+  readonly alias?: string | undefined;
+  readonly retriedFrom?: TaskId | undefined;
+};
+
+export type TaskListQuery = {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly states?: readonly TaskState[] | undefined;
+  readonly repository?: string | undefined;
+};
+
+export type LogAccess = {readonly task: TaskId; readonly state: TaskState; readonly epoch: number};
+
+export type SettingsChange = {
+  readonly paused?: boolean | undefined;
+  readonly stop_on_failure?: boolean | undefined;
+  readonly latched?: false | undefined;
+  readonly max_concurrent?: PoolSettings['max_concurrent'] | undefined;
+};
+
+export type CredentialRow = {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'token' | 'hmac' | 'ed25519';
+  readonly scope: Scope;
+  readonly created_ms: number;
+};
+
+export type NewCredential = {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: CredentialRow['kind'];
+  readonly scope: Scope;
+  /** SHA-256 of the token, hex; null for signers, whose key id says all. */
+  readonly hash: string | null;
+};
+
+export type Enrolment = {
+  readonly runner: RunnerId;
+  readonly name: string;
+  readonly labels: readonly string[];
+  readonly jwk: PublicJwk;
+};
+
+export interface FleetRpc {
+  submit(
+    caller: Caller,
+    submission: Submission,
+  ): Promise<Outcome<{readonly tasks: readonly TaskView[]; readonly created: boolean}>>;
+  getTask(caller: Caller, task: TaskId): Promise<Outcome<TaskView>>;
+  taskByAlias(caller: Caller, alias: string): Promise<Outcome<TaskView>>;
+  listTasks(
+    caller: Caller,
+    query: TaskListQuery,
+  ): Promise<Outcome<{readonly tasks: readonly TaskView[]; readonly next: string | null}>>;
+  listEvents(
+    caller: Caller,
+    query: {readonly task: TaskId; readonly after: number; readonly limit: number},
+  ): Promise<Outcome<{readonly events: readonly TaskEventView[]; readonly next: number | null}>>;
+  cancel(
+    caller: Caller,
+    request: {readonly task: TaskId; readonly reason: string; readonly graceMs: number},
+  ): Promise<Outcome<TaskView>>;
+  retry(caller: Caller, task: TaskId): Promise<Outcome<TaskView>>;
+  message(
+    caller: Caller,
+    request: {readonly task: TaskId; readonly text: string},
+  ): Promise<Outcome<{readonly seq: number}>>;
+  /** Also remembers, when `live`, that the TaskLog must hear of the end of this task. */
+  logAccess(caller: Caller, request: {readonly task: TaskId; readonly live: boolean}): Promise<Outcome<LogAccess>>;
+
+  listRunners(caller: Caller): Promise<Outcome<{readonly runners: readonly RunnerView[]}>>;
+  createEnrolment(
+    caller: Caller,
+    enrolment: {
+      readonly id: string;
+      readonly hash: string;
+      readonly labels: readonly string[];
+      readonly expiresAtMs: number;
+    },
+  ): Promise<Outcome<null>>;
+  /** Spends the enrolment token. The caller has verified its MAC and the proof of possession. */
+  enrol(token: {readonly id: string; readonly hash: string}, enrolment: Enrolment): Promise<Outcome<null>>;
+  setRunner(
+    caller: Caller,
+    change: {readonly runner: RunnerId; readonly to: 'drain' | 'resume' | 'revoke'},
+  ): Promise<Outcome<RunnerView>>;
+  /** One exchange of the polling transport: frames in, frames out, held until there is news. Errors are values. */
+  poll(
+    runner: RunnerId,
+    exchange: {readonly session: string; readonly frame: string; readonly holdMs: number},
+  ): Promise<Outcome<{readonly frame: string}>>;
+
+  getPool(caller: Caller): Promise<Outcome<PoolView>>;
+  changePool(caller: Caller, change: SettingsChange): Promise<Outcome<PoolView>>;
+  listCredentials(caller: Caller): Promise<Outcome<{readonly credentials: readonly CredentialRow[]}>>;
+  createCredential(caller: Caller, credential: NewCredential): Promise<Outcome<null>>;
+  revokeCredential(caller: Caller, id: string): Promise<Outcome<{readonly id: string}>>;
+  /** Resolves when the object has read and written its own database. */
+  probe(): Promise<{readonly ms: number}>;
+  /** Stops offers for the whole pool and tells connected runners that a restart is coming. */
+  shutdown(caller: Caller): Promise<Outcome<PoolView>>;
+}
+
+/**
+ * `fetch` of the Fleet takes only the WebSocket upgrade of a runner whose token the Worker verified; these headers, set
+ * by the Worker and stripped from what clients send, carry what it verified.
+ */
+export const runnerHeader = 'x-switchyard-runner';
+export const runnerKeyHeader = 'x-switchyard-runner-key';

@@ -1,0 +1,40 @@
+import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
+
+/**
+ * The log of one task: ONE byte stream in which the attempts follow each other. An attempt owns the range from its
+ * `base`; when a higher epoch opens, the lower one is fenced and its length never changes again, so an offset of the
+ * stream means the same for ever.
+ */
+export type LogPage = {
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+  readonly length: number;
+  readonly sealed: boolean;
+  readonly bytes: Uint8Array;
+};
+
+export interface TaskLogRpc {
+  /** At most `bytesMax` bytes from an offset of the stream, or of one attempt where `epoch` is given. */
+  read(range: {
+    readonly from: number;
+    readonly bytesMax: number;
+    readonly epoch?: number | undefined;
+  }): Promise<LogPage>;
+  /** The task has ended: viewers are told the state and let go. Safe to repeat. */
+  finish(state: TaskState): Promise<void>;
+}
+
+/** Set by the Worker on upgrades and streams after it has verified them; stripped from what clients send. */
+export const logRoleHeader = 'x-switchyard-log-role';
+export const logTaskHeader = 'x-switchyard-log-task';
+export const logEpochHeader = 'x-switchyard-log-epoch';
+export const logStateHeader = 'x-switchyard-log-state';
+
+/** Durable Object names: a pool's Fleet, a task's log. */
+export function fleetName(pool: string): string {
+  return `pool:${pool}`;
+}
+export function taskLogName(pool: string, task: string): string {
+  return `task:${pool}:${task}`;
+}
