@@ -1,10 +1,10 @@
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', {fatal: true});
+const decoder = new TextDecoder('utf-8', {fatal: true, ignoreBOM: false});
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 export function utf8(text: string): Bytes {
-  return encoder.encode(text);
+  return encoder.encode(text) as Bytes;
 }
 
 /** Throws a `TypeError` when the bytes are not UTF-8. */
