@@ -14,7 +14,9 @@ const bin = name => join(modules, '.bin', name);
 
 /** The install is current exactly while the lockfile is the one it was made from. */
 function lockfileHash() {
-  return createHash('sha256').update(readFileSync(join(root, 'pnpm-lock.yaml'))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'pnpm-lock.yaml')))
+    .digest('hex');
 }
 
 function installIsCurrent(hash) {
@@ -29,7 +31,9 @@ function install() {
   const result = spawnSync('npx', args, {cwd: root, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8'});
   if (result.status !== 0) {
     process.stderr.write(`${result.stdout ?? ''}${result.stderr ?? ''}\n`);
-    process.stderr.write(`The install failed. Check that the npm registry is reachable (npm ping), then run the command again.\n`);
+    process.stderr.write(
+      `The install failed. Check that the npm registry is reachable (npm ping), then run the command again.\n`,
+    );
     process.exit(result.status ?? 1);
   }
   mkdirSync(modules, {recursive: true});
@@ -45,10 +49,19 @@ function commandLine([program, ...rest]) {
 
 function run(argv) {
   const [file, args] = commandLine(argv);
-  const env = {...process.env, PATH: `${join(modules, '.bin')}:${process.env.PATH ?? ''}`, npm_config_update_notifier: 'false'};
-  const child = spawn(file, args, {cwd: argv[0] === 'switchyard' ? (process.env.INIT_CWD ?? root) : root, stdio: 'inherit', env});
+  const env = {
+    ...process.env,
+    PATH: `${join(modules, '.bin')}:${process.env.PATH ?? ''}`,
+    npm_config_update_notifier: 'false',
+  };
+  const child = spawn(file, args, {
+    cwd: argv[0] === 'switchyard' ? (process.env.INIT_CWD ?? root) : root,
+    stdio: 'inherit',
+    env,
+  });
   // A terminal sends Ctrl-C to the whole group: the child decides when it is done, this process only waits for it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+    process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
   child.on('error', error => {
     process.stderr.write(`${file} could not be started: ${error.message}\n`);
     process.exit(1);

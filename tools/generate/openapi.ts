@@ -26,7 +26,7 @@ const securitySchemes = {
   },
 } as const;
 
-function securityOf(auth: Auth): Json {
+function securityOf(auth: Auth): readonly JsonObject[] {
   if (auth === 'none') return [];
   if (auth === 'runner') return [{runner: []}];
   return auth === 'signed' ? [{bearer: ['write']}, {signature: []}] : [{bearer: [auth]}];
@@ -143,15 +143,20 @@ export function toOpenApi(info: ApiInfo, contracts: readonly AnyContract[]): Jso
     definitions: renamed(asSent.definitions, rename),
   };
   const schemas = [...output.definitions, ...input.definitions].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const named = new Set(
+    contracts.flatMap(({auth}) => securityOf(auth).flatMap(requirement => Object.keys(requirement))),
+  );
+  const used = Object.fromEntries(Object.entries(securitySchemes).filter(([name]) => named.has(name)));
   const problem = {
     description: 'What went wrong, and what to do next: docs/errors.md lists every code.',
     content: {'application/problem+json': {schema: output.named.get('problem') ?? {}}},
   };
   const document = {
     openapi: '3.1.0',
-    info,
+    info: {...info, license: {name: 'MIT', identifier: 'MIT'}},
+    servers: [{url: '/', description: 'The host that serves this document.'}],
     paths: pathsOf(contracts, input, output),
-    components: {schemas: Object.fromEntries(schemas), responses: {Problem: problem}, securitySchemes},
+    components: {schemas: Object.fromEntries(schemas), responses: {Problem: problem}, securitySchemes: used},
   };
   return JSON.parse(JSON.stringify(document).replaceAll('#/$defs/', '#/components/schemas/'));
 }
