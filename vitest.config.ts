@@ -1,5 +1,6 @@
 import {cloudflareTest} from '@cloudflare/vitest-plugin';
 import {defineConfig} from 'vitest/config';
+import {workerBindings} from './test/fixtures/worker-bindings.ts';
 
 /** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together. */
 export default defineConfig({
@@ -7,7 +8,12 @@ export default defineConfig({
     projects: [
       {test: {name: 'unit', include: ['test/{unit,architecture,contract,simulation}/**/*.test.ts']}},
       {
-        plugins: [cloudflareTest({wrangler: {configPath: './wrangler.toml'}})],
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: {configPath: './wrangler.toml'},
+            miniflare: {bindings: await workerBindings()},
+          })),
+        ],
         test: {name: 'worker', include: ['test/worker/**/*.test.ts']},
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts'], testTimeout: 30_000}},
