@@ -10,7 +10,10 @@ if (process.features.typescript === 'strip') {
   await import(main);
 } else {
   process.on('SIGINT', () => {});
-  const result = spawnSync(join(runner, 'node_modules/.bin/node'), [main, ...process.argv.slice(2)], {stdio: 'inherit'});
-  if (result.error !== undefined) process.stderr.write(`The pinned Node is missing: run npm start once. (${result.error.message})\n`);
+  const result = spawnSync(join(runner, 'node_modules/.bin/node'), [main, ...process.argv.slice(2)], {
+    stdio: 'inherit',
+  });
+  if (result.error !== undefined)
+    process.stderr.write(`The pinned Node is missing: run npm start once. (${result.error.message})\n`);
   process.exitCode = result.status ?? 1;
 }
