@@ -14,6 +14,8 @@ type Outcome = {readonly name: string; readonly ok: boolean; readonly output: st
 const root = fileURLToPath(new URL('..', import.meta.url));
 const checkMsMax = 300_000;
 const outputCharactersMax = 20_000;
+/** A pipe makes every tool plain; this one's terminal is theirs. */
+const colour = process.stdout.isTTY ? {FORCE_COLOR: '1'} : {NO_COLOR: '1', FORCE_COLOR: undefined};
 
 const present = (folder: string): boolean => existsSync(`${root}/${folder}`);
 const linted = ['shared', 'worker', 'runner', 'tools', 'test', 'dashboard'].filter(present);
@@ -36,7 +38,7 @@ function run({name, command: [program, ...args]}: Check): Promise<Outcome> {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: checkMsMax,
-    env: {...process.env, FORCE_COLOR: process.stdout.isTTY ? '1' : '0'},
+    env: {...process.env, ...colour},
   });
   let output = '';
   const take = (chunk: Buffer): void => {
