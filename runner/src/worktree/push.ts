@@ -1,0 +1,151 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {isAttemptBranch} from './branch-name.ts';
+import {readTip} from './evidence.ts';
+import {entriesOf, gitFailure, shownError, shownPath, textOf, type GitCredential, type GitResult} from './git.ts';
+import {pushedRef, type Worktree, type WorktreeContext} from './places.ts';
+import {isSensitiveFile} from './sensitive-file.ts';
+import {mirrorGit, type BoundGit} from './sealed-git.ts';
+
+const pushDeadlineMs = 10 * 60_000;
+
+export interface PushRequest {
+  readonly credential?: GitCredential | undefined;
+  /** Where the commits of the attempt begin; the base of the worktree unless it was rebased. */
+  readonly baseSha?: string | undefined;
+  readonly allowSensitive?: readonly string[] | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export type PushOutcome =
+  | {readonly outcome: 'pushed'; readonly sha: string; readonly branch: string}
+  /** A commit of the attempt holds a file whose name says that it holds a secret. Nothing was sent. */
+  | {readonly outcome: 'sensitive-files'; readonly files: readonly string[]}
+  /** Somebody else changed the branch upstream; it was left as it is. */
+  | {readonly outcome: 'stale'; readonly remoteSha: string | undefined}
+  | {readonly outcome: 'no-branch'};
+
+/**
+ * Sends the branch of the attempt, and no other ref, to the repository it came from. It replaces what this runner pushed
+ * before (after a rebase) and never what somebody else pushed. Repeating it is safe.
+ * Throws `repository_unreachable`, `git_failed`, `branch_invalid`.
+ */
+export async function pushAttempt(
+  context: WorktreeContext,
+  worktree: Worktree,
+  request: PushRequest = {},
+): Promise<PushOutcome> {
+  if (!isAttemptBranch(worktree.branch))
+    throw new SwitchyardError(
+      'branch_invalid',
+      `${worktree.branch} is not the branch of an attempt: it was not pushed.`,
+    );
+  const git = mirrorGit(context, worktree.mirror);
+  const head = await readTip(git, worktree.branch);
+  if (head === undefined) return {outcome: 'no-branch'};
+  const files = await sensitiveFiles(git, request.baseSha ?? worktree.baseSha, head, request.allowSensitive);
+  if (files.length > 0) return {outcome: 'sensitive-files', files};
+
+  const sent = await pushOver(git, worktree, {head, request});
+  if ('outcome' in sent) return sent;
+  if (sent.exitCode !== 0) throw pushFailure(worktree, sent);
+  const recordArgs = ['update-ref', pushedRef(worktree.task, worktree.epoch), head];
+  const record = await git(recordArgs);
+  if (record.exitCode !== 0) throw gitFailure(recordArgs, record);
+  return {outcome: 'pushed', sha: head, branch: worktree.branch};
+}
+
+/** A first refusal may only mean that our record of the last push is old: commits that we have ourselves may be passed. */
+async function pushOver(
+  git: BoundGit,
+  worktree: Worktree,
+  how: {head: string; request: PushRequest},
+): Promise<GitResult | PushOutcome> {
+  const recorded = await git(['rev-parse', '--verify', '--quiet', pushedRef(worktree.task, worktree.epoch)]);
+  const expected = recorded.exitCode === 0 ? textOf(recorded.stdout) : '';
+  const first = await push(git, worktree, {...how, expected});
+  if (!isStale(first)) return first;
+  const remoteSha = await readRemote(git, worktree, how.request);
+  if (remoteSha === undefined || !(await isAncestor(git, remoteSha, how.head))) return {outcome: 'stale', remoteSha};
+  const second = await push(git, worktree, {...how, expected: remoteSha});
+  return isStale(second) ? {outcome: 'stale', remoteSha: await readRemote(git, worktree, how.request)} : second;
+}
+
+async function push(
+  git: BoundGit,
+  worktree: Worktree,
+  how: {head: string; expected: string; request: PushRequest},
+): Promise<GitResult> {
+  const ref = `refs/heads/${worktree.branch}`;
+  const {repository} = worktree.mirror;
+  // Over file:// the other side of the push is a process of this machine: hooks of that repository stay off as well.
+  const receiver =
+    repository.protocol === 'file' ? ['--receive-pack=git -c core.hooksPath=/dev/null receive-pack'] : [];
+  const args = [
+    'push',
+    '--porcelain',
+    '--no-verify',
+    '--no-follow-tags',
+    '--no-signed',
+    ...receiver,
+    `--force-with-lease=${ref}:${how.expected}`,
+    repository.url,
+    `${how.head}:${ref}`,
+  ];
+  return git(args, {credential: how.request.credential, signal: how.request.signal, deadlineMs: pushDeadlineMs});
+}
+
+/** Every file that a commit of the attempt adds or changes: one that a later commit removes would be sent all the same. */
+async function sensitiveFiles(
+  git: BoundGit,
+  baseSha: string,
+  head: string,
+  allowed: readonly string[] = [],
+): Promise<string[]> {
+  const args = [
+    'log',
+    '--format=',
+    '--name-only',
+    '-z',
+    '-c',
+    '--no-renames',
+    '--no-ext-diff',
+    '--no-textconv',
+    '--diff-filter=AMT',
+    `${baseSha}..${head}`,
+  ];
+  const result = await git(args);
+  if (result.exitCode !== 0) throw gitFailure(args, result);
+  const paths = [...new Set(entriesOf(result.stdout).map(path => shownPath(path).replace(/^\n+/, '')))];
+  return paths.filter(path => isSensitiveFile(path) && !allowed.includes(path));
+}
+
+async function readRemote(git: BoundGit, worktree: Worktree, request: PushRequest): Promise<string | undefined> {
+  const args = ['ls-remote', '--quiet', worktree.mirror.repository.url, `refs/heads/${worktree.branch}`];
+  const result = await git(args, {credential: request.credential, signal: request.signal, deadlineMs: pushDeadlineMs});
+  if (result.exitCode !== 0) throw pushFailure(worktree, result);
+  return /^([0-9a-f]{40,64})\t/.exec(textOf(result.stdout))?.[1];
+}
+
+async function isAncestor(git: BoundGit, ancestor: string, descendant: string): Promise<boolean> {
+  return (await git(['merge-base', '--is-ancestor', ancestor, descendant])).exitCode === 0;
+}
+
+function isStale(result: GitResult): boolean {
+  return (
+    result.exitCode !== 0 &&
+    /^!\t.*\[(?:rejected|remote rejected)\] \((?:stale info|fetch first|non-fast-forward|.*already exists.*|cannot lock ref.*)\)$/m.test(
+      textOf(result.stdout),
+    )
+  );
+}
+
+function pushFailure(worktree: Worktree, result: GitResult): SwitchyardError {
+  const isRejected = /^!\t/m.test(textOf(result.stdout));
+  const said = shownError(`${/^!\t.*$/m.exec(textOf(result.stdout))?.[0] ?? ''} ${result.stderr}`);
+  if (isRejected)
+    return new SwitchyardError('git_failed', `${worktree.mirror.repository.id} refused ${worktree.branch}: ${said}`);
+  return new SwitchyardError(
+    'repository_unreachable',
+    `${worktree.mirror.repository.id} could not be reached for a push: ${said}`,
+  );
+}

@@ -1,0 +1,173 @@
+import {access, copyFile, lstat, readdir, readlink, unlink} from 'node:fs/promises';
+import {constants} from 'node:fs';
+import {join} from 'node:path';
+import {bytePath, readChanges, type Changes} from './changes.ts';
+import {readTip} from './evidence.ts';
+import {gitFailure, shownPath, textOf} from './git.ts';
+import {adminPath, lockPath, pushedRef, salvageRef, type Worktree, type WorktreeContext} from './places.ts';
+import {restorePointers} from './pointers.ts';
+import {mirrorGit, worktreeGit, type BoundCall, type BoundGit} from './sealed-git.ts';
+
+const fileBytesMax = 100 * 1024 * 1024;
+const nestedFilesMax = 10_000;
+const saveDeadlineMs = 10 * 60_000;
+const author = {name: 'Switchyard', email: 'switchyard@localhost'};
+
+export interface Salvaged {
+  readonly ref: string;
+  readonly sha: string;
+  /** False when everything was committed and only not pushed yet. */
+  readonly wasDirty: boolean;
+  /** Untracked files that were too large or unreadable to be saved. */
+  readonly skipped: readonly string[];
+}
+
+/**
+ * Keeps under `refs/salvage/<task>/e<epoch>` of the mirror what exists only in this tree: uncommitted and untracked files
+ * byte for byte (without line-end conversion or filters; ignored files are not kept) and commits that are not upstream.
+ * Neither the branch nor the index of the attempt changes. Undefined when there is nothing to keep.
+ */
+export async function salvage(
+  context: WorktreeContext,
+  worktree: Worktree,
+  signal?: AbortSignal,
+): Promise<Salvaged | undefined> {
+  await context.locks.hold(lockPath(worktree.mirror), () => restorePointers(context, worktree), {signal});
+  const git = worktreeGit(context, worktree);
+  const head = await git(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], {signal});
+  const tip = await readTip(git, worktree.branch);
+  const tips = [
+    ...new Set([head.exitCode === 0 ? textOf(head.stdout) : undefined, tip].filter(sha => sha !== undefined)),
+  ];
+  const parents = tips.length === 0 ? [worktree.baseSha] : tips;
+  const saved = await saveTree(context, worktree, {parent: parents[0] ?? worktree.baseSha, signal});
+  const isUnpushed = await hasUnpushed(git, worktree, parents);
+  if (!saved.isDirty && !isUnpushed && parents.length === 1) return undefined;
+
+  const ref = salvageRef(worktree.task, worktree.epoch);
+  const sha =
+    saved.isDirty || parents.length > 1
+      ? await must(git, ['commit-tree', saved.tree, ...parents.flatMap(parent => ['-p', parent]), '-F', '-'], {
+          input: `Salvage of ${worktree.task}, attempt ${worktree.epoch}\n`,
+          author,
+          signal,
+        })
+      : (parents[0] ?? worktree.baseSha);
+  await must(mirrorGit(context, worktree.mirror), ['update-ref', ref, sha], {signal});
+  return {ref, sha, wasDirty: saved.isDirty, skipped: saved.skipped};
+}
+
+/** A tree object of everything on disk, made with an index of its own. */
+async function saveTree(
+  context: WorktreeContext,
+  worktree: Worktree,
+  from: {parent: string; signal: AbortSignal | undefined},
+): Promise<{tree: string; isDirty: boolean; skipped: string[]}> {
+  const git = worktreeGit(context, worktree);
+  const indexFile = join(adminPath(worktree), `index.${context.randomHex()}`);
+  const call: BoundCall = {indexFile, deadlineMs: saveDeadlineMs, signal: from.signal};
+  try {
+    const changes = await openIndex(git, worktree, {...from, call});
+    const skipped: string[] = [];
+    const removed = changes.absent.map(path => `0 ${'0'.repeat(from.parent.length)}\t${path}`);
+    const paths = [...changes.present];
+    for (const directory of changes.nested) await walkNested(worktree.path, directory, paths);
+    const hashed = await hashFiles(git, worktree.path, {paths, call, skipped});
+    await must(git, ['update-index', '-z', '--index-info'], {
+      ...call,
+      input: Buffer.from([...removed, ...hashed].map(line => `${line}\0`).join(''), 'latin1'),
+    });
+    const tree = await must(git, ['write-tree'], call);
+    const before = await must(git, ['rev-parse', `${from.parent}^{tree}`], call);
+    return {tree, isDirty: tree !== before, skipped};
+  } finally {
+    await unlink(indexFile).catch(() => undefined);
+  }
+}
+
+/** A copy of the index spares reading every file; where it is missing or broken, one is made from the commit. */
+async function openIndex(
+  git: BoundGit,
+  worktree: Worktree,
+  how: {parent: string; call: BoundCall & {indexFile?: string | undefined}},
+): Promise<Changes> {
+  try {
+    await copyFile(join(adminPath(worktree), 'index'), how.call.indexFile ?? '');
+    return await readChanges(git, worktree.path, how.call);
+  } catch {
+    await must(git, ['read-tree', how.parent], how.call);
+    return readChanges(git, worktree.path, how.call);
+  }
+}
+
+/** Index lines of the files, whose content is stored as it is. A link is stored as what it points to. */
+async function hashFiles(
+  git: BoundGit,
+  treePath: string,
+  work: {paths: readonly string[]; call: BoundCall; skipped: string[]},
+): Promise<string[]> {
+  const lines: string[] = [];
+  const regular: {path: string; mode: string}[] = [];
+  for (const path of new Set(work.paths)) {
+    const full = bytePath(treePath, path);
+    const info = await lstat(full).catch(() => undefined);
+    if (info?.isSymbolicLink() === true) {
+      const input = await readlink(full, 'buffer');
+      lines.push(`120000 ${await must(git, ['hash-object', '-w', '--stdin'], {...work.call, input})}\t${path}`);
+    } else if (info?.isFile() === true) {
+      const isReadable = await access(full, constants.R_OK).then(
+        () => true,
+        () => false,
+      );
+      if (!isReadable || info.size > fileBytesMax) work.skipped.push(shownPath(path));
+      else regular.push({path, mode: (info.mode & 0o100) === 0 ? '100644' : '100755'});
+    }
+  }
+  if (regular.length === 0) return lines;
+  const input = Buffer.from(regular.map(({path}) => `${quoted(path)}\n`).join(''), 'latin1');
+  const hashes = (await must(git, ['hash-object', '-w', '--no-filters', '--stdin-paths'], {...work.call, input})).split(
+    '\n',
+  );
+  return [...lines, ...regular.map(({path, mode}, n) => `${mode} ${hashes[n] ?? ''}\t${path}`)];
+}
+
+/** Git reads one path per line and takes a leading quote for C quoting, so every path is quoted. */
+function quoted(path: string): string {
+  return `"${path.replace(/[^ !#-[\]-~]/g, char => `\\${char.charCodeAt(0).toString(8).padStart(3, '0')}`)}"`;
+}
+
+/** A repository that the agent made inside the tree: its files are kept, its own history is not. */
+async function walkNested(treePath: string, directory: string, into: string[]): Promise<void> {
+  const queue = [directory.replace(/\/$/, '')];
+  for (let next = queue.pop(); next !== undefined && into.length < nestedFilesMax; next = queue.pop()) {
+    const names = await readdir(bytePath(treePath, next), {withFileTypes: true, encoding: 'buffer'}).catch(() => []);
+    for (const entry of names) {
+      const name = Buffer.from(entry.name).toString('latin1');
+      if (name.toLowerCase() === '.git') continue;
+      if (entry.isDirectory()) queue.push(`${next}/${name}`);
+      else into.push(`${next}/${name}`);
+    }
+  }
+}
+
+async function hasUnpushed(git: BoundGit, worktree: Worktree, tips: readonly string[]): Promise<boolean> {
+  const pushed = await git(['rev-parse', '--verify', '--quiet', pushedRef(worktree.task, worktree.epoch)]);
+  const known = pushed.exitCode === 0 ? [textOf(pushed.stdout)] : [];
+  return (
+    (await must(git, [
+      'rev-list',
+      '--max-count=1',
+      ...tips,
+      '--not',
+      worktree.baseSha,
+      ...known,
+      '--remotes=origin',
+    ])) !== ''
+  );
+}
+
+async function must(git: BoundGit, args: readonly string[], call: BoundCall = {}): Promise<string> {
+  const result = await git(args, call);
+  if (result.exitCode !== 0) throw gitFailure(args, result);
+  return textOf(result.stdout);
+}
