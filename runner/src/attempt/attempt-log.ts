@@ -1,0 +1,93 @@
+import {setTimeout as delay} from 'node:timers/promises';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {LogLink, type LogLinkOptions, type LogLinkOutcome} from '../logs/log-link.ts';
+import type {AgentStream} from '../logs/log-merge.ts';
+import {pumpStream} from '../logs/log-pump.ts';
+import {LogSpool, type LogEnd} from '../logs/log-spool.ts';
+import type {Secrets} from '../logs/secrets.ts';
+import type {SealedLog} from './attempt-work.ts';
+
+const FINISH_RETRY_MS = 1_000;
+
+export type AttemptLogOptions = {
+  readonly directory: string;
+  readonly secrets: Secrets;
+  readonly link: Omit<LogLinkOptions, 'spool'>;
+};
+
+/** The log of one attempt while this process holds it: the spool on disk and its upload, which runs beside the work. */
+export class AttemptLog {
+  readonly #spool: LogSpool;
+  readonly #link: LogLink;
+  readonly #outcome: Promise<LogLinkOutcome>;
+  readonly #upload = new AbortController();
+
+  private constructor(spool: LogSpool, link: LogLink) {
+    this.#spool = spool;
+    this.#link = link;
+    this.#outcome = link.run(this.#upload.signal);
+  }
+
+  static async open({directory, secrets, link}: AttemptLogOptions): Promise<AttemptLog> {
+    const spool = await LogSpool.open({directory, secrets});
+    return new AttemptLog(spool, new LogLink({...link, spool}));
+  }
+
+  get length(): number {
+    return this.#spool.length;
+  }
+
+  async note(text: string): Promise<void> {
+    await this.#spool.note(text);
+  }
+
+  /** Moves one raw stream into the log until the source ends. */
+  async pump(
+    stream: AgentStream,
+    source: (fromOffset: number) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    await pumpStream({spool: this.#spool, stream, source, signal});
+  }
+
+  /**
+   * Closes the log and waits until the server holds all of it, over restarts and cuts. Throws `lease_lost` when the
+   * server takes nothing more from this attempt, `state_corrupt` when the two logs can never be equal.
+   */
+  async seal(signal: AbortSignal): Promise<SealedLog> {
+    const end = await this.#finish(signal);
+    this.#link.end(end);
+    const outcome = await Promise.race([this.#outcome, aborted(signal)]);
+    switch (outcome.kind) {
+      case 'sealed':
+        return {length: end.length, sha256: end.sha256, receipt: outcome.receipt, dropped: end.droppedBytes};
+      case 'gone':
+        throw new SwitchyardError('lease_lost', `the log of the attempt was closed: ${outcome.why}`);
+      case 'diverged':
+        throw new SwitchyardError('state_corrupt', `the log on the server differs: ${outcome.why}`);
+      case 'stopped':
+        throw new SwitchyardError('unavailable', 'the upload of the log was stopped');
+    }
+  }
+
+  /** Lets go of the files; whoever opens them again goes on. */
+  async close(): Promise<void> {
+    this.#upload.abort();
+    await this.#outcome;
+    await this.#spool.close();
+  }
+
+  async #finish(signal: AbortSignal): Promise<LogEnd> {
+    for (;;) {
+      const end = await this.#spool.finish();
+      if (end !== undefined) return end;
+      await delay(FINISH_RETRY_MS, undefined, {signal});
+    }
+  }
+}
+
+async function aborted(signal: AbortSignal): Promise<LogLinkOutcome> {
+  if (!signal.aborted)
+    await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), {once: true}));
+  return {kind: 'stopped'};
+}

@@ -1,0 +1,20 @@
+import {join} from 'node:path';
+import {attemptLabel, type AttemptName} from '../executor/attempt-name.ts';
+
+/** Where the files of attempts lie under the state directory of a runner. */
+export function runDirectoryOf(stateDirectory: string, attempt: AttemptName): string {
+  return join(stateDirectory, 'runs', attemptLabel(attempt));
+}
+
+/** The run directory of the declared checks: they run as a second program of the same attempt. */
+export function checksDirectoryOf(runDir: string): string {
+  return join(runDir, 'checks');
+}
+
+/** Where an attempt without a repository works. */
+export function scratchDirectoryOf(runDir: string): string {
+  return join(runDir, 'work');
+}
+
+export const PROMPT_FILE = 'prompt';
+export const CHECKS_FILE = 'checks.json';

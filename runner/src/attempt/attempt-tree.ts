@@ -1,0 +1,106 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import {commitRest} from '../worktree/commit-rest.ts';
+import {readEvidence} from '../worktree/evidence.ts';
+import type {Mirrors} from '../worktree/mirror.ts';
+import {mirrorOf, type Worktree, type WorktreeContext} from '../worktree/places.ts';
+import {pushAttempt} from '../worktree/push.ts';
+import {removeWorktree} from '../worktree/remove.ts';
+import {parseRepository} from '../worktree/repository-url.ts';
+import {addWorktree, findWorktree} from '../worktree/worktree.ts';
+import type {AttemptPlan} from './attempt-work.ts';
+
+/** A mirror fetched so recently is taken as it is: tasks that arrive together share one fetch. */
+const MIRROR_FRESH_MS = 5_000;
+
+const AUTHOR = {name: 'Switchyard', email: 'switchyard@localhost'};
+
+export type Trees = {readonly context: WorktreeContext; readonly mirrors: Mirrors};
+
+/** Fetches the repository and makes the worktree of the attempt; a second call finds it made. */
+export async function prepareTree(
+  {context, mirrors}: Trees,
+  plan: AttemptPlan,
+  signal: AbortSignal,
+): Promise<Worktree | undefined> {
+  if (plan.spec.repository === undefined) return undefined;
+  const existing = await findTree({context, mirrors}, plan);
+  if (existing !== undefined) return existing;
+  const repository = parseRepository(plan.spec.repository.url);
+  const mirror = await mirrors.sync(repository, {freshMs: MIRROR_FRESH_MS, signal});
+  const {sha} = await mirrors.resolveBase(mirror, plan.spec.repository.base, {signal});
+  const {worktree} = await addWorktree(context, {mirror, task: plan.task, epoch: plan.epoch, baseSha: sha}, signal);
+  return worktree;
+}
+
+export async function findTree({context}: Trees, plan: AttemptPlan): Promise<Worktree | undefined> {
+  if (plan.spec.repository === undefined) return undefined;
+  const mirror = mirrorOf(context.root, parseRepository(plan.spec.repository.url));
+  return findWorktree(context, mirror, plan.task, plan.epoch);
+}
+
+export async function removeTree(trees: Trees, plan: AttemptPlan): Promise<string | undefined> {
+  const worktree = await findTree(trees, plan);
+  if (worktree === undefined) return undefined;
+  const {salvaged} = await removeWorktree(trees.context, worktree);
+  return salvaged?.ref;
+}
+
+/** Commits what the agent left. Answers with the names of files that were left out because they look like secrets. */
+export async function commitTree(
+  {context}: Trees,
+  worktree: Worktree,
+  plan: AttemptPlan,
+): Promise<{readonly refused: readonly string[]}> {
+  const title = (plan.spec.title ?? plan.spec.prompt.split('\n', 1)[0] ?? plan.task).slice(0, 72);
+  const message = `${title}\n\nTask: ${plan.task}\nAttempt: ${plan.epoch}\n`;
+  const commit = await commitRest(context, worktree, {message, author: AUTHOR});
+  switch (commit.outcome) {
+    case 'committed':
+    case 'nothing':
+      return {refused: commit.refused};
+    case 'other-branch':
+      throw new SwitchyardError(
+        'agent_failed',
+        `the agent left ${commit.checkedOut ?? 'a detached head'} checked out, not ${worktree.branch}`,
+      );
+    case 'conflicted':
+      throw new SwitchyardError(
+        'agent_failed',
+        `the agent left conflicts in ${commit.unmerged.slice(0, 5).join(', ')}`,
+      );
+  }
+}
+
+export async function readTreeEvidence({context}: Trees, worktree: Worktree): Promise<GitEvidence | null> {
+  const {headSha, commitsAhead, diff} = await readEvidence(context, worktree);
+  if (headSha === undefined) return null;
+  return {
+    base_sha: worktree.baseSha,
+    head_sha: headSha,
+    branch: worktree.branch,
+    commits: commitsAhead,
+    files_changed: diff.files,
+    insertions: diff.insertions,
+    deletions: diff.deletions,
+    pushed: false,
+  };
+}
+
+/** Throws where the branch could not be pushed; the worktree keeps the work. */
+export async function pushTree({context}: Trees, worktree: Worktree, signal: AbortSignal): Promise<void> {
+  const pushed = await pushAttempt(context, worktree, {signal});
+  switch (pushed.outcome) {
+    case 'pushed':
+      return;
+    case 'sensitive-files':
+      throw new SwitchyardError(
+        'policy_refused',
+        `a commit holds files that look like secrets: ${pushed.files.slice(0, 5).join(', ')}`,
+      );
+    case 'stale':
+      throw new SwitchyardError('git_failed', `somebody else changed ${worktree.branch} upstream`);
+    case 'no-branch':
+      throw new SwitchyardError('agent_failed', `the agent deleted the branch ${worktree.branch}`);
+  }
+}

@@ -1,0 +1,338 @@
+import {mkdir} from 'node:fs/promises';
+import {join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {AttemptResult, GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import {driverFor} from '../agent/drivers.ts';
+import type {Executor} from '../executor/executor.ts';
+import {createRunDirectory, readRunFile, writeRunFile, type Deadline} from '../executor/run-directory.ts';
+import {isFinal, type RunStatus} from '../executor/run-status.ts';
+import {discard} from '../worktree/remove.ts';
+import type {Worktree} from '../worktree/places.ts';
+import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
+import {CHECKS_FILE, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
+import {runProgram, type ProgramHost} from './attempt-program.ts';
+import {commitTree, findTree, prepareTree, pushTree, readTreeEvidence, removeTree, type Trees} from './attempt-tree.ts';
+import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
+import {readAgent} from './agent-reading.ts';
+
+export type HostWorkOptions = {
+  readonly stateDirectory: string;
+  readonly executor: Executor;
+  readonly trees: Trees;
+  readonly observer: WorkObserver;
+  readonly nodePath: string;
+  /** What the environment policy lets through to every agent; never a secret. */
+  readonly agentEnvironment: Readonly<Record<string, string>>;
+  readonly logOf: (plan: AttemptPlan) => Omit<AttemptLogOptions, 'directory'>;
+  /** Used until the lease says otherwise. */
+  readonly deadlineUnknown: () => Deadline;
+  readonly wait: (ms: number) => Promise<void>;
+};
+
+const checksProgram = fileURLToPath(new URL('checks-program.ts', import.meta.url));
+const STOP_POLL_MS = 50;
+
+/** What this process holds of one attempt; everything else is on disk. */
+type Held = {readonly runDir: string; readonly log: Promise<AttemptLog>; opened: AttemptLog | undefined; deadline: Deadline};
+
+/** The work of attempts on this machine: git worktrees, host processes, log spools. */
+export class HostWork implements AttemptWork {
+  readonly #options: HostWorkOptions;
+  readonly #held = new Map<string, Held>();
+
+  constructor(options: HostWorkOptions) {
+    this.#options = options;
+  }
+
+  async prepare(plan: AttemptPlan, signal: AbortSignal): Promise<AttemptResult | null> {
+    const {runDir, log: opened} = this.#hold(plan);
+    await createRunDirectory(runDir);
+    const log = await opened;
+    await writeRunFile(runDir, PROMPT_FILE, plan.spec.prompt);
+    if (plan.spec.repository === undefined) {
+      await mkdir(scratchDirectoryOf(runDir), {recursive: true, mode: 0o700});
+      return null;
+    }
+    await this.#tell(plan, log, `preparing ${plan.spec.repository.url}`);
+    try {
+      const worktree = await prepareTree(this.#options.trees, plan, signal);
+      if (worktree !== undefined)
+        await this.#tell(plan, log, `worktree on ${worktree.branch} at ${worktree.baseSha.slice(0, 12)}`);
+      return null;
+    } catch (error) {
+      if (signal.aborted || !(error instanceof SwitchyardError)) throw error;
+      await log.note(`${error.code}: ${error.detail}`);
+      throw error;
+    }
+  }
+
+  async run(plan: AttemptPlan, signal: AbortSignal): Promise<AgentEnd> {
+    const {runDir, log: opened, deadline} = this.#hold(plan);
+    const {executor, agentEnvironment, nodePath} = this.#options;
+    const log = await opened;
+    const driver = driverFor(plan.spec);
+    const promptPath = join(runDir, PROMPT_FILE);
+    const {argv, env, stdin} = driver.plan({spec: plan.spec, promptPath, nodePath});
+    const isNew = (await executor.status(runDir)).state === 'absent';
+    if (isNew)
+      await this.#tell(
+        plan,
+        log,
+        `starting the agent (${driver.name}${driver.name === 'scripted' ? ', bundled, no model' : ''})`,
+      );
+    const reading = readAgent(driver, event => this.#options.observer.agentEvent(plan, event));
+    const program = {
+      runDir,
+      argv: commandLine(argv, stdin === 'prompt' ? promptPath : undefined),
+      env: {...agentEnvironment, ...env, SWITCHYARD_TASK: plan.task, SWITCHYARD_EPOCH: String(plan.epoch)},
+      cwd: await this.#workingDirectory(plan, runDir),
+      input: stdin === 'stream' ? ('stream' as const) : ('none' as const),
+      channels: 'separate' as const,
+      streams: {out: 'out', err: 'err'} as const,
+      deadline,
+    };
+    const status = await runProgram(plan, program, {
+      host: {executor, log, signal},
+      watch: chunks => reading.follow(chunks),
+    });
+    const end = processEnd(status);
+    await log.note(`the agent ended: ${describeEnd(status)}`);
+    const {summary, failure} = reading.end(end);
+    return {...end, summary, result: lostResult(status) ?? failure};
+  }
+
+  async finish(plan: AttemptPlan, end: AgentEnd, signal: AbortSignal): Promise<Completion> {
+    const log = await this.#hold(plan).log;
+    const worktree = await findTree(this.#options.trees, plan);
+    const {result, git} = await this.#complete(plan, end, {worktree, log, signal});
+    await log.note(result.kind === 'failed' ? `${result.code}: ${result.detail}` : `result: ${result.kind}`);
+    return {result, git};
+  }
+
+  async stop(plan: AttemptPlan, graceMs: number): Promise<void> {
+    const {runDir} = this.#hold(plan);
+    const {executor, wait} = this.#options;
+    for (const directory of [checksDirectoryOf(runDir), runDir]) {
+      if (isOver(await executor.status(directory))) continue;
+      await executor.signal(directory, 'SIGTERM');
+      for (let waitedMs = 0; waitedMs < graceMs; waitedMs += STOP_POLL_MS) {
+        if (isOver(await executor.status(directory))) break;
+        await wait(STOP_POLL_MS);
+      }
+    }
+    await this.#killAll(plan);
+  }
+
+  async seal(plan: AttemptPlan, closing: {readonly line: string}, signal: AbortSignal): Promise<SealedLog> {
+    const {runDir, log: opened} = this.#hold(plan);
+    await createRunDirectory(runDir);
+    const log = await opened;
+    await log.note(closing.line);
+    return log.seal(signal);
+  }
+
+  async clean(plan: AttemptPlan): Promise<void> {
+    const key = keyOf(plan);
+    await this.#killAll(plan);
+    const held = this.#held.get(key);
+    this.#held.delete(key);
+    await held?.log.then(async log => log.close()).catch(() => undefined);
+    await removeTree(this.#options.trees, plan);
+    await discard(this.#options.trees.context, runDirectoryOf(this.#options.stateDirectory, plan));
+  }
+
+  async input(plan: AttemptPlan, data: string): Promise<boolean> {
+    const bytes = driverFor(plan.spec).encode({kind: 'message', text: data});
+    if (bytes === null) return false;
+    const {runDir, log} = this.#hold(plan);
+    try {
+      await this.#options.executor.write(runDir, Buffer.from(bytes));
+    } catch (error) {
+      if (error instanceof SwitchyardError && error.code === 'not_running') return false;
+      throw error;
+    }
+    await (await log).note('a message was handed to the agent');
+    return true;
+  }
+
+  async extend(
+    plan: AttemptPlan,
+    {softBootMs, hardBootMs}: {readonly softBootMs: number; readonly hardBootMs: number},
+  ): Promise<void> {
+    const held = this.#hold(plan);
+    held.deadline = {softMs: Math.floor(softBootMs), hardMs: Math.floor(hardBootMs)};
+    for (const directory of [held.runDir, checksDirectoryOf(held.runDir)]) {
+      const {state} = await this.#options.executor.status(directory);
+      if (state === 'running' || state === 'claimed')
+        await this.#options.executor.refreshDeadline(directory, held.deadline);
+    }
+  }
+
+  spoolLength(plan: AttemptPlan): number {
+    return this.#held.get(keyOf(plan))?.opened?.length ?? 0;
+  }
+
+  /** What is known of the attempt here; its log is opened by the first verb that needs it, also after a restart. */
+  #hold(plan: AttemptPlan): Held {
+    const key = keyOf(plan);
+    const held = this.#held.get(key);
+    if (held !== undefined) return held;
+    const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
+    const log = this.#openLog(plan, runDir);
+    const made: Held = {runDir, log, opened: undefined, deadline: this.#options.deadlineUnknown()};
+    this.#held.set(key, made);
+    log.then(
+      opened => {
+        made.opened = opened;
+      },
+      () => this.#held.delete(key),
+    );
+    return made;
+  }
+
+  async #openLog(plan: AttemptPlan, runDir: string): Promise<AttemptLog> {
+    await createRunDirectory(runDir);
+    return AttemptLog.open({...this.#options.logOf(plan), directory: runDir});
+  }
+
+  async #tell(plan: AttemptPlan, log: AttemptLog, detail: string): Promise<void> {
+    this.#options.observer.phaseDetail(plan, detail);
+    await log.note(detail);
+  }
+
+  async #workingDirectory(plan: AttemptPlan, runDir: string): Promise<string> {
+    if (plan.spec.repository === undefined) return scratchDirectoryOf(runDir);
+    const worktree = await findTree(this.#options.trees, plan);
+    if (worktree === undefined)
+      throw new SwitchyardError('internal', `the worktree of ${plan.task} e${plan.epoch} is missing`);
+    return worktree.path;
+  }
+
+  async #complete(
+    plan: AttemptPlan,
+    end: AgentEnd,
+    {worktree, log, signal}: {worktree: Worktree | undefined; log: AttemptLog; signal: AbortSignal},
+  ): Promise<Completion> {
+    const {trees} = this.#options;
+    if (end.result !== null)
+      return {result: end.result, git: worktree === undefined ? null : await readTreeEvidence(trees, worktree)};
+    let git: GitEvidence | null = null;
+    if (worktree !== undefined) {
+      const {refused} = await commitTree(trees, worktree, plan);
+      if (refused.length > 0)
+        await log.note(`left out of the commit, because the name says it holds a secret: ${refused.join(', ')}`);
+      git = await readTreeEvidence(trees, worktree);
+      const missing = missingChange(plan, git);
+      if (missing !== null) return {result: missing, git};
+      if (git !== null)
+        await this.#tell(
+          plan,
+          log,
+          `committed ${git.head_sha.slice(0, 12)}: ${git.files_changed} files, +${git.insertions} -${git.deletions}`,
+        );
+    }
+    if (plan.spec.checks.length > 0 && !(await this.#checksPass(plan, log, signal))) {
+      return {
+        result: {kind: 'failed', code: 'checks_failed', detail: 'a declared check did not pass', retryable: true},
+        git,
+      };
+    }
+    if (worktree !== undefined && git !== null && git.commits > 0) {
+      await pushTree(trees, worktree, signal);
+      git = {...git, pushed: true};
+      await this.#tell(plan, log, `pushed ${worktree.branch}`);
+    }
+    return {result: {kind: 'succeeded', ...(end.summary === null ? {} : {summary: end.summary})}, git};
+  }
+
+  async #checksPass(plan: AttemptPlan, log: AttemptLog, signal: AbortSignal): Promise<boolean> {
+    const {runDir, deadline} = this.#hold(plan);
+    const {executor, nodePath, agentEnvironment} = this.#options;
+    await this.#tell(
+      plan,
+      log,
+      `running ${plan.spec.checks.length === 1 ? 'the declared check' : `${plan.spec.checks.length} declared checks`}`,
+    );
+    await writeRunFile(runDir, CHECKS_FILE, JSON.stringify(plan.spec.checks));
+    const host: ProgramHost = {executor, log, signal};
+    const program = {
+      runDir: checksDirectoryOf(runDir),
+      argv: [nodePath, checksProgram, join(runDir, CHECKS_FILE)] as const,
+      env: {...agentEnvironment, SWITCHYARD_TASK: plan.task},
+      cwd: await this.#workingDirectory(plan, runDir),
+      input: 'none' as const,
+      channels: 'merged' as const,
+      streams: {out: 'checks'} as const,
+      deadline,
+    };
+    const status = await runProgram(plan, program, {host});
+    const passed = status.state === 'exited' && status.code === 0;
+    await log.note(passed ? 'the checks passed' : `the checks did not pass: ${describeEnd(status)}`);
+    return passed;
+  }
+
+  async #killAll(plan: AttemptPlan): Promise<void> {
+    const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
+    for (const directory of [checksDirectoryOf(runDir), runDir]) {
+      if ((await readRunFile(directory, 'meta.json')) === undefined) continue;
+      const {survivors} = await this.#options.executor.signal(directory, 'SIGKILL');
+      if (survivors.length > 0)
+        throw new SwitchyardError(
+          'worktree_busy',
+          `processes ${survivors.join(', ')} of ${keyOf(plan)} could not be ended`,
+        );
+    }
+  }
+}
+
+const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;
+
+const isOver = (status: RunStatus): boolean => status.state === 'absent' || isFinal(status);
+
+/** The prompt as standard input, by a shell that reads only its own constant text: it survives any restart of ours. */
+function commandLine(argv: readonly string[], promptPath: string | undefined): readonly [string, ...string[]] {
+  const [file = '', ...rest] = argv;
+  if (promptPath === undefined) return [file, ...rest];
+  return ['/bin/sh', '-c', 'input=$1; shift; exec "$@" <"$input"', 'sh', promptPath, file, ...rest];
+}
+
+function processEnd(status: RunStatus): {exitCode: number | null; signal: string | null} {
+  if (status.state === 'exited') return {exitCode: status.code, signal: status.signal ?? null};
+  return {exitCode: status.state === 'killed' ? (status.code ?? null) : null, signal: 'SIGKILL'};
+}
+
+function lostResult(status: RunStatus): AttemptResult | null {
+  if (status.state !== 'lost') return null;
+  return {
+    kind: 'failed',
+    code: 'agent_failed',
+    detail: `the agent was lost: ${status.why.replaceAll('_', ' ')}`,
+    retryable: true,
+  };
+}
+
+function describeEnd(status: RunStatus): string {
+  switch (status.state) {
+    case 'exited':
+      return status.signal === undefined ? `exit code ${status.code}` : `${status.signal}`;
+    case 'killed':
+      return `killed (${status.reason.replaceAll('_', ' ')})`;
+    case 'lost':
+      return `lost (${status.why.replaceAll('_', ' ')})`;
+    case 'absent':
+    case 'claimed':
+    case 'running':
+      return status.state;
+  }
+}
+
+function missingChange({spec}: AttemptPlan, git: GitEvidence | null): AttemptResult | null {
+  if (spec.expect_change === false || (git !== null && git.commits > 0 && git.files_changed > 0)) return null;
+  return {
+    kind: 'failed',
+    code: 'agent_no_change',
+    detail: 'the agent left no change on the branch of its task',
+    retryable: false,
+  };
+}
