@@ -8,6 +8,8 @@ import {fromBase64Url, fromUtf8, toBase64Url, utf8, type Bytes} from './bytes.ts
  * message. A JWS signs the very bytes that travel, so no canonical JSON is needed.
  */
 
+/** The key of whichever runtime compiles this file: not all of them name the type globally. */
+type CryptoKey = Parameters<typeof crypto.subtle.sign>[1];
 export type SigningKey = {readonly kid: string; readonly publicJwk: PublicJwk; readonly privateKey: CryptoKey};
 export type VerifyingKey = {readonly kid: string; readonly publicKey: CryptoKey};
 
@@ -29,8 +31,8 @@ export async function generatePrivateJwk(): Promise<PrivateJwk> {
   const pair = await crypto.subtle.generateKey(ed25519, true, ['sign', 'verify']);
   if (!('privateKey' in pair)) throw new SwitchyardError('internal', 'the platform made no key pair');
   const jwk = await crypto.subtle.exportKey('jwk', pair.privateKey);
-  const kid = await thumbprint({kty: 'OKP', crv: 'Ed25519', x: String(jwk.x)});
-  return privateJwkSchema.parse({...jwk, kid});
+  const key = privateJwkSchema.omit({kid: true}).parse(jwk);
+  return {...key, kid: await thumbprint(key)};
 }
 
 /** RFC 7638: the key id says which key it is, and cannot be chosen. */
