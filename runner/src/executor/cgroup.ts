@@ -1,0 +1,107 @@
+import {access, mkdir, readFile, readdir, rmdir, writeFile} from 'node:fs/promises';
+import {constants} from 'node:fs';
+import {join} from 'node:path';
+import {attemptLabel, parseAttemptLabel, type AttemptName} from './attempt-name.ts';
+
+/**
+ * One cgroup v2 directory per attempt: the shim in it, the agent and all it starts in its child `agent`. No descendant
+ * can leave it by setsid, double fork or an empty environment, and one write ends all at once (Linux 5.14).
+ */
+export type Cgroup = {readonly path: string; readonly agentPath: string};
+
+export function cgroupAt(path: string): Cgroup {
+  return {path, agentPath: join(path, 'agent')};
+}
+
+/** Mount points of cgroup v2: /sys/fs/cgroup as a rule, a folder below it where v1 is mounted too. */
+export function parseCgroup2Mounts(mounts: string): string[] {
+  return mounts.split('\n').flatMap(line => {
+    const [, at, type] = line.split(' ');
+    return type === 'cgroup2' && at !== undefined ? [at.replaceAll('\\040', ' ')] : [];
+  });
+}
+
+/** This process's own place in the v2 tree, such as `/user.slice/switchyard.service`. */
+export function parseOwnCgroup(text: string): string {
+  return /^0::(\/.*)$/m.exec(text)?.[1] ?? '/';
+}
+
+/**
+ * The folder that holds the cgroups of all attempts, made if need be; undefined when this machine gives us none
+ * (macOS, no cgroup v2, no delegation, a kernel before 5.14). Below the own cgroup where that is delegated, else at
+ * the root. `name` keeps two runners of one machine apart.
+ */
+export async function findCgroupBase(name = 'switchyard'): Promise<string | undefined> {
+  const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '');
+  const own = parseOwnCgroup(await readFile('/proc/self/cgroup', 'utf8').catch(() => ''));
+  for (const mount of parseCgroup2Mounts(mounts)) {
+    for (const parent of new Set([join(mount, own), mount])) {
+      const base = join(parent, name);
+      if (await isUsable(base)) return base;
+    }
+  }
+  return undefined;
+}
+
+async function isUsable(base: string): Promise<boolean> {
+  try {
+    await mkdir(base).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    await access(join(base, 'cgroup.kill'), constants.W_OK);
+    // Moving a process in needs the right to write to the common ancestor as well.
+    await access(join(base, '..', 'cgroup.procs'), constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export async function createCgroup(base: string, attempt: AttemptName): Promise<Cgroup> {
+  const cgroup = cgroupAt(join(base, attemptLabel(attempt)));
+  await mkdir(cgroup.agentPath, {recursive: true});
+  return cgroup;
+}
+
+/** Live pids in a cgroup and below it; none when it is gone. Zombies are not listed. */
+export async function cgroupPids(path: string): Promise<number[]> {
+  const [own, children] = await Promise.all([
+    readFile(join(path, 'cgroup.procs'), 'utf8').catch(() => ''),
+    childrenOf(path),
+  ]);
+  const below = await Promise.all(children.map(cgroupPids));
+  return [
+    ...own
+      .split('\n')
+      .map(Number)
+      .filter(pid => pid > 0),
+    ...below.flat(),
+  ];
+}
+
+/** Kills everything in it and below it at once, also what forks meanwhile. A cgroup that is gone is no error. */
+export async function killCgroup(path: string): Promise<void> {
+  await writeFile(join(path, 'cgroup.kill'), '1', {flag: 'r+'}).catch(() => undefined);
+}
+
+/** Removes an empty cgroup with its children; false while somebody lives in it. */
+export async function removeCgroup(path: string): Promise<boolean> {
+  for (const child of await childrenOf(path)) await removeCgroup(child);
+  return rmdir(path).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
+}
+
+/** The attempts that have a cgroup below the base. */
+export async function listCgroups(base: string): Promise<{attempt: AttemptName; path: string}[]> {
+  return (await childrenOf(base)).flatMap(path => {
+    const attempt = parseAttemptLabel(path.slice(base.length + 1));
+    return attempt === undefined ? [] : [{attempt, path}];
+  });
+}
+
+async function childrenOf(path: string): Promise<string[]> {
+  const entries = await readdir(path, {withFileTypes: true}).catch(() => []);
+  return entries.filter(entry => entry.isDirectory()).map(entry => join(path, entry.name));
+}
