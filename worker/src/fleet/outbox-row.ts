@@ -1,0 +1,98 @@
+import type {Scope} from '@switchyard/shared/api/contract.ts';
+import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
+import type {RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
+import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
+import type {GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+
+/**
+ * What the Fleet tells the rest of the control plane, written in the transaction that made it true and delivered
+ * afterwards, at least once and in any order: whoever takes a row upserts by its key and ignores a row that is older
+ * than what it has (`at_ms`).
+ */
+
+/** One finished attempt; key (task, epoch). An attempt never changes after this row. */
+export type HistoryAttemptRow = {
+  readonly kind: 'history.attempt';
+  readonly at_ms: number;
+  readonly pool: string;
+  readonly task: TaskId;
+  readonly epoch: number;
+  readonly runner: RunnerId;
+  readonly title: string;
+  readonly repository: string | null;
+  readonly agent_type: string;
+  /** The state to which this attempt led: a finished one, or `pending` and `queued` where the task goes on. */
+  readonly task_state: TaskState;
+  readonly outcome: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'interrupted' | 'lease_lost';
+  readonly code: ErrorCode | null;
+  readonly queued_ms: number;
+  readonly started_ms: number;
+  readonly finished_ms: number;
+  readonly exit_code: number | null;
+  readonly log_bytes: number;
+  readonly timings: {readonly prepare_ms: number; readonly run_ms: number; readonly finish_ms: number} | null;
+  readonly git: GitEvidence | null;
+};
+
+/** A runner as people manage it; key runner. */
+export type DirectoryRunnerRow = {
+  readonly kind: 'directory.runner';
+  readonly at_ms: number;
+  readonly pool: string;
+  readonly runner: RunnerId;
+  readonly name: string;
+  readonly labels: readonly string[];
+  /** Public key, base64url. */
+  readonly x: string;
+  readonly state: 'enrolled' | 'draining' | 'revoked';
+  readonly enrolled_ms: number;
+};
+
+/** A token or a signing key, never its secret; key id. */
+export type DirectoryCredentialRow = {
+  readonly kind: 'directory.credential';
+  readonly at_ms: number;
+  readonly pool: string;
+  readonly id: string;
+  readonly name: string;
+  readonly credential_kind: 'token' | 'hmac' | 'ed25519';
+  readonly scope: Scope;
+  readonly hash: string | null;
+  readonly created_ms: number;
+  readonly revoked_ms: number | null;
+};
+
+/** Who changed what; key (pool, seq). */
+export type AuditRow = {
+  readonly kind: 'audit';
+  readonly at_ms: number;
+  readonly pool: string;
+  /** Rises by one with each audited action of the pool. */
+  readonly seq: number;
+  /** `token:<id>`, `signer:<id>`, `dispatch` or `root`. */
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  readonly detail: string;
+};
+
+/** Rows for D1; `deliverToDirectory(database, rows)` takes up to `directoryBatchMax` of them at once. */
+export type DirectoryRow = HistoryAttemptRow | DirectoryRunnerRow | DirectoryCredentialRow | AuditRow;
+
+/** The viewers of a log are told that the task has ended. */
+export type LogFinishRow = {
+  readonly kind: 'log.finish';
+  readonly at_ms: number;
+  readonly task: TaskId;
+  readonly state: TaskState;
+};
+
+export type OutboxRow = DirectoryRow | LogFinishRow;
+
+export const directoryBatchMax = 100;
+
+/** Where the rows go. A rejected promise means that the same rows come again later. */
+export type OutboxTargets = {
+  readonly deliverToDirectory: (rows: readonly DirectoryRow[]) => Promise<void>;
+  readonly finishLog: (row: LogFinishRow) => Promise<void>;
+};
