@@ -4,6 +4,7 @@ const decoder = new TextDecoder('utf-8', {fatal: true, ignoreBOM: false});
 export type Bytes = Uint8Array<ArrayBuffer>;
 
 export function utf8(text: string): Bytes {
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- Node and workerd type the result more widely
   return encoder.encode(text) as Bytes;
 }
 

@@ -39,6 +39,7 @@ export function step<State extends string, Event extends string, Guard extends s
 
 /** States that accept no event: a thing that reached one never changes again. */
 export function terminalStates<State extends string>(table: {readonly [S in State]: object}): ReadonlySet<State> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of a table are its states
   const states = Object.keys(table) as State[];
   return new Set(states.filter(state => Object.keys(table[state]).length === 0));
 }

@@ -60,6 +60,7 @@ export const limitTable = {
 export type LimitName = keyof typeof limitTable;
 
 /** The values alone, for code: `limits.leaseTtlMs`. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- fromEntries forgets the names it was given
 export const limits = Object.fromEntries(Object.entries(limitTable).map(([name, {value}]) => [name, value])) as {
   readonly [Name in LimitName]: number;
 };
