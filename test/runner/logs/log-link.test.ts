@@ -78,6 +78,7 @@ test('[LG16] an end that is lost, and an answer to it that is lost, are repeated
   await server.until(() => server.bytes.length === spool.length);
   server.script('cutBefore', 'cutAfter');
   await seal(link, outcome);
+  expect(server.connections).toBe(3);
 });
 
 test('[LG16] small chunks go uncompressed, and a log that is empty is sealed too', async () => {
