@@ -1,0 +1,69 @@
+import {errorCodes, isErrorCode, SwitchyardError, type ErrorCode} from '../domain/error.ts';
+import {problemSchema} from './problem.ts';
+
+/** Bytes of the largest answer that is read into memory. */
+const answerBytesMax = 33_554_432;
+
+/** The body as text. Throws `unavailable` beyond 32 MiB. */
+export async function readBounded(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return '';
+  const decoder = new TextDecoder();
+  let text = '';
+  for (let length = 0; ;) {
+    const {done, value} = await reader.read();
+    if (done) return text + decoder.decode();
+    length += value.length;
+    if (length > answerBytesMax) {
+      await reader.cancel();
+      throw new SwitchyardError('unavailable', `the answer is longer than ${answerBytesMax} bytes`);
+    }
+    text += decoder.decode(value, {stream: true});
+  }
+}
+
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const codesByStatus: Readonly<Record<number, ErrorCode>> = {
+  400: 'invalid_request',
+  401: 'unauthorized',
+  403: 'forbidden',
+  404: 'not_found',
+  405: 'method_not_allowed',
+  413: 'body_too_large',
+  415: 'unsupported_media_type',
+  429: 'rate_limited',
+  502: 'unavailable',
+  503: 'unavailable',
+  504: 'unavailable',
+};
+
+/** The error that an answer states; what a proxy says in its own words becomes the code of its status. */
+export function errorOf(what: string, response: Response, text: string): SwitchyardError {
+  const retryAfterMs = retryAfter(response.headers.get('retry-after'));
+  const body = parseJson(text);
+  const problem = problemSchema.safeParse(body);
+  if (problem.success) return new SwitchyardError(problem.data.code, problem.data.detail, {retryAfterMs});
+  const code = codesByStatus[response.status] ?? 'internal';
+  const named = typeof body === 'object' && body !== null && 'code' in body ? String(body.code) : undefined;
+  const known = named !== undefined && isErrorCode(named) ? named : code;
+  return new SwitchyardError(known, `${what} answered ${response.status}${named === undefined ? '' : ` (${named})`}`, {
+    retryAfterMs,
+  });
+}
+
+/** Whether the same request may succeed later. */
+export function mayRetry({code}: SwitchyardError): boolean {
+  return errorCodes[code].retry;
+}
+
+/** Seconds only: our own server sends no dates, and a clock of another machine is not to be trusted. */
+function retryAfter(header: string | null): number | undefined {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : undefined;
+}
