@@ -1,0 +1,342 @@
+import {signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {RunnerId} from '@switchyard/shared/domain/id.ts';
+import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
+import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
+import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
+import type {Link, LinkUp} from '../link/link.ts';
+import type {MachineMetrics} from '../link/machine-metrics.ts';
+import type {Journal} from '../state/journal.ts';
+import {reduce} from './attempt-reducer.ts';
+import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
+import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
+import {nextWakeBootMs, statedSlots} from './clock-rules.ts';
+import {journalChange} from './journal-change.ts';
+import {
+  initialState,
+  type HeldItem,
+  type OfferCheck,
+  type RunnerEffect,
+  type RunnerEvent,
+  type RunnerState,
+  type WorkAnswer,
+} from './runner-state.ts';
+import {heldItems} from './turn.ts';
+import {failureOf, WorkCalls} from './work-calls.ts';
+
+export type AttemptLoopOptions = {
+  readonly runner: RunnerId;
+  readonly signingKey: SigningKey;
+  readonly journal: Journal;
+  readonly link: Link;
+  /** Makes the hands; they report what they see to the observer. */
+  readonly work: (observer: WorkObserver) => AttemptWork;
+  /** Milliseconds since boot, counting sleep. */
+  readonly bootMs: () => number;
+  readonly slots: number;
+  readonly labels: readonly string[];
+  /** Signature, then local policy: whether this offer may run here. Must not throw. */
+  readonly checkOffer: (offer: Offer) => Promise<OfferCheck>;
+  readonly metrics: () => Promise<MachineMetrics>;
+  /** One line for the log of the runner, without a secret. */
+  readonly log: (line: string) => void;
+  /** The loop has stopped deciding: the journal cannot be written, or the key was revoked and everything has ended. */
+  readonly onFatal: (error: SwitchyardError) => void;
+};
+
+export type LoopStatus = {
+  readonly held: readonly HeldItem[];
+  readonly slots: number;
+  readonly isDraining: boolean;
+  /** Events that had no arrow, since the start. */
+  readonly refused: number;
+};
+
+/** Timers do not count sleep and the lease does: with attempts held, the boot clock is looked at this often. */
+const clockCheckMs = 1_000;
+const idleCheckMs = 60_000;
+
+/** A revoked runner ends after this time even if something could not be cleaned. */
+const fenceMaxMs = 60_000;
+
+/** Largest data of one agent event; the log holds the whole. */
+const eventBytesMax = 16_384;
+
+/**
+ * The shell around the reducer: one event at a time, journal first, then the effects.
+ *
+ * `start` adopts what an earlier process left. `drain` and `stopAll` resolve when nothing is held; `close` lets go of
+ * everything without ending it, so that the next process adopts it.
+ */
+export class AttemptLoop {
+  readonly #options: AttemptLoopOptions;
+  readonly #calls: WorkCalls;
+  #state: RunnerState;
+  #inbound: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #refused = 0;
+  #seq: number;
+  readonly #emptyWaiters = new Set<() => void>();
+
+  constructor(options: AttemptLoopOptions) {
+    this.#options = options;
+    const {journal, slots} = options;
+    const {attempts, maxEpochs, config} = journal.content;
+    this.#state = initialState({attempts, maxEpochs, config, slots, bornBootMs: options.bootMs()});
+    // Sequence numbers rise across restarts without a write for each: every opening has a range of its own.
+    this.#seq = journal.content.openings * 2 ** 32;
+    const work = options.work({
+      phaseDetail: (plan, detail) => this.#onPhaseDetail(plan, detail),
+      agentEvent: (plan, event) => this.#onAgentEvent(plan, event),
+    });
+    this.#calls = new WorkCalls(work, {
+      answer: (of, answer) => this.#dispatch({kind: 'answer', of, answer}),
+      inputDone: (of, seq, delivered) => this.#dispatch({kind: 'inputDone', of, seq, delivered}),
+      log: options.log,
+    });
+  }
+
+  start(): void {
+    this.#dispatch({kind: 'restored', sameBoot: this.#options.journal.content.sameBoot});
+    this.#options.link.start({
+      hello: () => this.#hello(),
+      onMessage: message => this.#receive(message),
+      onDisconnected: why => {
+        this.#options.log(`disconnected: ${why}`);
+        this.#enqueue(async () => ({kind: 'disconnected'}));
+      },
+      onFatal: error => this.#onLinkFatal(error),
+    });
+  }
+
+  status(): LoopStatus {
+    const {slots, isDrainedHere, isDrainedThere} = this.#state;
+    return {
+      held: heldItems(this.#state),
+      slots,
+      isDraining: isDrainedHere || isDrainedThere,
+      refused: this.#refused,
+    };
+  }
+
+  setSlots(slots: number): void {
+    this.#dispatch({kind: 'setSlots', slots});
+  }
+
+  /** Takes nothing more; resolves when nothing is held, or when the signal aborts. */
+  async drain(signal?: AbortSignal): Promise<void> {
+    this.#dispatch({kind: 'drainHere'});
+    await this.#empty(signal);
+  }
+
+  /** Ends every attempt as interrupted, so that the tasks go back to the queue; resolves like `drain`. */
+  async stopAll(request: {graceMs: number; detail: string}, signal?: AbortSignal): Promise<void> {
+    this.#dispatch({kind: 'stopAll', ...request});
+    await this.#empty(signal);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#options.link.close();
+    await this.#calls.close();
+    await this.#inbound;
+    this.#options.journal.close();
+  }
+
+  #hello(): ReturnType<Parameters<Link['start']>[0]['hello']> {
+    const ts = this.#options.bootMs();
+    const inventory = heldItems(this.#state).map(item => ({...item, spool_len: this.#spoolLength(item)}));
+    return {slots: {...statedSlots(this.#state)}, labels: [...this.#options.labels], inventory, ts};
+  }
+
+  /** In the order of the server, although the check of an offer takes a moment. */
+  #receive(message: DownMessage): void {
+    this.#enqueue(async () => this.#eventOf(message));
+  }
+
+  #enqueue(next: () => Promise<RunnerEvent | undefined>): void {
+    this.#inbound = this.#inbound.then(async () => {
+      const event = await next();
+      if (event !== undefined) this.#dispatch(event);
+    });
+  }
+
+  async #eventOf(message: DownMessage): Promise<RunnerEvent | undefined> {
+    switch (message.t) {
+      case 'challenge':
+        return undefined;
+      case 'server_drain':
+        this.#options.log(`the control plane restarts in ${message.after_ms} ms`);
+        return undefined;
+      case 'welcome':
+        return {kind: 'welcome', welcome: message};
+      case 'offer':
+        return {kind: 'offer', offer: message, check: await this.#check(message)};
+      case 'go':
+      case 'gone':
+      case 'renewed':
+      case 'exit_ack':
+      case 'exit_nack':
+      case 'cancel':
+      case 'input':
+      case 'drain':
+      case 'resume':
+        return {kind: 'message', message};
+    }
+  }
+
+  async #check(offer: Offer): Promise<OfferCheck> {
+    try {
+      return await this.#options.checkOffer(offer);
+    } catch (error) {
+      const {code, detail} = failureOf(error);
+      return {ok: false, code, detail, retryable: true};
+    }
+  }
+
+  #dispatch(event: RunnerEvent): void {
+    if (this.#isClosed) return;
+    const before = this.#state;
+    const {state, effects} = reduce(before, event, this.#options.bootMs());
+    try {
+      const change = journalChange(before, state);
+      if (change !== undefined) this.#options.journal.write(change);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    this.#schedule();
+    if (state.attempts.size === 0) for (const resolve of this.#emptyWaiters) resolve();
+  }
+
+  /** Nothing may happen that is not durable: the process must end, and the dead-man's switches of the agents hold. */
+  #fail(error: unknown): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const fatal =
+      error instanceof SwitchyardError ? error : new SwitchyardError('internal', String(error), {cause: error});
+    this.#options.onFatal(fatal);
+  }
+
+  #perform(effect: RunnerEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#options.link.send(effect.message);
+        return;
+      case 'phase':
+        this.#send({t: 'phase', seq: this.#nextSeq(), ...effect.of, detail: effect.detail.slice(0, 500)});
+        return;
+      case 'renew':
+        this.#renew(effect);
+        return;
+      case 'sign':
+        this.#sign(effect).catch(() => undefined);
+        return;
+      case 'refused':
+        this.#refused += 1;
+        return;
+      case 'notice':
+        this.#options.log(`${attemptKey(effect.of)}: ${effect.text}`);
+        return;
+      case 'extend':
+      case 'prepare':
+      case 'run':
+      case 'kill':
+      case 'clean':
+      case 'finish':
+      case 'stop':
+      case 'seal':
+      case 'input':
+        this.#calls.perform(effect);
+        return;
+    }
+  }
+
+  #send(message: LinkUp): void {
+    this.#options.link.send(message);
+  }
+
+  #renew({ts, slots, items}: Extract<RunnerEffect, {kind: 'renew'}>): void {
+    const named = items.map(item => ({...item, spool_len: this.#spoolLength(item)}));
+    this.#send({t: 'renew', ts, slots: {...slots}, items: named});
+    this.#options.metrics().then(
+      metrics => this.#send({t: 'metrics', ...metrics}),
+      (error: unknown) => this.#options.log(`metrics: ${failureOf(error).detail}`),
+    );
+  }
+
+  #spoolLength(of: AttemptRef): number {
+    const attempt = this.#attempt(of);
+    return attempt === undefined || attempt.logTicket === null ? 0 : this.#calls.spoolLength(planOf(attempt));
+  }
+
+  async #sign({of, record}: Extract<RunnerEffect, {kind: 'sign'}>): Promise<void> {
+    let answer: WorkAnswer;
+    try {
+      const payload = exitRecordSchema.parse({...record, runner: this.#options.runner});
+      answer = {verb: 'sign', record: await signJws(this.#options.signingKey, {typ: EXIT_TYP}, payload)};
+    } catch (error) {
+      answer = {verb: 'failed', of: 'sign', failure: failureOf(error)};
+    }
+    this.#dispatch({kind: 'answer', of, answer});
+  }
+
+  #attempt(of: AttemptRef): Attempt | undefined {
+    return this.#state.attempts.get(attemptKey(of));
+  }
+
+  #onPhaseDetail(plan: AttemptPlan, detail: string): void {
+    const item = heldItems(this.#state).find(each => each.task === plan.task && each.epoch === plan.epoch);
+    if (item !== undefined) this.#send({t: 'phase', seq: this.#nextSeq(), ...item, detail: detail.slice(0, 500)});
+  }
+
+  #onAgentEvent(plan: AttemptPlan, {kind, data}: {readonly kind: string; readonly data: unknown}): void {
+    const attempt = this.#attempt(plan);
+    if (attempt === undefined) return;
+    const json = JSON.stringify(data) ?? 'null';
+    const bounded: unknown = json.length > eventBytesMax ? {truncated: true, length: json.length} : JSON.parse(json);
+    const {task, epoch} = attempt;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse answers is JSON
+    this.#send({t: 'event', task, epoch, seq: this.#nextSeq(), kind, data: bounded as null});
+  }
+
+  #nextSeq(): number {
+    this.#seq += 1;
+    return this.#seq;
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed) return;
+    const wake = nextWakeBootMs(this.#state);
+    const checkMs = this.#state.attempts.size > 0 ? clockCheckMs : idleCheckMs;
+    const waitMs = wake === null ? checkMs : Math.min(checkMs, Math.max(1, wake - this.#options.bootMs()));
+    this.#timer = setTimeout(() => this.#dispatch({kind: 'tick'}), waitMs);
+  }
+
+  /** A revoked runner ends what it holds first; one that is too old leaves it to its successor. */
+  #onLinkFatal(error: SwitchyardError): void {
+    this.#options.log(`${error.code}: ${error.detail}`);
+    this.#dispatch({kind: 'disconnected'});
+    if (error.code === 'runner_revoked') this.#dispatch({kind: 'revoked'});
+    const ended = error.code === 'runner_revoked' ? this.#empty(AbortSignal.timeout(fenceMaxMs)) : Promise.resolve();
+    ended.then(
+      () => this.#fail(error),
+      () => this.#fail(error),
+    );
+  }
+
+  async #empty(signal?: AbortSignal): Promise<void> {
+    if (this.#state.attempts.size === 0 || signal?.aborted === true || this.#isClosed) return;
+    const {promise, resolve} = Promise.withResolvers<void>();
+    this.#emptyWaiters.add(resolve);
+    signal?.addEventListener('abort', () => resolve(), {once: true});
+    await promise;
+    this.#emptyWaiters.delete(resolve);
+  }
+}

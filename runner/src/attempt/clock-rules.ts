@@ -1,0 +1,117 @@
+import {attemptKey, planOf, type Attempt} from './attempt-state.ts';
+import type {RunnerState} from './runner-state.ts';
+import {advance, emit, heldItems, put, seal, sendExit, sign, stateOf, type Turn} from './turn.ts';
+import {stopWith} from './work-rules.ts';
+
+/** A verb of the port that never answers must not hold a slot for ever; agents have the time of their task. */
+const workMaxMs = 30 * 60_000;
+
+/**
+ * What the passing of time alone decides. It runs before every event, so that a machine that slept fences what it may
+ * no longer run before it looks at anything else.
+ */
+export function applyClock(turn: Turn): void {
+  for (const attempt of turn.attempts.values()) applyDeadline(turn, attempt);
+  for (const attempt of turn.attempts.values()) applyTimeout(turn, attempt);
+  for (const attempt of turn.attempts.values()) applyRetry(turn, attempt);
+  for (const attempt of turn.attempts.values()) applyExitAgain(turn, attempt);
+  applyRenew(turn);
+}
+
+const stoppable: ReadonlySet<string> = new Set(['preparing', 'running', 'finishing']);
+
+function applyDeadline(turn: Turn, attempt: Attempt): void {
+  const {config} = stateOf(turn);
+  const {deadlineBootMs, state} = attempt;
+  if (config === null || deadlineBootMs === null) return;
+  if (state !== 'accepted' && state !== 'stopping' && !stoppable.has(state)) return;
+  const hardBootMs = deadlineBootMs - config.hard_kill_ms;
+  if (turn.nowBootMs >= hardBootMs) {
+    advance(turn, attempt, 'deadlinePassed', {goneWhy: 'the lease ran out'});
+  } else if (stoppable.has(state) && turn.nowBootMs >= deadlineBootMs - config.soft_stop_ms) {
+    const detail = 'the lease was not renewed in time: no contact with the control plane';
+    stopWith(turn, attempt, {kind: 'failed', code: 'lease_lost', detail, retryable: true}, hardBootMs - turn.nowBootMs);
+  }
+}
+
+/** When the state that an attempt is in must have ended, by the task's own time or by that of the machine. */
+function timeoutBootMs({state, isHeldBack, spec, goBootMs, agentStartBootMs, agentEndBootMs}: Attempt): number | null {
+  if (isHeldBack) return null;
+  if (state === 'preparing') return goBootMs === null ? null : goBootMs + workMaxMs;
+  if (state === 'running') return agentStartBootMs === null ? null : agentStartBootMs + spec.timeout_ms;
+  if (state === 'finishing') return agentEndBootMs === null ? null : agentEndBootMs + workMaxMs;
+  return null;
+}
+
+const timeoutGraceMs = 10_000;
+
+function applyTimeout(turn: Turn, attempt: Attempt): void {
+  const at = timeoutBootMs(attempt);
+  if (at === null || turn.nowBootMs < at) return;
+  if (attempt.state === 'running') {
+    stopWith(turn, attempt, {kind: 'timed_out'}, timeoutGraceMs);
+  } else {
+    const detail = `${attempt.state} did not end within ${workMaxMs} ms`;
+    stopWith(turn, attempt, {kind: 'failed', code: 'unavailable', detail, retryable: true}, 0);
+  }
+}
+
+function applyRetry(turn: Turn, attempt: Attempt): void {
+  const {retry} = attempt;
+  if (retry === null || retry.atBootMs === null || turn.nowBootMs < retry.atBootMs) return;
+  const trying = put(turn, {...attempt, retry: {...retry, atBootMs: null}});
+  const plan = planOf(trying);
+  if (retry.verb === 'stop') emit(turn, {kind: 'stop', plan, graceMs: 0});
+  else if (retry.verb === 'kill' || retry.verb === 'clean') emit(turn, {kind: retry.verb, plan});
+  else if (retry.verb === 'seal') seal(turn, trying);
+  else if (retry.verb === 'sign') sign(turn, trying);
+}
+
+/** An exit without an answer was lost on the way: it is sent again until it is acknowledged. */
+function applyExitAgain(turn: Turn, attempt: Attempt): void {
+  const at = exitAgainBootMs(stateOf(turn), attempt);
+  if (at !== null && turn.nowBootMs >= at) sendExit(turn, attempt);
+}
+
+function exitAgainBootMs({config, isConnected}: RunnerState, {state, exitSentBootMs, retry}: Attempt): number | null {
+  if (!isConnected || config === null || state !== 'reported' || retry !== null) return null;
+  return (exitSentBootMs ?? 0) + 2 * config.renew_ms;
+}
+
+function applyRenew(turn: Turn): void {
+  const state = stateOf(turn);
+  if (!state.isConnected || state.config === null || state.nextRenewBootMs === null) return;
+  if (turn.nowBootMs < state.nextRenewBootMs) return;
+  turn.change = {...turn.change, nextRenewBootMs: turn.nowBootMs + state.config.renew_ms};
+  emit(turn, {kind: 'renew', ts: turn.nowBootMs, slots: statedSlots(state), items: heldItems(state)});
+}
+
+/** What the server may count on: nothing while this process drains. */
+export function statedSlots({
+  slots,
+  isDrainedHere,
+}: Pick<RunnerState, 'slots' | 'isDrainedHere'>): Readonly<Record<string, number>> {
+  return {default: isDrainedHere ? 0 : slots};
+}
+
+/** The boot-clock time at which `tick` has something to decide, or null. */
+export function nextWakeBootMs(state: RunnerState): number | null {
+  const times = [state.isConnected ? state.nextRenewBootMs : null];
+  for (const attempt of state.attempts.values()) {
+    times.push(timeoutBootMs(attempt), attempt.retry?.atBootMs ?? null, exitAgainBootMs(state, attempt));
+    times.push(...deadlinesOf(state, attempt));
+  }
+  const known = times.filter(time => time !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+function deadlinesOf({config}: RunnerState, {state, deadlineBootMs}: Attempt): readonly number[] {
+  if (config === null || deadlineBootMs === null) return [];
+  const hard = deadlineBootMs - config.hard_kill_ms;
+  if (stoppable.has(state)) return [hard, deadlineBootMs - config.soft_stop_ms];
+  return state === 'accepted' || state === 'stopping' ? [hard] : [];
+}
+
+export function isHeld(state: RunnerState, of: {task: string; epoch: number}): boolean {
+  return state.attempts.has(attemptKey(of));
+}

@@ -1,0 +1,70 @@
+import type {AttemptResult, ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import type {Attempt} from './attempt-state.ts';
+
+/** What is signed, from what was observed. `undefined` until both the result and the whole log are known. */
+export function exitRecordOf(attempt: Attempt): Omit<ExitRecord, 'runner'> | undefined {
+  const {sealed, result} = attempt;
+  if (sealed === null || result === null) return undefined;
+  const end = attempt.endBootMs;
+  const agentEnd = attempt.agentEndBootMs ?? end;
+  return {
+    task: attempt.task,
+    epoch: attempt.epoch,
+    result: boundedResult(result),
+    exit_code: attempt.agentEnd?.exitCode ?? null,
+    signal: attempt.agentEnd?.signal ?? null,
+    log_len: sealed.length,
+    log_sha256: sealed.sha256,
+    log_receipt: sealed.receipt,
+    log_dropped: sealed.dropped,
+    git: attempt.git,
+    timings: {
+      prepare_ms: span(attempt.goBootMs, attempt.agentStartBootMs ?? end),
+      run_ms: span(attempt.agentStartBootMs, agentEnd),
+      finish_ms: attempt.agentEndBootMs === null ? 0 : span(attempt.agentEndBootMs, end),
+    },
+  };
+}
+
+const resultBytesMax = 32_768;
+
+/** An agent may say more than fits the signed record: texts are cut until it does, never the meaning. */
+export function boundedResult(result: AttemptResult): AttemptResult {
+  if (result.kind === 'succeeded' && result.summary !== undefined)
+    return {...result, summary: bounded(result.summary, 20_000)};
+  if (result.kind === 'failed') return {...result, detail: bounded(result.detail, 4_000)};
+  if (result.kind === 'interrupted') return {...result, detail: bounded(result.detail, 1_000)};
+  return result;
+}
+
+function bounded(text: string, charactersMax: number): string {
+  let kept = text.slice(0, charactersMax);
+  while (new TextEncoder().encode(JSON.stringify(kept)).length > resultBytesMax)
+    kept = kept.slice(0, Math.floor(kept.length / 2));
+  return kept;
+}
+
+/** A reboot in between makes the difference meaningless: then it is nothing. */
+function span(from: number | null, to: number | null): number {
+  return from === null || to === null ? 0 : Math.max(0, to - from);
+}
+
+/** The last line of the log, for people. */
+export function closingLine({result}: Pick<Attempt, 'result'>): string {
+  return `switchyard: ${result === null ? 'ended' : sentence(result)}`;
+}
+
+function sentence(result: AttemptResult): string {
+  switch (result.kind) {
+    case 'succeeded':
+      return 'succeeded';
+    case 'failed':
+      return `failed: ${result.code}: ${result.detail}`;
+    case 'timed_out':
+      return 'stopped: the time of the task was used up';
+    case 'cancelled':
+      return 'stopped: cancelled';
+    case 'interrupted':
+      return `stopped: ${result.detail}`;
+  }
+}

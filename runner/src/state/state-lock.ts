@@ -1,0 +1,54 @@
+import {mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {DatabaseSync} from 'node:sqlite';
+import * as z from 'zod';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+
+/** Who holds the state directory, for people and for `runner status`; the lock itself is the kernel's. */
+export const lockHolderSchema = z.strictObject({pid: z.int(), start: z.string(), boot_id: z.string()});
+export type LockHolder = z.infer<typeof lockHolderSchema>;
+
+export type StateLock = {readonly release: () => void};
+
+const lockName = 'lock.sqlite';
+const holderName = 'runner.pid';
+const busy = 5;
+
+/**
+ * Makes this process the only one that uses the state directory. Throws `already_running`, naming the holder.
+ *
+ * The lock is an exclusive transaction of SQLite, which is a lock of the kernel on the file: it ends with the process,
+ * however that ends, so a stale one cannot exist and none is ever broken by mistake.
+ */
+export function acquireStateLock(directory: string, self: LockHolder): StateLock {
+  mkdirSync(directory, {recursive: true, mode: 0o700});
+  const database = new DatabaseSync(join(directory, lockName), {timeout: 0});
+  try {
+    database.exec('BEGIN EXCLUSIVE');
+  } catch (cause) {
+    database.close();
+    const error = z.object({errcode: z.int()}).safeParse(cause);
+    if (!error.success || (error.data.errcode & 0xff) !== busy)
+      throw new SwitchyardError('state_corrupt', `${join(directory, lockName)} cannot be locked`, {cause});
+    const holder = readHolder(directory);
+    const who = holder === undefined ? 'another process' : `process ${holder.pid}`;
+    throw new SwitchyardError('already_running', `${who} uses ${directory}`);
+  }
+  const path = join(directory, holderName);
+  writeFileSync(`${path}.new`, JSON.stringify(self), {mode: 0o600});
+  renameSync(`${path}.new`, path);
+  return {
+    release: () => {
+      database.close();
+    },
+  };
+}
+
+/** The process that held the lock last; whether it still lives is for the caller to find out. */
+export function readHolder(directory: string): LockHolder | undefined {
+  try {
+    return lockHolderSchema.safeParse(JSON.parse(readFileSync(join(directory, holderName), 'utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
