@@ -168,6 +168,9 @@ test.for([
   'grep "BEGIN RSA PRIVATE KEY" in the tree',
 ])('[RX6] text that only looks like a prefix stays: %s', text => {
   expect(redact(text, new Secrets())).toBe(text);
+  // Byte by byte, what stands before a prefix has been given out already.
+  const everyByte = Array.from(text, (_, index) => index);
+  expect(redactInPieces(Buffer.from(text), everyByte, new Secrets()).toString()).toBe(text);
 });
 
 test('[RX7] a secret added during a run is masked from then on, also when its beginning is held already', () => {
