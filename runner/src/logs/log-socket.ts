@@ -1,5 +1,6 @@
 import {formatLogUp, type LogDown, parseLogDown} from '@switchyard/shared/protocol/log-control.ts';
 import {encodeLogFrame, mergedLogChannel} from '@switchyard/shared/protocol/log-frame.ts';
+import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import {promisify} from 'node:util';
 import {gzip} from 'node:zlib';
 import {WebSocket} from 'ws';
@@ -82,10 +83,11 @@ export class LogSocket {
       request.destroy();
     });
     socket.on('error', error => this.#finish({why: String(error), isFinal: false}));
-    // 4403: the runner was revoked. 4409: a newer process of this runner sends this log.
-    socket.on('close', code =>
-      this.#finish({why: `closed with code ${code}`, isFinal: code === 4403 || code === 4409}),
-    );
+    socket.on('close', code => {
+      // Replaced means that a newer process of this runner sends this log.
+      const isFinal = code === closeCodes.revoked || code === closeCodes.replaced;
+      this.#finish({why: `closed with code ${code}`, isFinal});
+    });
   }
 
   #receive(text: string, isBinary: boolean): void {
