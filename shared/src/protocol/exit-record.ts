@@ -6,17 +6,21 @@ import {attemptRef} from './attempt-message.ts';
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 const gitSha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
 
-export const errorCodeSchema = z
-  .string()
-  .refine(isErrorCode, `expected one of ${Object.keys(errorCodes).length} error codes`)
-  .transform(code => (isErrorCode(code) ? code : 'internal'));
+/** One of our codes: what the API answers with. */
+export const errorCodeSchema = z.enum(Object.keys(errorCodes).filter(isErrorCode)).meta({id: 'ErrorCode'});
+
+/**
+ * A code as a runner reports it. A newer runner may know one that we do not: its report counts all the same, as
+ * `internal`, because a refused report would be sent again for ever.
+ */
+export const reportedErrorCodeSchema = z.string().transform(code => (isErrorCode(code) ? code : 'internal'));
 
 /** How an attempt ended, as the runner saw it: the driver's result and the evidence, never the exit code alone. */
 export const attemptResultSchema = z.discriminatedUnion('kind', [
   z.strictObject({kind: z.literal('succeeded'), summary: z.string().max(20_000).optional()}),
   z.strictObject({
     kind: z.literal('failed'),
-    code: errorCodeSchema,
+    code: reportedErrorCodeSchema,
     detail: z.string().max(4_000),
     /** False where the same attempt would fail again: the task ends at once. */
     retryable: z.boolean(),

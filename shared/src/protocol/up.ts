@@ -2,7 +2,7 @@ import * as z from 'zod';
 import {runnerIdSchema} from '../domain/id.ts';
 import {limits} from '../policy/limits.ts';
 import {attemptPhaseSchema, attemptRef, bootMs, heldAttemptSchema, slotsSchema} from './attempt-message.ts';
-import {errorCodeSchema} from './exit-record.ts';
+import {reportedErrorCodeSchema} from './exit-record.ts';
 
 /** Messages from the runner to the Fleet. All are safe to send again: the answers are idempotent. */
 
@@ -29,7 +29,7 @@ export const acceptSchema = z.strictObject({t: z.literal('accept'), ...attemptRe
 export const rejectSchema = z.strictObject({
   t: z.literal('reject'),
   ...attemptRef,
-  code: errorCodeSchema,
+  code: reportedErrorCodeSchema,
   detail: z.string().max(2_000),
   /** True: another runner, or this one later, may take it. False: the task fails. */
   retryable: z.boolean(),
