@@ -63,7 +63,7 @@ export async function commitRest(
     ['--force-remove'],
   );
 
-  const refused = [...new Set([...staged, ...changes.present].filter(isRefused))].map(shownPath);
+  const refused = [...new Set([...staged, ...changes.present].filter(isRefused))].map(shownPath).toSorted();
   const nested = changes.nested.map(shownPath);
   const tree = await must(git, ['write-tree']);
   if (tree === (await must(git, ['rev-parse', `${head}^{tree}`]))) return {outcome: 'nothing', refused, nested};

@@ -39,6 +39,8 @@ export interface GitCall {
   readonly credential?: GitCredential | undefined;
   readonly input?: string | Uint8Array | undefined;
   readonly deadlineMs?: number | undefined;
+  /** What a passed deadline is called; `git_failed` unless the call waits for another machine. */
+  readonly lateCode?: 'repository_unreachable' | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -54,7 +56,7 @@ export interface GitResult {
 }
 
 /**
- * Runs one git process. Any exit code is a value; a missing program, a passed deadline (`git_failed`) or a full disk
+ * Runs one git process. Any exit code is a value; a missing program, a passed deadline (`lateCode`) or a full disk
  * (`disk_full`) throws, and an abort throws the reason of the signal. When the promise settles the process group is gone.
  */
 export type Git = (args: readonly string[], call: GitCall) => Promise<GitResult>;
@@ -63,6 +65,7 @@ export type Git = (args: readonly string[], call: GitCall) => Promise<GitResult>
 const alwaysConfig: readonly (readonly [string, string])[] = [
   ['core.hooksPath', '/dev/null'],
   ['core.fsmonitor', 'false'],
+  ['core.alternateRefsCommand', 'true'],
   ['core.protectHFS', 'true'],
   ['core.protectNTFS', 'true'],
   ['core.editor', 'true'],
@@ -79,6 +82,7 @@ const alwaysConfig: readonly (readonly [string, string])[] = [
   ['gc.auto', '0'],
   ['maintenance.auto', 'false'],
   ['credential.helper', ''],
+  ['advice.graftFileDeprecated', 'false'],
 ];
 
 export function createGit(settings: GitSettings): Git {
@@ -95,38 +99,44 @@ export function createGit(settings: GitSettings): Git {
       detached: true,
       ...(call.input === undefined ? {stdin: 'ignore' as const} : {input: call.input}),
     });
-    const deadlineMs = call.deadlineMs ?? defaultDeadlineMs;
-    let isLate = false;
-    let killer: NodeJS.Timeout | undefined;
-    const end = () => {
-      signalGroup(child.pid, 'SIGTERM');
-      killer ??= setTimeout(() => signalGroup(child.pid, 'SIGKILL'), killGraceMs);
-    };
-    const timer = setTimeout(() => {
-      isLate = true;
-      end();
-    }, deadlineMs);
-    call.signal?.addEventListener('abort', end, {once: true});
-    try {
-      const result = await child;
-      call.signal?.throwIfAborted();
-      const stderr = Buffer.from(result.stderr).toString('utf8');
-      if (isLate) throw new SwitchyardError('git_failed', `${nameOf(args)} did not end within ${deadlineMs} ms`);
-      if (/No space left on device|Disk quota exceeded/.test(stderr)) {
-        throw new SwitchyardError('disk_full', `${nameOf(args)}: no space left in ${call.cwd}`);
-      }
-      if (result.exitCode === undefined) {
-        throw new SwitchyardError(
-          'git_failed',
-          `${nameOf(args)} could not run or was killed: ${result.originalMessage ?? result.signal ?? ''}`,
-        );
-      }
-      return {exitCode: result.exitCode, stdout: result.stdout, stderr};
-    } finally {
-      clearTimeout(timer);
-      clearTimeout(killer);
-      call.signal?.removeEventListener('abort', end);
+    const watch = watchOver(child.pid, call);
+    const result = await child.finally(watch.end);
+    call.signal?.throwIfAborted();
+    const stderr = Buffer.from(result.stderr).toString('utf8');
+    if (watch.isLate()) throw new SwitchyardError(call.lateCode ?? 'git_failed', `${nameOf(args)} did not end in time`);
+    if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+      throw new SwitchyardError('disk_full', `${nameOf(args)}: no space left in ${call.cwd}`);
     }
+    if (result.exitCode === undefined) {
+      const why = result.originalMessage ?? result.signal ?? '';
+      throw new SwitchyardError('git_failed', `${nameOf(args)} could not run or was killed: ${why}`);
+    }
+    return {exitCode: result.exitCode, stdout: result.stdout, stderr};
+  };
+}
+
+/** Ends the whole process group of git at the deadline or on abort: its helpers would else wait for ever. */
+function watchOver(pid: number | undefined, call: GitCall): {isLate: () => boolean; end: () => void} {
+  let isLate = false;
+  let killer: NodeJS.Timeout | undefined;
+  const stop = () => {
+    signalGroup(pid, 'SIGTERM');
+    killer ??= setTimeout(() => signalGroup(pid, 'SIGKILL'), killGraceMs);
+  };
+  const timer = setTimeout(() => {
+    isLate = true;
+    stop();
+  }, call.deadlineMs ?? defaultDeadlineMs);
+  call.signal?.addEventListener('abort', stop, {once: true});
+  return {
+    isLate: () => isLate,
+    end: () => {
+      clearTimeout(timer);
+      call.signal?.removeEventListener('abort', stop);
+      if (killer === undefined) return;
+      clearTimeout(killer);
+      signalGroup(pid, 'SIGKILL');
+    },
   };
 }
 

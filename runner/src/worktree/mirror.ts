@@ -1,4 +1,4 @@
-import {appendFile, copyFile, mkdir, readdir, rename, stat} from 'node:fs/promises';
+import {appendFile, copyFile, mkdir, readdir, readFile, rename, stat, writeFile} from 'node:fs/promises';
 import {basename, dirname, join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
@@ -7,7 +7,7 @@ import {gitFailure, runGit, shownError, textOf, type GitCredential, type GitResu
 import {isFullSha, lockPath, mirrorOf, type Mirror, type WorktreeContext} from './places.ts';
 import {discard} from './remove.ts';
 import type {Repository} from './repository-url.ts';
-import {mirrorGit, sealedConfigPath} from './sealed-git.ts';
+import {mirrorGit, sealedConfigPath, type BoundCall} from './sealed-git.ts';
 
 const networkDeadlineMs = 15 * 60_000;
 
@@ -101,11 +101,7 @@ export class Mirrors {
     const git = mirrorGit(this.#context, mirror);
     const isKnown = async () => (await git(['cat-file', '-e', `${sha}^{commit}`])).exitCode === 0;
     if (await isKnown()) return sha;
-    await git(['fetch', ...fetchOptions, mirror.repository.url, sha], {
-      credential: access.credential,
-      deadlineMs: networkDeadlineMs,
-      signal: access.signal,
-    });
+    await git(['fetch', ...fetchOptions, mirror.repository.url, sha], {...networkCall(access), signal: access.signal});
     if (await isKnown()) return sha;
     throw new SwitchyardError('base_not_found', `${mirror.repository.id} does not give out a commit ${sha}.`);
   }
@@ -150,25 +146,36 @@ export class Mirrors {
         await rename(draft.path, mirror.path);
       });
     } finally {
-      const leftovers = [...(await siblings(mirror, 'corrupt')), ...(await siblings(mirror, 'new'))];
-      if (await isPresent(mirror)) for (const path of leftovers) await discard(context, path);
+      const leftovers = (await isPresent(mirror)) ? await siblings(mirror, 'corrupt') : [];
+      for (const path of [...leftovers, ...(await siblings(mirror, 'new'))]) await discard(context, path);
     }
   }
 
   async #fetchInto(mirror: Mirror, access: MirrorAccess): Promise<GitResult> {
     const git = mirrorGit(this.#context, mirror);
-    const call = {credential: access.credential, deadlineMs: access.deadlineMs ?? networkDeadlineMs};
+    const call = networkCall(access);
     const {url} = mirror.repository;
-    const [fetched, remote] = await Promise.all([
+    // Both are waited for even if one throws: nobody may write into a draft that is thrown away.
+    const [fetched, remote] = await Promise.allSettled([
       git(['fetch', ...fetchOptions, '--prune', url, '+refs/heads/*:refs/remotes/origin/*'], call),
       git(['ls-remote', '--symref', '--quiet', url, 'HEAD'], call),
     ]);
-    const branch = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(textOf(remote.stdout))?.[1];
-    if (fetched.exitCode === 0 && branch !== undefined && branchProblem(branch) === undefined) {
+    if (fetched.status === 'rejected') throw fetched.reason;
+    if (remote.status === 'rejected') throw remote.reason;
+    const branch = /^ref: refs\/heads\/(\S+)\tHEAD$/m.exec(textOf(remote.value.stdout))?.[1];
+    if (fetched.value.exitCode === 0 && branch !== undefined && branchProblem(branch) === undefined) {
       await git(['symbolic-ref', 'refs/remotes/origin/HEAD', `refs/remotes/origin/${branch}`]);
     }
-    return fetched;
+    return fetched.value;
   }
+}
+
+function networkCall(access: MirrorAccess): BoundCall {
+  return {
+    credential: access.credential,
+    deadlineMs: access.deadlineMs ?? networkDeadlineMs,
+    lateCode: 'repository_unreachable',
+  };
 }
 
 const fetchOptions = [
@@ -192,9 +199,22 @@ async function createDraft(context: WorktreeContext, mirror: Mirror): Promise<Mi
   return draft;
 }
 
+/** Ref by ref, because one that cannot be read would hold back all others. */
 async function carryOver(context: WorktreeContext, draft: Mirror, damagedPath: string): Promise<void> {
-  const refs = ['+refs/heads/switchyard/*:refs/heads/switchyard/*', '+refs/salvage/*:refs/salvage/*'];
-  await mirrorGit(context, draft)(['fetch', ...fetchOptions, pathToFileURL(damagedPath).href, ...refs]);
+  const head = join(damagedPath, 'HEAD');
+  const isHead = (await readFile(head, 'utf8').catch(() => '')).startsWith('ref: refs/');
+  if (!isHead) await writeFile(head, 'ref: refs/heads/main\n').catch(() => undefined);
+  await copyFile(sealedConfigPath(draft), join(damagedPath, 'config')).catch(() => undefined);
+  const call = {cwd: damagedPath, gitDir: damagedPath};
+  const refs = await context.git(
+    ['for-each-ref', '--format=%(refname)', 'refs/heads/switchyard/', 'refs/salvage/'],
+    call,
+  );
+  for (const name of textOf(refs.stdout)
+    .split('\n')
+    .filter(line => line !== '')) {
+    await mirrorGit(context, draft)(['fetch', ...fetchOptions, pathToFileURL(damagedPath).href, `+${name}:${name}`]);
+  }
   await rename(join(damagedPath, 'worktrees'), join(draft.path, 'worktrees')).catch(() => undefined);
 }
 

@@ -6,6 +6,14 @@ import {pushedRef, type Worktree, type WorktreeContext} from './places.ts';
 import {isSensitiveFile} from './sensitive-file.ts';
 import {mirrorGit, type BoundGit} from './sealed-git.ts';
 
+/**
+ * Over file:// the other side of a push is a process of this machine. Its hooks, and the programs that its configuration
+ * names, stay off as ours do.
+ */
+const quietReceiver =
+  'git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c core.fsmonitor=false' +
+  ' -c receive.denyCurrentBranch=refuse -c receive.autogc=false receive-pack';
+
 const pushDeadlineMs = 10 * 60_000;
 
 export interface PushRequest {
@@ -77,9 +85,7 @@ async function push(
 ): Promise<GitResult> {
   const ref = `refs/heads/${worktree.branch}`;
   const {repository} = worktree.mirror;
-  // Over file:// the other side of the push is a process of this machine: hooks of that repository stay off as well.
-  const receiver =
-    repository.protocol === 'file' ? ['--receive-pack=git -c core.hooksPath=/dev/null receive-pack'] : [];
+  const receiver = repository.protocol === 'file' ? [`--receive-pack=${quietReceiver}`] : [];
   const args = [
     'push',
     '--porcelain',
@@ -91,7 +97,12 @@ async function push(
     repository.url,
     `${how.head}:${ref}`,
   ];
-  return git(args, {credential: how.request.credential, signal: how.request.signal, deadlineMs: pushDeadlineMs});
+  return git(args, {
+    credential: how.request.credential,
+    signal: how.request.signal,
+    deadlineMs: pushDeadlineMs,
+    lateCode: 'repository_unreachable',
+  });
 }
 
 /** Every file that a commit of the attempt adds or changes: one that a later commit removes would be sent all the same. */
@@ -121,7 +132,12 @@ async function sensitiveFiles(
 
 async function readRemote(git: BoundGit, worktree: Worktree, request: PushRequest): Promise<string | undefined> {
   const args = ['ls-remote', '--quiet', worktree.mirror.repository.url, `refs/heads/${worktree.branch}`];
-  const result = await git(args, {credential: request.credential, signal: request.signal, deadlineMs: pushDeadlineMs});
+  const result = await git(args, {
+    credential: request.credential,
+    signal: request.signal,
+    deadlineMs: pushDeadlineMs,
+    lateCode: 'repository_unreachable',
+  });
   if (result.exitCode !== 0) throw pushFailure(worktree, result);
   return /^([0-9a-f]{40,64})\t/.exec(textOf(result.stdout))?.[1];
 }

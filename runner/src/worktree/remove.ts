@@ -35,34 +35,32 @@ export async function removeWorktree(
   return context.locks.hold(
     lockPath(worktree),
     async () => {
-      let salvaged: Salvaged | undefined;
-      if (await exists(worktree.path)) {
-        await checkInsideRoot(context.root, worktree.path);
-        const pids = await processesInside(worktree.path);
-        if (pids.length > 0) throw busy(worktree.path, pids);
-        salvaged = await salvage(context, worktree, signal);
-        await discard(context, worktree.path);
-      }
-      const git = mirrorGit(context, worktree.mirror);
-      if (await exists(worktree.mirror.path)) {
-        await context.locks.hold(
-          lockPath(worktree.mirror),
-          async () => {
-            await unlink(join(adminPath(worktree), 'locked')).catch(() => undefined);
-            await git(['worktree', 'prune'], {signal});
-          },
-          {signal},
-        );
-        const input = [`refs/heads/${worktree.branch}`, pushedRef(worktree.task, worktree.epoch)]
-          .map(name => `delete ${name}\n`)
-          .join('');
-        await git(['update-ref', '--stdin'], {input, signal});
-      }
+      const pids = await processesInside(worktree.path);
+      if (pids.length > 0) throw busy(worktree.path, pids);
+      const hasMirror = await exists(worktree.mirror.path);
+      const salvaged = hasMirror ? await salvage(context, worktree, signal) : undefined;
+      await discard(context, worktree.path);
+      if (hasMirror) await forget(context, worktree, signal);
       await removeRecord(worktree);
       return {salvaged};
     },
     {signal},
   );
+}
+
+/** Git's data about the tree, and the refs of the attempt: what they hold is upstream or under the salvage ref. */
+async function forget(context: WorktreeContext, worktree: Worktree, signal: AbortSignal | undefined): Promise<void> {
+  const git = mirrorGit(context, worktree.mirror);
+  await context.locks.hold(
+    lockPath(worktree.mirror),
+    async () => {
+      await unlink(join(adminPath(worktree), 'locked')).catch(() => undefined);
+      await git(['worktree', 'prune'], {signal});
+    },
+    {signal},
+  );
+  const names = [`refs/heads/${worktree.branch}`, pushedRef(worktree.task, worktree.epoch)];
+  await git(['update-ref', '--stdin'], {input: names.map(name => `delete ${name}\n`).join(''), signal});
 }
 
 /** Takes a file or a tree out of the way at once and deletes it in the background. Nothing happens when it is not there. */

@@ -25,36 +25,47 @@ export interface Salvaged {
 /**
  * Keeps under `refs/salvage/<task>/e<epoch>` of the mirror what exists only in this tree: uncommitted and untracked files
  * byte for byte (without line-end conversion or filters; ignored files are not kept) and commits that are not upstream.
- * Neither the branch nor the index of the attempt changes. Undefined when there is nothing to keep.
+ * Neither the branch nor the index of the attempt changes. Undefined when there is nothing to keep. Works for a tree that
+ * is gone: then only commits are looked at.
  */
 export async function salvage(
   context: WorktreeContext,
   worktree: Worktree,
   signal?: AbortSignal,
 ): Promise<Salvaged | undefined> {
-  await context.locks.hold(lockPath(worktree.mirror), () => restorePointers(context, worktree), {signal});
-  const git = worktreeGit(context, worktree);
-  const head = await git(['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'], {signal});
-  const tip = await readTip(git, worktree.branch);
-  const tips = [
-    ...new Set([head.exitCode === 0 ? textOf(head.stdout) : undefined, tip].filter(sha => sha !== undefined)),
-  ];
-  const parents = tips.length === 0 ? [worktree.baseSha] : tips;
-  const saved = await saveTree(context, worktree, {parent: parents[0] ?? worktree.baseSha, signal});
-  const isUnpushed = await hasUnpushed(git, worktree, parents);
-  if (!saved.isDirty && !isUnpushed && parents.length === 1) return undefined;
+  const mirror = mirrorGit(context, worktree.mirror);
+  const hasTree = (await lstat(worktree.path).catch(() => undefined))?.isDirectory() === true;
+  const tips = await readTips(context, worktree, {hasTree, signal});
+  const [parent = worktree.baseSha, ...others] = tips;
+  const saved = hasTree
+    ? await saveTree(context, worktree, {parent, signal})
+    : {tree: await must(mirror, ['rev-parse', `${parent}^{tree}`], {signal}), isDirty: false, skipped: []};
+  if (!saved.isDirty && !(await hasUnpushed(mirror, worktree, [parent, ...others]))) return undefined;
 
+  const input = `Salvage of ${worktree.task}, attempt ${worktree.epoch}\n`;
+  const args = ['commit-tree', saved.tree, ...[parent, ...others].flatMap(sha => ['-p', sha]), '-F', '-'];
+  const sha = saved.isDirty || others.length > 0 ? await must(mirror, args, {input, author, signal}) : parent;
   const ref = salvageRef(worktree.task, worktree.epoch);
-  const sha =
-    saved.isDirty || parents.length > 1
-      ? await must(git, ['commit-tree', saved.tree, ...parents.flatMap(parent => ['-p', parent]), '-F', '-'], {
-          input: `Salvage of ${worktree.task}, attempt ${worktree.epoch}\n`,
-          author,
-          signal,
-        })
-      : (parents[0] ?? worktree.baseSha);
-  await must(mirrorGit(context, worktree.mirror), ['update-ref', ref, sha], {signal});
+  await must(mirror, ['update-ref', ref, sha], {signal});
   return {ref, sha, wasDirty: saved.isDirty, skipped: saved.skipped};
+}
+
+/** The commit that is checked out and the tip of the branch of the attempt, once if they are the same. */
+async function readTips(
+  context: WorktreeContext,
+  worktree: Worktree,
+  how: {hasTree: boolean; signal: AbortSignal | undefined},
+): Promise<Set<string>> {
+  const tips = new Set<string>();
+  if (how.hasTree) {
+    await context.locks.hold(lockPath(worktree.mirror), () => restorePointers(context, worktree), {signal: how.signal});
+    const args = ['rev-parse', '--verify', '--quiet', 'HEAD^{commit}'];
+    const head = await worktreeGit(context, worktree)(args, {signal: how.signal});
+    if (head.exitCode === 0) tips.add(textOf(head.stdout));
+  }
+  const branchTip = await readTip(mirrorGit(context, worktree.mirror), worktree.branch);
+  if (branchTip !== undefined) tips.add(branchTip);
+  return tips;
 }
 
 /** A tree object of everything on disk, made with an index of its own. */

@@ -24,6 +24,7 @@ export function mirrorGit(context: WorktreeContext, mirror: Mirror): BoundGit {
 export function worktreeGit(context: WorktreeContext, worktree: Worktree): BoundGit {
   return async (args, call = {}) => {
     await sealConfig(context, worktree.mirror);
+    await checkRealTree(worktree);
     const gitDir = adminPath(worktree);
     return context.git(args, {
       cwd: worktree.path,
@@ -33,6 +34,13 @@ export function worktreeGit(context: WorktreeContext, worktree: Worktree): Bound
       ...call,
     });
   };
+}
+
+/** A tree that was replaced by a link would make us read, commit and push the files that it points to. */
+async function checkRealTree(worktree: Worktree): Promise<void> {
+  const info = await lstat(worktree.path).catch(missing);
+  if (info?.isDirectory() !== true)
+    throw new SwitchyardError('git_failed', `${worktree.path} is not a directory of its own`);
 }
 
 /** The runner's copy of a mirror's configuration, out of the way of whoever works in a worktree. */

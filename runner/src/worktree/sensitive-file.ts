@@ -4,7 +4,7 @@ const sensitiveNames: readonly RegExp[] = [
   /^id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?$/,
   /^(?:\.netrc|_netrc|\.pgpass|\.my\.cnf|\.npmrc|\.pypirc|\.dockercfg|\.htpasswd|\.git-credentials|\.s3cfg|\.boto|kubeconfig)$/,
   /^(?:.*[._-])?credentials?(?:\..*)?\.(?:json|ya?ml|toml|ini|xml|csv)$/,
-  /^(?:.*[._-])?(?:client[._-]?secrets?|service[._-]?accounts?(?:[._-]?key)?|secrets?)(?:\..*)?\.(?:json|ya?ml|toml|ini)$/,
+  /^(?:.*[._-])?(?:client[._-]?secrets?|service[._-]?accounts?(?:[._-]?key)?|secrets?)(?:[._-].*)?\.(?:json|ya?ml|toml|ini)$/,
   /^(?:auth|token|tokens)\.json$/,
 ];
 

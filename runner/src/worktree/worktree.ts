@@ -1,4 +1,4 @@
-import {mkdir, stat, unlink} from 'node:fs/promises';
+import {lstat, mkdir, unlink} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {branchOfAttempt} from './branch-name.ts';
@@ -105,8 +105,9 @@ export async function repairWorktree(context: WorktreeContext, worktree: Worktre
 
 async function restore(context: WorktreeContext, worktree: Worktree): Promise<void> {
   const {wasLost} = await context.locks.hold(lockPath(worktree.mirror), () => restorePointers(context, worktree));
-  if (!wasLost) return;
-  if ((await tipOf(context, worktree)) === undefined) {
+  const isBranchGone = (await tipOf(context, worktree)) === undefined;
+  if (!wasLost && !isBranchGone) return;
+  if (isBranchGone) {
     const args = ['update-ref', `refs/heads/${worktree.branch}`, worktree.baseSha];
     const result = await mirrorGit(context, worktree.mirror)(args);
     if (result.exitCode !== 0) throw gitFailure(args, result);
@@ -164,8 +165,8 @@ async function clearRemains(
   if (await isDirectory(worktree.path)) {
     // The git process of a runner that was killed may still write; it ends by itself.
     await awaitNobodyInside(worktree.path, {deadlineMs: 60_000, signal});
-    await discard(context, worktree.path);
   }
+  await discard(context, worktree.path);
   await context.locks.hold(lockPath(worktree.mirror), () => clearRegistration(context, worktree), {signal});
   const tip = await tipOf(context, worktree);
   if (tip !== undefined && tip !== worktree.baseSha) {
@@ -212,5 +213,5 @@ async function tipOf(context: WorktreeContext, worktree: Worktree): Promise<stri
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
+  return (await lstat(path).catch(() => undefined))?.isDirectory() === true;
 }
