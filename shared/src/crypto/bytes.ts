@@ -8,7 +8,7 @@ export function utf8(text: string): Bytes {
   return encoder.encode(text) as Bytes;
 }
 
-/** Throws a `TypeError` when the bytes are not UTF-8. */
+/** Throws a `TypeError` when the bytes are not UTF-8. A byte order mark at the start is dropped. */
 export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
@@ -34,8 +34,13 @@ export function toBase64Url(bytes: Uint8Array): string {
   return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
+/** The last characters whose unused bits are zero, by the length of the last group (RFC 4648 section 3.5). */
+const lastByRemainder: readonly (RegExp | undefined)[] = [/^/, undefined, /[AQgw]$/, /[AEIMQUYcgkosw048]$/];
+
+/** `undefined` where the text is not base64url in its one canonical form: two texts never mean the same bytes. */
 export function fromBase64Url(text: string): Bytes | undefined {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) return undefined;
+  if (!/^[A-Za-z0-9_-]*$/.test(text) || lastByRemainder[text.length % 4]?.test(text.slice(-1)) === false)
+    return undefined;
   return fromBase64(text.replaceAll('-', '+').replaceAll('_', '/'));
 }
 

@@ -13,7 +13,13 @@ type CryptoKey = Parameters<typeof crypto.subtle.sign>[1];
 export type SigningKey = {readonly kid: string; readonly publicJwk: PublicJwk; readonly privateKey: CryptoKey};
 export type VerifyingKey = {readonly kid: string; readonly publicKey: CryptoKey};
 
-const headerSchema = z.object({alg: z.literal('EdDSA'), typ: z.string(), kid: z.string(), cert: z.string().optional()});
+/** Strict: a header that we do not know may change what the signature means (`crit`, RFC 7515 section 4.1.11). */
+const headerSchema = z.strictObject({
+  alg: z.literal('EdDSA'),
+  typ: z.string(),
+  kid: z.string(),
+  cert: z.string().optional(),
+});
 export type JwsHeader = z.infer<typeof headerSchema>;
 
 const privateJwkSchema = z.object({
@@ -41,14 +47,28 @@ export async function thumbprint(jwk: PublicJwk): Promise<string> {
   return toBase64Url(new Uint8Array(await crypto.subtle.digest('SHA-256', utf8(canonical))));
 }
 
-/** Throws `configuration_invalid`, which never shows the key, when the JWK is not an Ed25519 private key. */
+/**
+ * Throws `configuration_invalid`, which never shows the key, when the JWK is not an Ed25519 private key whose kid is
+ * its thumbprint: verifiers compute the kid, so a signature under any other would be refused everywhere.
+ */
 export async function importSigningKey(jwk: unknown): Promise<SigningKey> {
   const parsed = privateJwkSchema.safeParse(jwk);
-  if (!parsed.success)
+  const privateKey = parsed.success ? await importPrivateKey(parsed.data) : undefined;
+  if (!parsed.success || privateKey === undefined)
     throw new SwitchyardError('configuration_invalid', 'a signing key is not an Ed25519 private JWK with a kid');
-  const {kty, crv, x, d, kid} = parsed.data;
-  const privateKey = await crypto.subtle.importKey('jwk', {kty, crv, x, d}, ed25519, false, ['sign']);
+  const {kty, crv, x, kid} = parsed.data;
+  if (kid !== (await thumbprint({kty, crv, x})))
+    throw new SwitchyardError('configuration_invalid', 'the kid of a signing key is not its thumbprint (RFC 7638)');
   return {kid, publicJwk: {kty, crv, x}, privateKey};
+}
+
+async function importPrivateKey({kty, crv, x, d}: PrivateJwk): Promise<CryptoKey | undefined> {
+  try {
+    return await crypto.subtle.importKey('jwk', {kty, crv, x, d}, ed25519, false, ['sign']);
+  } catch {
+    // The cause is left out: what a platform says about a key it refuses may quote the key.
+    return undefined;
+  }
 }
 
 export async function importVerifyingKey(jwk: PublicJwk): Promise<VerifyingKey> {

@@ -32,9 +32,12 @@ export function signatureForm(header: SignedRequest['header']): 'standard' | 'di
   return header('x-dispatch-signature') === undefined ? undefined : 'dispatch';
 }
 
-/** The key id that the request names, if its form names one. */
+/**
+ * The key id that the request names, if its form names one. Each form has a header of its own: `x-dispatch-key` is
+ * under the signature, so no other header may choose the key in its place.
+ */
 export function namedKeyId(header: SignedRequest['header']): string | undefined {
-  return header('webhook-key-id') ?? header('x-dispatch-key');
+  return header(signatureForm(header) === 'standard' ? 'webhook-key-id' : 'x-dispatch-key');
 }
 
 const required = (header: SignedRequest['header'], name: string): string => {

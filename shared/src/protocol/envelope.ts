@@ -36,8 +36,12 @@ export const certificateSchema = z.strictObject({
   sub: runnerIdSchema,
   pool: z.string(),
   iat: z.int(),
-  /** Public key of the runner: OKP, Ed25519 (RFC 8037). */
-  jwk: z.strictObject({kty: z.literal('OKP'), crv: z.literal('Ed25519'), x: z.string().regex(/^[A-Za-z0-9_-]{43}$/)}),
+  /** Public key of the runner: OKP, Ed25519 (RFC 8037). `x` in its one canonical form: its text makes the key id. */
+  jwk: z.strictObject({
+    kty: z.literal('OKP'),
+    crv: z.literal('Ed25519'),
+    x: z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/),
+  }),
 });
 export type Certificate = z.infer<typeof certificateSchema>;
 
