@@ -1,3 +1,5 @@
+import {limits} from '../policy/limits.ts';
+
 /**
  * The binary WebSocket message that carries log bytes from a runner to a task log. Numbers are big-endian.
  *
@@ -12,11 +14,11 @@
  */
 export const logFrameHeaderBytes = 14;
 
-/** No WebSocket message of the protocol is longer, whatever its type. */
-export const logFrameBytesMax = 1024 * 1024;
+/** No message of a log socket is longer, whatever its type. */
+export const logFrameBytesMax = limits.logFrameBytesMax;
 
 /** Raw bytes in one data frame. A compressed payload must not be longer either: it would be sent raw. */
-export const logPayloadBytesMax = 64 * 1024;
+export const logPayloadBytesMax = limits.logChunkBytesMax;
 
 /** The one log of an attempt: standard output, standard error and the runner's own lines, merged by the runner. */
 export const mergedLogChannel = 0;
