@@ -32,7 +32,10 @@ export type SealedLog = {
 export type WorkObserver = {
   /** A line of progress for people: `fetching`, `3 files changed`. */
   readonly phaseDetail: (plan: AttemptPlan, detail: string) => void;
-  readonly agentEvent: (plan: AttemptPlan, event: {readonly seq: number; readonly kind: string; readonly data: unknown}) => void;
+  readonly agentEvent: (
+    plan: AttemptPlan,
+    event: {readonly seq: number; readonly kind: string; readonly data: unknown},
+  ) => void;
 };
 
 /**

@@ -2,19 +2,19 @@ import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import type {AttemptResult, GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {driverFor} from '../agent/drivers.ts';
 import type {Executor} from '../executor/executor.ts';
 import {createRunDirectory, readRunFile, writeRunFile, type Deadline} from '../executor/run-directory.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
 import {discard} from '../worktree/remove.ts';
-import type {Worktree} from '../worktree/places.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
 import {CHECKS_FILE, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
 import {runProgram, type ProgramHost} from './attempt-program.ts';
-import {commitTree, findTree, prepareTree, pushTree, readTreeEvidence, removeTree, type Trees} from './attempt-tree.ts';
+import {findTree, prepareTree, removeTree, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {readAgent} from './agent-reading.ts';
+import {complete} from './completion.ts';
 
 export type HostWorkOptions = {
   readonly stateDirectory: string;
@@ -34,7 +34,12 @@ const checksProgram = fileURLToPath(new URL('checks-program.ts', import.meta.url
 const STOP_POLL_MS = 50;
 
 /** What this process holds of one attempt; everything else is on disk. */
-type Held = {readonly runDir: string; readonly log: Promise<AttemptLog>; opened: AttemptLog | undefined; deadline: Deadline};
+type Held = {
+  readonly runDir: string;
+  readonly log: Promise<AttemptLog>;
+  opened: AttemptLog | undefined;
+  deadline: Deadline;
+};
 
 /** The work of attempts on this machine: git worktrees, host processes, log spools. */
 export class HostWork implements AttemptWork {
@@ -105,7 +110,15 @@ export class HostWork implements AttemptWork {
   async finish(plan: AttemptPlan, end: AgentEnd, signal: AbortSignal): Promise<Completion> {
     const log = await this.#hold(plan).log;
     const worktree = await findTree(this.#options.trees, plan);
-    const {result, git} = await this.#complete(plan, end, {worktree, log, signal});
+    const {result, git} = await complete({
+      plan,
+      end,
+      worktree,
+      signal,
+      trees: this.#options.trees,
+      tell: async line => this.#tell(plan, log, line),
+      checksPass: async () => this.#checksPass(plan, log, signal),
+    });
     await log.note(result.kind === 'failed' ? `${result.code}: ${result.detail}` : `result: ${result.kind}`);
     return {result, git};
   }
@@ -209,43 +222,6 @@ export class HostWork implements AttemptWork {
     return worktree.path;
   }
 
-  async #complete(
-    plan: AttemptPlan,
-    end: AgentEnd,
-    {worktree, log, signal}: {worktree: Worktree | undefined; log: AttemptLog; signal: AbortSignal},
-  ): Promise<Completion> {
-    const {trees} = this.#options;
-    if (end.result !== null)
-      return {result: end.result, git: worktree === undefined ? null : await readTreeEvidence(trees, worktree)};
-    let git: GitEvidence | null = null;
-    if (worktree !== undefined) {
-      const {refused} = await commitTree(trees, worktree, plan);
-      if (refused.length > 0)
-        await log.note(`left out of the commit, because the name says it holds a secret: ${refused.join(', ')}`);
-      git = await readTreeEvidence(trees, worktree);
-      const missing = missingChange(plan, git);
-      if (missing !== null) return {result: missing, git};
-      if (git !== null)
-        await this.#tell(
-          plan,
-          log,
-          `committed ${git.head_sha.slice(0, 12)}: ${git.files_changed} files, +${git.insertions} -${git.deletions}`,
-        );
-    }
-    if (plan.spec.checks.length > 0 && !(await this.#checksPass(plan, log, signal))) {
-      return {
-        result: {kind: 'failed', code: 'checks_failed', detail: 'a declared check did not pass', retryable: true},
-        git,
-      };
-    }
-    if (worktree !== undefined && git !== null && git.commits > 0) {
-      await pushTree(trees, worktree, signal);
-      git = {...git, pushed: true};
-      await this.#tell(plan, log, `pushed ${worktree.branch}`);
-    }
-    return {result: {kind: 'succeeded', ...(end.summary === null ? {} : {summary: end.summary})}, git};
-  }
-
   async #checksPass(plan: AttemptPlan, log: AttemptLog, signal: AbortSignal): Promise<boolean> {
     const {runDir, deadline} = this.#hold(plan);
     const {executor, nodePath, agentEnvironment} = this.#options;
@@ -315,7 +291,7 @@ function lostResult(status: RunStatus): AttemptResult | null {
 function describeEnd(status: RunStatus): string {
   switch (status.state) {
     case 'exited':
-      return status.signal === undefined ? `exit code ${status.code}` : `${status.signal}`;
+      return status.signal === undefined ? `exit code ${status.code}` : status.signal;
     case 'killed':
       return `killed (${status.reason.replaceAll('_', ' ')})`;
     case 'lost':
@@ -325,14 +301,4 @@ function describeEnd(status: RunStatus): string {
     case 'running':
       return status.state;
   }
-}
-
-function missingChange({spec}: AttemptPlan, git: GitEvidence | null): AttemptResult | null {
-  if (spec.expect_change === false || (git !== null && git.commits > 0 && git.files_changed > 0)) return null;
-  return {
-    kind: 'failed',
-    code: 'agent_no_change',
-    detail: 'the agent left no change on the branch of its task',
-    retryable: false,
-  };
 }

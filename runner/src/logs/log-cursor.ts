@@ -8,9 +8,13 @@ const bytes = z.int().nonnegative();
 
 const cursorSchema = z.strictObject({
   v: z.literal(1),
-  /** Raw bytes of standard output and of standard error that the log holds or has dropped by its cap. */
+  /**
+   * Raw bytes that the log holds or has dropped by its cap: of the agent's standard output and standard error, and of
+   * the output of the declared checks.
+   */
   out: bytes,
   err: bytes,
+  checks: bytes,
   /** Bytes of the log that these offsets stand for; what the file has beyond it was never shown to anybody. */
   length: bytes,
   droppedBytes: bytes,
@@ -20,7 +24,7 @@ const cursorSchema = z.strictObject({
 /** How far the merge has come: the one thing that makes a log file, after a crash, continue without gap or repeat. */
 export type LogCursor = Readonly<z.infer<typeof cursorSchema>>;
 
-export const startCursor: LogCursor = {v: 1, out: 0, err: 0, length: 0, droppedBytes: 0, isFinished: false};
+export const startCursor: LogCursor = {v: 1, out: 0, err: 0, checks: 0, length: 0, droppedBytes: 0, isFinished: false};
 
 const fileName = 'log.cursor';
 

@@ -2,7 +2,9 @@ import type {LogCursor} from './log-cursor.ts';
 import {Redactor, redactWhole} from './redactor.ts';
 import type {Secrets} from './secrets.ts';
 
-export type AgentStream = 'out' | 'err';
+/** The raw streams of an attempt: what the agent prints, and what the declared checks print after it has ended. */
+export const agentStreams = ['out', 'err', 'checks'] as const;
+export type AgentStream = (typeof agentStreams)[number];
 
 /** A longer line is merged in pieces, so that output without line ends flows too. */
 export const lineBytesMax = 16 * 1024;
@@ -21,7 +23,7 @@ interface Inflow {
 }
 
 /**
- * Merges the agent's two streams and the runner's notes into one sequence of bytes, line by line, all of it redacted.
+ * Merges the raw streams of an attempt and the runner's notes into one sequence of bytes, line by line, all of it redacted.
  * Pure bookkeeping: bytes gather in `pending` until the owner has stored them and says so.
  */
 export class LogMerge {
@@ -44,14 +46,10 @@ export class LogMerge {
     this.#droppedBytes = cursor.droppedBytes;
     this.#endsLine = options.endsLine;
     this.#isFinished = cursor.isFinished;
-    this.#readFrom = {
-      out: Math.max(0, cursor.out - secrets.contextBytes),
-      err: Math.max(0, cursor.err - secrets.contextBytes),
-    };
-    this.#inflows = {
-      out: inflowAt(cursor.out, this.#readFrom.out, secrets),
-      err: inflowAt(cursor.err, this.#readFrom.err, secrets),
-    };
+    const readFrom = (stream: AgentStream): number => Math.max(0, cursor[stream] - secrets.contextBytes);
+    this.#readFrom = {out: readFrom('out'), err: readFrom('err'), checks: readFrom('checks')};
+    const inflow = (stream: AgentStream): Inflow => inflowAt(cursor[stream], readFrom(stream), secrets);
+    this.#inflows = {out: inflow('out'), err: inflow('err'), checks: inflow('checks')};
   }
 
   /** Where the first bytes handed to `take` must stand in the raw stream. */
@@ -90,7 +88,7 @@ export class LogMerge {
   /** Merges what is left and closes with the sum of what was dropped. Nothing may be taken afterwards. */
   finish(): void {
     if (this.#isFinished) return;
-    for (const inflow of [this.#inflows.out, this.#inflows.err]) {
+    for (const inflow of agentStreams.map(stream => this.#inflows[stream])) {
       this.#fill(inflow, inflow.redactor.flush());
       this.#merge(inflow, inflow.line.length);
     }
@@ -104,13 +102,14 @@ export class LogMerge {
 
   /** What to store next, and the cursor that is true once it is stored. */
   pending(): {readonly bytes: Uint8Array; readonly cursor: LogCursor} {
-    const {out, err} = this.#inflows;
+    const {out, err, checks} = this.#inflows;
     return {
       bytes: Buffer.concat(this.#pending),
       cursor: {
         v: 1,
         out: out.offset,
         err: err.offset,
+        checks: checks.offset,
         length: this.#storedBytes + this.#pendingBytes,
         droppedBytes: this.#droppedBytes,
         isFinished: this.#isFinished,
