@@ -1,0 +1,16 @@
+CREATE TABLE attempt (
+  epoch INTEGER PRIMARY KEY,
+  base INTEGER NOT NULL,
+  runner TEXT NOT NULL,
+  sha256 TEXT
+);
+CREATE TABLE chunk (
+  start INTEGER PRIMARY KEY,
+  raw_bytes INTEGER NOT NULL,
+  is_gzip INTEGER NOT NULL,
+  bytes BLOB NOT NULL
+);
+CREATE TABLE ending (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  state TEXT NOT NULL
+);

@@ -1,0 +1,89 @@
+import {Hono} from 'hono';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {withAnswerHeaders} from './http/answer-headers.ts';
+import {requestIdOf} from './http/exchange.ts';
+import type {Installation, Platform} from './http/installation.ts';
+import {allowedMethods, knownRoutes, MethodNotAllowedError, type KnownRoute} from './http/known-routes.ts';
+import {problemResponse} from './http/problem.ts';
+import {mountCredentials} from './routes/credentials.ts';
+import {mountDispatch} from './routes/dispatch-c.ts';
+import {degradedHealth, mountHealth} from './routes/health.ts';
+import {mountPool} from './routes/pool.ts';
+import {mountRunnerLink} from './routes/runner-link.ts';
+import {mountRunners} from './routes/runners.ts';
+import {mountTaskLog} from './routes/task-log.ts';
+import {mountTasks} from './routes/tasks.ts';
+
+export type Server = (request: Request) => Promise<Response>;
+
+/** The whole HTTP surface over a checked configuration. */
+export function createServer(installation: Installation): Server {
+  const app = new Hono();
+  const api = {app, installation};
+  mountTasks(api);
+  mountTaskLog(api);
+  mountRunners(api);
+  mountRunnerLink(api);
+  mountPool(api);
+  mountCredentials(api);
+  mountHealth(api);
+  mountDispatch(api);
+  const routes = knownRoutes(app);
+  // One place turns errors into answers: the catch below, which knows the id of the request.
+  app.onError(error => {
+    throw error;
+  });
+  app.notFound(async context => unrouted(context.req.raw, routes, installation));
+  return answering(async request => app.fetch(request), installation.platform);
+}
+
+/** What is left when the configuration cannot be trusted: every answer but health is a refusal. Nothing is guessed. */
+export function createRefusingServer(error: SwitchyardError, platform: Platform): Server {
+  const refusal = new SwitchyardError('unavailable', `configuration_invalid: ${error.detail}`, {cause: error});
+  return answering(async request => {
+    if (new URL(request.url).pathname === '/v1/health') return degradedHealth(error, platform.nowMs());
+    throw refusal;
+  }, platform);
+}
+
+function answering(handle: Server, platform: Platform): Server {
+  return async request => {
+    const requestId = requestIdOf(request, platform.randomBytes);
+    const isHttps = request.url.startsWith('https:');
+    let response: Response;
+    try {
+      response = await handle(request);
+    } catch (thrown) {
+      response = problemResponse(expected(thrown, requestId, platform), {requestId, nowMs: platform.nowMs()});
+    }
+    const isPage = response.headers.get('content-type')?.startsWith('text/html') === true;
+    return withAnswerHeaders(response, {requestId, isPage, isHttps});
+  };
+}
+
+/** What nobody foresaw is told to the operator, and to the caller only as an id to report. */
+function expected(thrown: unknown, requestId: string, {report}: Platform): SwitchyardError {
+  if (thrown instanceof SwitchyardError && thrown.code !== 'internal') return thrown;
+  report({request: requestId, error: thrown});
+  return new SwitchyardError('internal', 'something failed that should not; it was logged under the request id');
+}
+
+async function unrouted(request: Request, routes: readonly KnownRoute[], {assets}: Installation): Promise<Response> {
+  const {pathname} = new URL(request.url);
+  const allowed = allowedMethods(routes, pathname);
+  if (allowed.length > 0) throw new MethodNotAllowedError(request.method, allowed);
+  if (assets !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+    const asset = await assets.fetch(new Request(request.url, {method: request.method, headers: conditional(request)}));
+    if (asset.status !== 404) return asset;
+  }
+  throw new SwitchyardError('not_found', 'there is nothing at this path');
+}
+
+function conditional(request: Request): Headers {
+  const headers = new Headers();
+  for (const name of ['if-none-match', 'if-modified-since', 'accept-encoding']) {
+    const value = request.headers.get(name);
+    if (value !== null) headers.set(name, value);
+  }
+  return headers;
+}

@@ -1,0 +1,36 @@
+import {concat, fromUtf8, type Bytes} from '@switchyard/shared/crypto/bytes.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+
+const tooLarge = (bytesMax: number): SwitchyardError =>
+  new SwitchyardError('body_too_large', `the body is longer than ${bytesMax} bytes`);
+
+/** The body as it was sent. Throws `body_too_large` as soon as the limit is passed, whatever Content-Length said. */
+export async function readBody(request: Request, bytesMax: number): Promise<Bytes> {
+  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  if (request.body === null) return new Uint8Array();
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  const stream: ReadableStream<Uint8Array> = request.body;
+  for await (const part of stream) {
+    length += part.length;
+    if (length > bytesMax) throw tooLarge(bytesMax);
+    parts.push(part);
+  }
+  return concat(...parts);
+}
+
+/** Throws `unsupported_media_type` or `invalid_request`; an empty body is `undefined`, of any type. */
+export function parseJsonBody(body: Bytes, contentType: string | undefined): unknown {
+  if (body.length === 0) return undefined;
+  const mediaType = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  if (mediaType !== 'application/json')
+    throw new SwitchyardError(
+      'unsupported_media_type',
+      `the body is ${mediaType || 'of no declared type'}, not application/json`,
+    );
+  try {
+    return JSON.parse(fromUtf8(body));
+  } catch (cause) {
+    throw new SwitchyardError('invalid_request', 'the body is not JSON in UTF-8', {cause});
+  }
+}

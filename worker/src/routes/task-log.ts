@@ -1,0 +1,153 @@
+import type {Context} from 'hono';
+import {getTaskLog} from '@switchyard/shared/api/task-contracts.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {LOG_VIEW_SUBPROTOCOL} from '@switchyard/shared/protocol/log-view.ts';
+import type {LogAccess} from '../fleet/fleet-rpc.ts';
+import {authorize, type Access} from '../http/caller.ts';
+import {signedView} from '../http/exchange.ts';
+import {offeredProtocols, requireUpgrade, upgradeRequest} from '../http/forward-upgrade.ts';
+import type {TaskLogStub} from '../http/installation.ts';
+import {mount, type Api} from '../http/mount.ts';
+import {unwrap} from '../http/problem.ts';
+import {openTailBytes} from '../http/utf8-boundary.ts';
+import {validate} from '../http/validate.ts';
+import {logRoleHeader, logStateHeader, type LogPage} from '../tasklog/task-log-rpc.ts';
+import {logEventStream} from './log-stream.ts';
+
+const PAGE_BYTES_MAX = 262_144;
+const STREAM_PAGE_BYTES = 1_048_576;
+const tokenProtocol = /^bearer\.(?<token>[A-Za-z0-9_-]+)$/;
+
+export function mountTaskLog(api: Api): void {
+  const {app, installation} = api;
+
+  mount(
+    api,
+    getTaskLog,
+  )(async ({fleet, caller, pool, params: {task}, query, header}) => {
+    const form = logForm(header('accept') ?? '');
+    const access = unwrap(await fleet.logAccess(caller, {task, live: form === 'events'}));
+    if (query.epoch !== undefined && query.epoch > access.epoch)
+      throw new SwitchyardError('not_found', `the task has no attempt ${query.epoch}`);
+    const log = installation.taskLog(pool, task);
+    if (form === 'json')
+      return {status: 200, body: jsonPage(await pageOf(log, access, {...query, bytesMax: PAGE_BYTES_MAX}))};
+    if (form === 'bytes') return byteAnswer(log, access, query);
+    if (query.epoch !== undefined)
+      throw new SwitchyardError('invalid_request', 'query.epoch: a live stream shows all attempts of the task');
+    const from = resumeOffset(header('last-event-id')) ?? query.from;
+    const socket = await viewerSocket(log, {access, from});
+    return new Response(logEventStream(socket, from), {
+      headers: {'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform'},
+    });
+  });
+
+  app.get('/v1/tasks/:task/log/live', async context => {
+    const request = context.req.raw;
+    requireUpgrade(request);
+    const {task} = validate(liveParams, context.req.param(), 'params');
+    const {from} = validate(liveQuery, context.req.query(), 'query');
+    const {fleet, caller, pool} = await authorizeViewer(context, api);
+    const access = unwrap(await fleet.logAccess(caller, {task, live: true}));
+    const protocol = offeredProtocols(request).includes(LOG_VIEW_SUBPROTOCOL) ? LOG_VIEW_SUBPROTOCOL : undefined;
+    return openViewer(installation.taskLog(pool, task), {access, from, protocol});
+  });
+}
+
+/** `from` is all that a live view takes: it shows every attempt, one after the other. */
+const liveParams = getTaskLog.params ?? neverAbsent();
+const liveQuery = (getTaskLog.query ?? neverAbsent()).omit({epoch: true});
+
+function neverAbsent(): never {
+  throw new SwitchyardError('internal', 'the contract of the log has params and a query');
+}
+
+/** A browser cannot set headers on a WebSocket, so the token may travel as a subprotocol; never in the URL. */
+async function authorizeViewer(context: Context, {installation}: Api): Promise<Access> {
+  const request = context.req.raw;
+  const token = offeredProtocols(request)
+    .map(protocol => tokenProtocol.exec(protocol)?.groups?.['token'])
+    .find(each => each !== undefined);
+  const signed = signedView(request, new Uint8Array());
+  const header = (name: string): string | undefined =>
+    name === 'authorization' && token !== undefined ? `Bearer ${token}` : signed.header(name);
+  return authorize({...signed, header}, 'read', installation);
+}
+
+type Form = 'events' | 'json' | 'bytes';
+
+/** The first type of the list that is one of ours; bytes where none is. */
+export function logForm(accept: string): Form {
+  const forms: Readonly<Record<string, Form>> = {
+    'text/event-stream': 'events',
+    'application/json': 'json',
+    'application/octet-stream': 'bytes',
+    'text/plain': 'bytes',
+  };
+  const wanted = accept.split(',').map(range => range.split(';', 1)[0]?.trim().toLowerCase() ?? '');
+  return wanted.map(range => forms[range]).find(form => form !== undefined) ?? 'bytes';
+}
+
+function resumeOffset(lastEventId: string | undefined): number | undefined {
+  return lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : undefined;
+}
+
+type Range = {readonly from: number; readonly bytesMax: number; readonly epoch?: number | undefined};
+
+/** A task that was never offered has no log: no object is made for the answer. */
+async function pageOf(log: TaskLogStub, {epoch}: LogAccess, range: Range): Promise<LogPage> {
+  if (epoch === 0) return {epoch, from: range.from, to: range.from, length: 0, sealed: false, bytes: new Uint8Array()};
+  return log.read(range);
+}
+
+/** A page ends between two characters where more may follow, so that pages can be put together. */
+function jsonPage({bytes, epoch, from, to, length, sealed}: LogPage) {
+  const isLast = sealed && to === length;
+  const open = isLast ? 0 : openTailBytes(bytes);
+  const whole = open === bytes.length ? bytes : bytes.subarray(0, bytes.length - open);
+  return {epoch, from, to: from + whole.length, length, sealed, text: new TextDecoder().decode(whole)};
+}
+
+/** Everything that was there when the request came, page by page, as fast as the reader takes it. */
+async function byteAnswer(log: TaskLogStub, access: LogAccess, query: Omit<Range, 'bytesMax'>): Promise<Response> {
+  const first = await pageOf(log, access, {...query, bytesMax: STREAM_PAGE_BYTES});
+  let page = first;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      if (page.bytes.length > 0) controller.enqueue(page.bytes);
+      if (page.to >= first.length || page.bytes.length === 0) {
+        controller.close();
+        return;
+      }
+      const bytesMax = Math.min(STREAM_PAGE_BYTES, first.length - page.to);
+      page = await pageOf(log, access, {...query, from: page.to, bytesMax});
+    },
+  });
+  return new Response(body, {
+    headers: {
+      'content-type': 'application/octet-stream',
+      'x-log-epoch': String(first.epoch),
+      'x-log-from': String(first.from),
+      'x-log-length': String(first.length),
+      'x-log-sealed': String(first.sealed),
+    },
+  });
+}
+
+type Viewing = {readonly access: LogAccess; readonly from: number; readonly protocol?: string | undefined};
+
+async function openViewer(log: TaskLogStub, {access, from, protocol}: Viewing): Promise<Response> {
+  const url = `https://task-log/?from=${from}`;
+  const answer = await log.fetch(
+    upgradeRequest(url, {[logRoleHeader]: 'viewer', [logStateHeader]: access.state}, protocol),
+  );
+  if (answer.status === 429)
+    throw new SwitchyardError('rate_limited', 'the log has all the live viewers that it may have');
+  return answer;
+}
+
+async function viewerSocket(log: TaskLogStub, viewing: Viewing): Promise<WebSocket> {
+  const {webSocket} = await openViewer(log, viewing);
+  if (webSocket === null) throw new SwitchyardError('unavailable', 'the log of the task took no viewer');
+  return webSocket;
+}

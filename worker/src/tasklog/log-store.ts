@@ -1,0 +1,112 @@
+import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
+import {taskStateSchema} from '@switchyard/shared/api/task-view.ts';
+import {logPayloadBytesMax} from '@switchyard/shared/protocol/log-frame.ts';
+import {gunzipSync} from 'node:zlib';
+
+/** One attempt's range of the stream; it ends where the next one begins, or at the end of the stream. */
+export type AttemptRange = {
+  readonly epoch: number;
+  readonly base: number;
+  readonly length: number;
+  readonly runner: string;
+  /** Set once the attempt was found whole. */
+  readonly sha256: string | null;
+};
+
+export type StoredChunk = {
+  readonly start: number;
+  readonly rawBytes: number;
+  readonly isGzip: boolean;
+  readonly bytes: Uint8Array;
+};
+
+type AttemptRow = {epoch: number; base: number; runner: string; sha256: string | null};
+type ChunkRow = {start: number; raw_bytes: number; is_gzip: number; bytes: ArrayBuffer};
+
+/**
+ * The rows of one task's log. The length of the stream is not stored: it is where the last chunk ends, so an append
+ * writes one row and nothing else.
+ */
+export type LogStore = {
+  readonly end: () => number;
+  readonly attempts: () => readonly AttemptRange[];
+  readonly newest: () => AttemptRange | undefined;
+  /** Begins an attempt at the end of the stream; the lower ones never change again. */
+  readonly open: (epoch: number, runner: string) => void;
+  readonly append: (chunk: StoredChunk) => void;
+  readonly seal: (epoch: number, sha256: string) => void;
+  /** The chunk that holds the byte at `offset`; undefined at the end of the stream. */
+  readonly chunkAt: (offset: number) => StoredChunk | undefined;
+  readonly ending: () => TaskState | undefined;
+  readonly finish: (state: TaskState) => void;
+};
+
+export function logStore(sql: SqlStorage): LogStore {
+  let end: number | undefined;
+
+  const readEnd = (): number => {
+    const [row] = sql
+      .exec<{stop: number}>('SELECT start + raw_bytes AS stop FROM chunk ORDER BY start DESC LIMIT 1')
+      .toArray();
+    return row?.stop ?? 0;
+  };
+  const endOf = (): number => (end ??= readEnd());
+  const attempts = (): readonly AttemptRange[] => {
+    const rows = sql.exec<AttemptRow>('SELECT epoch, base, runner, sha256 FROM attempt ORDER BY epoch').toArray();
+    return rows.map((row, index) => ({...row, length: (rows[index + 1]?.base ?? endOf()) - row.base}));
+  };
+
+  return {
+    end: endOf,
+    attempts,
+    newest: () => attempts().at(-1),
+    open: (epoch, runner) => {
+      sql.exec('INSERT INTO attempt (epoch, base, runner) VALUES (?, ?, ?)', epoch, endOf(), runner);
+    },
+    append: ({start, rawBytes, isGzip, bytes}) => {
+      sql.exec(
+        'INSERT INTO chunk (start, raw_bytes, is_gzip, bytes) VALUES (?, ?, ?, ?)',
+        start,
+        rawBytes,
+        isGzip ? 1 : 0,
+        // The driver takes whole buffers; a payload is a view into its message.
+        bytes.slice().buffer,
+      );
+      end = start + rawBytes;
+    },
+    seal: (epoch, sha256) => {
+      sql.exec('UPDATE attempt SET sha256 = ? WHERE epoch = ?', sha256, epoch);
+    },
+    chunkAt: offset => {
+      const [row] = sql
+        .exec<ChunkRow>(
+          'SELECT start, raw_bytes, is_gzip, bytes FROM chunk WHERE start <= ? ORDER BY start DESC LIMIT 1',
+          offset,
+        )
+        .toArray();
+      if (row === undefined || offset >= row.start + row.raw_bytes) return undefined;
+      return {
+        start: row.start,
+        rawBytes: row.raw_bytes,
+        isGzip: row.is_gzip === 1,
+        bytes: new Uint8Array(row.bytes),
+      };
+    },
+    ending: () => {
+      const [row] = sql.exec<{state: string}>('SELECT state FROM ending').toArray();
+      return row === undefined ? undefined : taskStateSchema.parse(row.state);
+    },
+    finish: state => {
+      sql.exec('INSERT INTO ending (id, state) VALUES (1, ?) ON CONFLICT (id) DO NOTHING', state);
+    },
+  };
+}
+
+export function rawBytesOf({isGzip, bytes}: Pick<StoredChunk, 'isGzip' | 'bytes'>): Uint8Array {
+  return isGzip ? gunzipSync(bytes, {maxOutputLength: logPayloadBytesMax}) : bytes;
+}
+
+/** The raw bytes from an offset on, within one chunk. */
+export function rawBytesFrom(chunk: StoredChunk, offset: number): Uint8Array {
+  return rawBytesOf(chunk).subarray(offset - chunk.start);
+}

@@ -1,0 +1,121 @@
+import {formatLogDown, parseLogUp, type LogDown} from '@switchyard/shared/protocol/log-control.ts';
+import {closeCodes} from '@switchyard/shared/protocol/version.ts';
+import {takeFrame} from './append.ts';
+import {countViewers, socketTags, type Log} from './log.ts';
+import type {LogStore} from './log-store.ts';
+import {takeEnd} from './seal.ts';
+import {socketStateOf, type RunnerState} from './socket-role.ts';
+import {tryClose, trySend} from './socket-send.ts';
+import {updateViewers} from './viewer-sockets.ts';
+
+export type Arrival = {readonly socket: WebSocket; readonly message: string | ArrayBuffer};
+
+type Reply =
+  | {readonly socket: WebSocket; readonly message: LogDown}
+  | {
+      readonly socket: WebSocket;
+      readonly sealed: {
+        readonly task: string;
+        readonly epoch: number;
+        readonly length: number;
+        readonly sha256: string;
+      };
+    }
+  | {readonly socket: WebSocket; readonly malformed: string};
+
+/** RFC 6455: the peer sent what this protocol does not have. */
+const PROTOCOL_ERROR = 1002;
+
+/** Takes the socket of an attempt and says where it goes on. The newest socket of an attempt is the one that counts. */
+export function greetRunner({ctx, store}: Log, socket: WebSocket, runner: RunnerState): void {
+  const refusal = ctx.storage.transactionSync(() => admit(store, runner));
+  const others = ctx.getWebSockets(socketTags.runner);
+  ctx.acceptWebSocket(socket, [socketTags.runner]);
+  socket.serializeAttachment(runner);
+  if (refusal !== undefined) {
+    letGo(socket, refusal);
+    return;
+  }
+  for (const other of others) {
+    if (socketStateOf(other)?.role === 'runner' && epochOf(other) < runner.epoch) letGo(other, laterAttempt);
+    else tryClose(other, closeCodes.replaced, 'a newer connection of this attempt');
+  }
+  trySend(socket, formatLogDown({t: 'state', len: store.newest()?.length ?? 0, watching: countViewers(ctx)}));
+}
+
+/**
+ * Carries out everything that has arrived in one transaction, so that it costs one commit; the answers leave behind the
+ * output gate, after that commit. Acknowledgements are cumulative: a socket gets its last one.
+ */
+export async function takeRunnerMessages(log: Log, arrivals: readonly Arrival[], nowMs: number): Promise<void> {
+  let grew = false;
+  const replies = log.ctx.storage.transactionSync(() =>
+    arrivals.flatMap(({socket, message}): readonly Reply[] => {
+      const state = socketStateOf(socket);
+      if (state?.role !== 'runner') return [];
+      if (typeof message === 'string') return takeControl(log, {socket, text: message, state});
+      const taken = takeFrame(new Uint8Array(message), state.epoch, log);
+      if (taken.kind === 'malformed') return [{socket, malformed: taken.why}];
+      grew ||= taken.grew;
+      return [{socket, message: taken.message}];
+    }),
+  );
+  for (const reply of replies.filter((each, index) => !isOvertaken(each, replies.slice(index + 1))))
+    await answer(log, reply);
+  if (grew) updateViewers(log, nowMs);
+}
+
+const laterAttempt = 'a later attempt of this task has begun';
+
+function epochOf(socket: WebSocket): number {
+  const state = socketStateOf(socket);
+  return state?.role === 'runner' ? state.epoch : 0;
+}
+
+function admit(store: LogStore, {epoch, runner}: RunnerState): string | undefined {
+  const newest = store.newest();
+  if (newest !== undefined && epoch < newest.epoch) return laterAttempt;
+  if (epoch === newest?.epoch) return runner === newest.runner ? undefined : 'the attempt belongs to another runner';
+  if (store.ending() !== undefined) return 'the task has ended';
+  store.open(epoch, runner);
+  return undefined;
+}
+
+function takeControl(
+  log: Log,
+  {socket, text, state}: {socket: WebSocket; text: string; state: RunnerState},
+): readonly Reply[] {
+  const parsed = parseLogUp(text);
+  if (parsed.kind === 'malformed') return [{socket, malformed: parsed.why}];
+  if (parsed.kind === 'unknown') return [];
+  const verdict = takeEnd(parsed.message, state.epoch, log);
+  if (verdict.kind === 'nack') return [{socket, message: {t: 'nack', len: verdict.length}}];
+  if (verdict.kind === 'gone') return [{socket, message: {t: 'gone', why: verdict.why}}];
+  const {length, sha256} = verdict;
+  return [{socket, sealed: {task: state.task, epoch: state.epoch, length, sha256}}];
+}
+
+/** An acknowledgement says nothing that a later one to the same socket does not say. */
+function isOvertaken(reply: Reply, later: readonly Reply[]): boolean {
+  const next = later.find(each => each.socket === reply.socket);
+  return isAck(reply) && next !== undefined && isAck(next);
+}
+
+function isAck(reply: Reply): boolean {
+  return 'message' in reply && reply.message.t === 'ack';
+}
+
+async function answer(log: Log, reply: Reply): Promise<void> {
+  if ('malformed' in reply) return tryClose(reply.socket, PROTOCOL_ERROR, reply.malformed);
+  if ('sealed' in reply) {
+    const receipt = await log.seal().receipt(reply.sealed);
+    return trySend(reply.socket, formatLogDown({t: 'sealed', len: reply.sealed.length, receipt}));
+  }
+  if (reply.message.t === 'gone') return letGo(reply.socket, reply.message.why);
+  return trySend(reply.socket, formatLogDown(reply.message));
+}
+
+function letGo(socket: WebSocket, why: string): void {
+  trySend(socket, formatLogDown({t: 'gone', why}));
+  tryClose(socket, 1000, why);
+}
