@@ -1,6 +1,7 @@
 import {access, mkdir, readFile, readdir, rmdir, writeFile} from 'node:fs/promises';
 import {constants} from 'node:fs';
 import {join} from 'node:path';
+import {setTimeout as wait} from 'node:timers/promises';
 import {attemptLabel, parseAttemptLabel, type AttemptName} from './attempt-name.ts';
 
 /**
@@ -84,9 +85,19 @@ export async function killCgroup(path: string): Promise<void> {
   await writeFile(join(path, 'cgroup.kill'), '1', {flag: 'r+'}).catch(() => undefined);
 }
 
-/** Removes an empty cgroup with its children; false while somebody lives in it. */
+/** A killed process leaves its cgroup a moment after it has gone from every list. */
+const REMOVE_MS_MAX = 2_000;
+const REMOVE_POLL_MS = 10;
+
+/** Removes a cgroup with its children; false when somebody still lives in it after 2 s. */
 export async function removeCgroup(path: string): Promise<boolean> {
-  for (const child of await childrenOf(path)) await removeCgroup(child);
+  for (const deadline = AbortSignal.timeout(REMOVE_MS_MAX); !(await tryRemove(path)); await wait(REMOVE_POLL_MS))
+    if (deadline.aborted) return false;
+  return true;
+}
+
+async function tryRemove(path: string): Promise<boolean> {
+  for (const child of await childrenOf(path)) await tryRemove(child);
   return rmdir(path).then(
     () => true,
     (error: NodeJS.ErrnoException) => error.code === 'ENOENT',

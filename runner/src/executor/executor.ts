@@ -59,7 +59,8 @@ export type Executor = {
 
   /**
    * SIGINT reaches the agent's own process group. SIGTERM reaches everything it started. SIGKILL ends everything,
-   * shim included, takes the containment away and answers when nobody is left.
+   * shim included, takes the containment away and answers when nobody is left; call it after an agent has ended by
+   * itself too, which keeps its exit.
    * Failure: none for an attempt that has ended; `survivors` names what could not be ended. Restart: call again.
    */
   readonly signal: (runDir: string, signal: AgentSignal, reason?: string) => Promise<KillOutcome>;

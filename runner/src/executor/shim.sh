@@ -36,6 +36,14 @@ boot_now() { # sets now: milliseconds since boot, asleep or awake
     now=$((($(date +%s) - ${up%%,*}) * 1000))
   fi
 }
+parent_of() { # our own pid for a process that has ended
+  if [ -r "/proc/$$/stat" ]; then
+    if read -r line <"/proc/$1/stat"; then set -- ${line##*) }; else set -- - $$; fi
+  else
+    set -- - $(ps -o ppid= -p "$1") $$
+  fi
+  echo "$2"
+}
 members() { # the pids of the agent and all it started; without a cgroup those that left the agent's own group
   if [ -n "$cgroup" ]; then
     find "$cgroup/agent" -name cgroup.procs -exec cat {} +
@@ -51,7 +59,9 @@ signal_tree() { # each once, since two requests are often read as an order; fail
   signalled=1 leader=
   if [ -z "$cgroup" ]; then
     [ ! -f agent ] || read -r leader _ <agent
-    case $leader in '' | 0 | 1 | *[!0-9]*) ;; *) kill -s "$1" -- "-$leader" && signalled=0 ;; esac
+    case $leader in '' | 0 | 1 | *[!0-9]*) leader= ;; esac
+    # The agent can write to that file: a leader that lives must be our child.
+    [ -z "$leader" ] || [ "$(parent_of "$leader")" != $$ ] || { kill -s "$1" -- "-$leader" && signalled=0; }
   elif [ "$1" = KILL ]; then
     echo 1 >"$cgroup/agent/cgroup.kill"
   fi
@@ -100,18 +110,21 @@ if [ "$verb" = agent ]; then # inside the agent's own session, just before it be
   exec "$@"
 fi
 
-mkdir claim || exit 0 # the claim is taken here and not by the runner, which may therefore start a shim as often as it likes
+# The claim is taken here and not by the runner, which may therefore start a shim as often as it likes.
+mkdir claim || exit 0
 trap '' HUP INT TERM
 [ -z "$cgroup" ] || echo 0 >"$cgroup/cgroup.procs" || cgroup='' held=group
-exec 3<>in # before anybody can see us run; the dead man holds both ends of the FIFO: the agent reads no end of file until in.eof says so
+# Both ends of the FIFO, from before anybody can see us run: the agent reads no end of file until in.eof says so.
+exec 3<>in
 tries=0
-# .exit is written full length now, so that the end can be recorded in place when the disk is full by then.
-until identity >pid.new && mv -f pid.new pid && printf '%-47s\n' '' >.exit; do
+# .exit gets its full length now, so that the end can be recorded in place when the disk is full by then.
+until printf '%-47s\n' '' >.exit && identity >pid.new && mv -f pid.new pid; do
   tries=$((tries + 1))
   [ $tries -lt 3 ] || { rm -f pid pid.new .exit; rmdir claim; exit 75; }
   sleep 1
 done
-mkdir claim/go || exit 75 # whoever makes this directory decides: here the agent starts, in the runner it never will
+# Whoever makes this directory decides: here the agent starts; a runner makes it so that it never will.
+mkdir claim/go || exit 75
 own=
 dead_man &
 dead=$!

@@ -1,0 +1,80 @@
+import {describe, expect, test} from 'vitest';
+import {
+  blockedVariableNames,
+  isSecretName,
+  isSecretValue,
+  selectEnvironment,
+} from '../../../runner/src/executor/environment.ts';
+
+const everything = {allow: ['*']};
+
+describe('the environment of an agent', () => {
+  test('[EN1] it starts empty and takes exact names and prefixes', () => {
+    const source = {PATH: '/bin', PATHS: 'x', CLAUDE_CODE_MAX_OUTPUT_TOKENS: '8000', HOME: '/root', EMPTY: undefined};
+    expect(selectEnvironment(source)).toEqual({
+      env: {PATH: '/bin', CLAUDE_CODE_MAX_OUTPUT_TOKENS: '8000'},
+      blockedNames: [],
+    });
+    expect(selectEnvironment(source, {allow: []})).toEqual({env: {}, blockedNames: []});
+    expect(selectEnvironment(source, {allow: ['PATH*']}).env).toEqual({PATH: '/bin', PATHS: 'x'});
+  });
+
+  test('[EN2] known secrets stay out although a pattern allows them', () => {
+    const source = Object.fromEntries([...blockedVariableNames].map(name => [name, 'plain']));
+    expect(selectEnvironment(source, everything)).toEqual({
+      env: {},
+      blockedNames: [...blockedVariableNames].toSorted(),
+    });
+    expect(blockedVariableNames.size).toBeGreaterThanOrEqual(13);
+  });
+
+  test.for([
+    'MY_KEY',
+    'my_token',
+    'DB_PASSWORD',
+    'CLIENT_SECRET',
+    'ANTHROPIC_AUTH_TOKEN',
+    'OPENAI_ADMIN_KEY',
+    'CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR',
+    'TOKEN',
+    'SECRET_VALUE',
+  ])('[EN2] the name %s is one of a secret', name => expect(isSecretName(name)).toBe(true));
+
+  test.for([
+    `sk-ant-${'api03-'.repeat(4)}`,
+    `sk-proj-${'a'.repeat(20)}`,
+    `ghp_${'a'.repeat(36)}`,
+    `ghs_${'a'.repeat(36)}`,
+    `github_pat_${'a'.repeat(30)}`,
+    `AKIA${'A'.repeat(16)}`,
+    `xoxb-${'1'.repeat(12)}`,
+    `eyJ${'a'.repeat(20)}.${'b'.repeat(20)}.c`,
+    'Bearer abc',
+    `{"key":"sk-ant-${'x'.repeat(20)}"}`,
+    'postgres://user:word@db/x',
+    '-----BEGIN OPENSSH PRIVATE KEY-----\nabc',
+  ])('[EN3] the value %s is one of a secret', value => {
+    expect(isSecretValue(value)).toBe(true);
+    expect(selectEnvironment({PLAIN: value}, everything)).toEqual({env: {}, blockedNames: ['PLAIN']});
+  });
+
+  test.for([
+    ['CLAUDE_CODE_MAX_OUTPUT_TOKENS', '1000'],
+    ['KEY_REPEAT', '30'],
+    ['KEYBOARD', 'de'],
+    ['ANTHROPIC_BASE_URL', 'http://127.0.0.1:9999/anthropic'],
+    ['BRANCH', 'task-1234567890abcdef'],
+    ['REMOTE', 'ssh://git@example.com/a.git'],
+  ] as const)('[EN4] %s=%s gets in', ([name, value]) => {
+    expect(selectEnvironment({[name]: value}, everything)).toEqual({env: {[name]: value}, blockedNames: []});
+  });
+
+  test('[EN5] nothing of a blocked value is returned', () => {
+    const result = selectEnvironment(
+      {API_KEY: 'canary-1', OTHER: `ghp_canary${'2'.repeat(30)}`, OK: 'yes'},
+      everything,
+    );
+    expect(JSON.stringify(result)).not.toContain('canary');
+    expect(result.blockedNames).toEqual(['API_KEY', 'OTHER']);
+  });
+});
