@@ -88,12 +88,22 @@ const reasons = new Map([
   [503, 'Not available.'],
 ]);
 
+/** Text is a string; bytes have no schema (OpenAPI 3.1, section 4.8.14.3). */
+function otherContent({alsoProduces = []}: AnyContract): Record<string, JsonObject> {
+  return Object.fromEntries(
+    alsoProduces.map(type => [type, type.startsWith('text/') ? {schema: {type: 'string'}} : {}]),
+  );
+}
+
 function responsesOf(contract: AnyContract, output: Schemas): Json {
-  const answers = Object.keys(contract.responses).map(status => [
+  const answers = Object.keys(contract.responses).map((status, index) => [
     status,
     {
       description: reasons.get(Number(status)) ?? `Status ${status}.`,
-      content: {'application/json': {schema: output.named.get(`${contract.id}.${status}`) ?? {}}},
+      content: {
+        'application/json': {schema: output.named.get(`${contract.id}.${status}`) ?? {}},
+        ...(index === 0 ? otherContent(contract) : {}),
+      },
     },
   ]);
   const problem = {$ref: '#/components/responses/Problem'};

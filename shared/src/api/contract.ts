@@ -23,6 +23,8 @@ export type Contract<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodTy
   /** Bytes of the largest body; `limits.bodyBytesMax` when absent. */
   readonly bodyBytesMax?: number;
   readonly responses: A;
+  /** Other media types of the first answer, for a caller that accepts them; the schema is that of application/json. */
+  readonly alsoProduces?: readonly string[];
 };
 
 export type AnyContract = Contract<z.ZodType, z.ZodType, z.ZodType, Responses>;

@@ -150,4 +150,5 @@ export const getTaskLog = contract({
     epoch: z.coerce.number().int().min(1).optional(),
   }),
   responses: {200: logPageSchema},
+  alsoProduces: ['application/octet-stream', 'text/event-stream'],
 });

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import {utf8} from '../crypto/bytes.ts';
 import {limits} from '../policy/limits.ts';
 import {taskIdSchema} from './id.ts';
 
@@ -18,7 +19,7 @@ const argv = z
 const gitRef = z
   .string()
   .regex(
-    /^(?!-)(?!.*\.\.)(?!.*@\{)(?!\/)[A-Za-z0-9._/+@-]{1,200}(?<![./])(?<!\.lock)$/,
+    /^(?![-./])(?!.*\.\.)(?!.*\/[./])(?!.*\.lock\/)(?!.*@\{)(?!@$)[A-Za-z0-9._/+@-]{1,200}(?<![./])(?<!\.lock)$/,
     'expected the name of a branch',
   );
 
@@ -55,9 +56,19 @@ export const concurrencySchema = z.strictObject({
 const priority = z
   .union([z.int().min(1).max(5), z.enum(['high', 'normal'])])
   .default('normal')
-  .transform(value => (value === 'high' ? 2 : value === 'normal' ? 3 : value));
+  .transform(value => (value === 'high' ? 2 : value === 'normal' ? 3 : value))
+  .pipe(z.int().min(1).max(5));
 
 const millisecondsTime = z.int().min(0).max(8_640_000_000_000_000);
+
+/**
+ * Whether the spec fits into the dispatch that carries it as text inside JSON. One that did not would be refused by every
+ * runner, together with the frame it came in. Escaping the text again makes no character longer than three bytes.
+ */
+function fitsEnvelope(spec: object): boolean {
+  const text = JSON.stringify(spec);
+  return text.length * 3 <= limits.specBytesMax || utf8(JSON.stringify(text)).length <= limits.specBytesMax;
+}
 
 /** What somebody asks for. Unknown fields are refused, so that a misspelt limit is never silently unlimited. */
 export const taskSpecSchema = z
@@ -95,6 +106,7 @@ export const taskSpecSchema = z
     path: ['agent', 'command'],
     message: 'the exec driver needs a command',
   })
+  .refine(fitsEnvelope, `the whole task is larger than ${limits.specBytesMax} bytes as signed JSON`)
   .meta({id: 'TaskSpec'});
 
 export type TaskSpec = z.output<typeof taskSpecSchema>;

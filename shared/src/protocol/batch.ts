@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {SwitchyardError} from '../domain/error.ts';
+import {utf8} from '../crypto/bytes.ts';
 import {limits} from '../policy/limits.ts';
 
 /** The envelope of every control frame: `{"m":[…]}`, so that one frame carries what became ready together. */
@@ -26,8 +27,8 @@ export function decodeBatch<Union extends z.ZodDiscriminatedUnion>(
   union: Union,
   text: string,
 ): Decoded<z.output<Union>> {
-  if (text.length > limits.controlFrameBytesMax)
-    throw new SwitchyardError('body_too_large', `a frame of ${text.length} characters`);
+  if (!fitsFrame(text))
+    throw new SwitchyardError('body_too_large', `a frame is longer than ${limits.controlFrameBytesMax} bytes`);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -39,15 +40,49 @@ export function decodeBatch<Union extends z.ZodDiscriminatedUnion>(
   const known = knownTypes(union);
   const messages: z.output<Union>[] = [];
   for (const message of batch.data.m.filter(each => isKnown(known, each))) {
-    const parsed = union.safeParse(message);
+    const parsed = parse(union, message);
     if (!parsed.success) throw new SwitchyardError('invalid_request', describe(message, parsed.error));
     messages.push(parsed.data);
   }
   return {messages, unknown: batch.data.m.length - messages.length};
 }
 
+/** One frame, whatever its size: for messages that are known to be few and small. */
 export function encodeBatch(messages: readonly object[]): string {
   return JSON.stringify({m: messages});
+}
+
+/**
+ * As few frames as hold the messages in their order, each within the limits of the peer; none for no message. Throws
+ * `body_too_large` for a message that fits no frame.
+ */
+export function encodeBatches(messages: readonly object[]): readonly string[] {
+  if (messages.length === 0) return [];
+  const whole = encodeBatch(messages);
+  if (messages.length <= limits.controlBatchMax && fitsFrame(whole)) return [whole];
+  const [only] = messages;
+  if (messages.length === 1)
+    throw new SwitchyardError('body_too_large', `a message of type ${typeOf(only)} fits no frame of the runner link`);
+  const middle = Math.ceil(messages.length / 2);
+  return [...encodeBatches(messages.slice(0, middle)), ...encodeBatches(messages.slice(middle))];
+}
+
+/** No character takes more than three bytes in UTF-8, so most frames need not be measured. */
+const fitsFrame = (text: string): boolean =>
+  text.length * 3 <= limits.controlFrameBytesMax ||
+  (text.length <= limits.controlFrameBytesMax && utf8(text).length <= limits.controlFrameBytesMax);
+
+/** JSON may nest deeper than a schema can follow: that is a wrong shape like any other. */
+function parse<Union extends z.ZodDiscriminatedUnion>(
+  union: Union,
+  message: unknown,
+): z.ZodSafeParseResult<z.output<Union>> {
+  try {
+    return union.safeParse(message);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new SwitchyardError('invalid_request', `${typeOf(message)}: nested too deeply`, {cause});
+  }
 }
 
 const knownTypesByUnion = new WeakMap<object, ReadonlySet<string>>();
@@ -65,7 +100,10 @@ function knownTypes(union: z.ZodDiscriminatedUnion): ReadonlySet<string> {
 }
 
 function describe(message: unknown, error: z.ZodError): string {
-  const type = typeof message === 'object' && message !== null && 't' in message ? String(message.t) : 'unknown';
   const issue = error.issues[0];
-  return `${type}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'invalid'}`;
+  return `${typeOf(message)}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'invalid'}`;
+}
+
+function typeOf(message: unknown): string {
+  return typeof message === 'object' && message !== null && 't' in message ? String(message.t) : 'unknown';
 }

@@ -38,7 +38,7 @@ export type Welcome = z.infer<typeof welcomeSchema>;
 export const offerSchema = z.strictObject({
   t: z.literal('offer'),
   ...attemptRef,
-  envelope: z.string().max(limits.bodyBytesMax * 2),
+  envelope: z.string().max(limits.envelopeCharactersMax),
   expires_in_ms: z.int().positive(),
 });
 export type Offer = z.infer<typeof offerSchema>;
