@@ -50,6 +50,7 @@ class Follower {
     this.#socket.addEventListener('close', () => {
       this.#turn = this.#turn.then(() => this.#end(controller));
     });
+    this.#socket.binaryType = 'arraybuffer';
     this.#socket.accept();
   }
 

@@ -3,7 +3,7 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {LogDown} from '@switchyard/shared/protocol/log-control.ts';
 import {decodeLogFrame, mergedLogChannel} from '@switchyard/shared/protocol/log-frame.ts';
 import type {LogHash} from './log-hash.ts';
-import {rawBytesOf, type LogStore} from './log-store.ts';
+import {rawBytesOf, type AttemptRange, type LogStore} from './log-store.ts';
 
 /** The runner's cap counts what it keeps; its last notice may stand behind it. */
 const LOG_SLACK_BYTES = 1_048_576;
@@ -33,21 +33,23 @@ export function takeFrame(
   if (raw === undefined || raw.length === 0) return malformed('the payload is not the gzip that it claims to be');
   const verdict = decideLogAppend(attempt.length, {offset: frame.offset, bytes: raw.length});
   if (verdict.kind !== 'append') return {kind: 'answer', message: {t: verdict.kind, len: verdict.len}, grew: false};
-  if (attempt.sha256 !== null) return gone('the log of this attempt is sealed');
-  if (store.ending() !== undefined) return gone('the task has ended');
-  if (verdict.len > limits.logBytesMax + LOG_SLACK_BYTES)
-    return gone(`the log is longer than ${limits.logBytesMax} bytes`);
+  const refusal = refusalOf(attempt, verdict.len, store);
+  if (refusal !== undefined) return gone(refusal);
 
   const fresh = raw.subarray(verdict.skip);
-  const isGzip = frame.isGzip && verdict.skip === 0;
-  store.append({
-    start: attempt.base + attempt.length,
-    rawBytes: fresh.length,
-    isGzip,
-    bytes: isGzip ? frame.payload : fresh,
-  });
+  const isWhole = frame.isGzip && verdict.skip === 0;
+  const start = attempt.base + attempt.length;
+  store.append({start, rawBytes: fresh.length, isGzip: isWhole, bytes: isWhole ? frame.payload : fresh});
   hash.add(epoch, attempt.length, fresh);
   return {kind: 'answer', message: {t: 'ack', len: verdict.len}, grew: true};
+}
+
+/** Why this attempt may not grow to `length` bytes. */
+function refusalOf({sha256}: AttemptRange, length: number, store: LogStore): string | undefined {
+  if (sha256 !== null) return 'the log of this attempt is sealed';
+  if (store.ending() !== undefined) return 'the task has ended';
+  if (length > limits.logBytesMax + LOG_SLACK_BYTES) return `the log is longer than ${limits.logBytesMax} bytes`;
+  return undefined;
 }
 
 function inflated(frame: {readonly isGzip: boolean; readonly payload: Uint8Array}): Uint8Array | undefined {

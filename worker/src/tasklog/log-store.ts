@@ -69,8 +69,8 @@ export function logStore(sql: SqlStorage): LogStore {
         start,
         rawBytes,
         isGzip ? 1 : 0,
-        // The driver takes whole buffers; a payload is a view into its message.
-        bytes.slice().buffer,
+        // The driver takes whole buffers; a payload is a view. A Buffer's own `slice` would be another view.
+        new Uint8Array(bytes).buffer,
       );
       end = start + rawBytes;
     },

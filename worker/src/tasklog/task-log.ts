@@ -85,12 +85,12 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
     if (!this.#isCommitting) await this.#commitInbox();
   }
 
-  override async webSocketClose(): Promise<void> {
-    tellWatching(this.ctx);
+  override async webSocketClose(socket: WebSocket): Promise<void> {
+    if (socketStateOf(socket)?.role === 'viewer') tellWatching(this.ctx);
   }
 
-  override async webSocketError(): Promise<void> {
-    tellWatching(this.ctx);
+  override async webSocketError(socket: WebSocket): Promise<void> {
+    return this.webSocketClose(socket);
   }
 
   /**

@@ -1,0 +1,238 @@
+import {evictDurableObject, runInDurableObject} from 'cloudflare:test';
+import {env} from 'cloudflare:workers';
+import {describe, expect, test} from 'vitest';
+import {attemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
+import {concat, fromBase64, utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {frame, gzip, hashOf, newLog} from './log-world.ts';
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+
+describe('the log of a task takes bytes', () => {
+  test('[TL1] a runner is greeted with the stored length, and told to go on from there', async () => {
+    const {connect} = newLog();
+    const first = await connect(1);
+    expect(await first.json()).toEqual({t: 'state', len: 0, watching: 0});
+    first.socket.send(frame(0, utf8('hello ')));
+    expect(await first.json()).toEqual({t: 'ack', len: 6});
+    first.socket.close();
+    const second = await connect(1);
+    expect(await second.json()).toEqual({t: 'state', len: 6, watching: 0});
+  });
+
+  test.for([
+    {name: 'a duplicate', offset: 0, bytes: 'hello ', answer: {t: 'ack', len: 6}, stored: 'hello '},
+    {name: 'a part of what is known', offset: 2, bytes: 'llo', answer: {t: 'ack', len: 6}, stored: 'hello '},
+    {name: 'an overlap', offset: 4, bytes: 'o world', answer: {t: 'ack', len: 11}, stored: 'hello world'},
+    {name: 'a continuation', offset: 6, bytes: 'world', answer: {t: 'ack', len: 11}, stored: 'hello world'},
+    {name: 'a gap', offset: 7, bytes: 'orld', answer: {t: 'nack', len: 6}, stored: 'hello '},
+  ])('[TL2] $name is answered by the stored length, and no byte is doubled or lost', async row => {
+    const {connect, stored} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('hello ')));
+    expect(await runner.json()).toEqual({t: 'ack', len: 6});
+    runner.socket.send(frame(row.offset, utf8(row.bytes)));
+    expect(await runner.json()).toEqual(row.answer);
+    expect(text(await stored())).toBe(row.stored);
+  });
+
+  test('[TL3] a compressed chunk counts its raw bytes, also where it overlaps', async () => {
+    const {connect, stored, log} = newLog();
+    const whole = utf8('0123456789'.repeat(500));
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, await gzip(whole), true));
+    expect(await runner.json()).toEqual({t: 'ack', len: 5_000});
+    runner.socket.send(frame(4_990, await gzip(utf8('0123456789abc')), true));
+    expect(await runner.json()).toEqual({t: 'ack', len: 5_003});
+    expect(text(await stored())).toBe(`${text(whole)}abc`);
+    const sizes = await runInDurableObject(log, (_, {storage}) =>
+      storage.sql.exec<{size: number}>('SELECT length(bytes) AS size FROM chunk ORDER BY start').toArray(),
+    );
+    expect(sizes[0]?.size).toBeLessThan(200);
+  });
+
+  test.for([
+    {name: 'text that is no message', message: '{"t":"end"}'},
+    {name: 'a frame without bytes', message: new Uint8Array(14)},
+    {name: 'bytes that claim to be gzip', message: Uint8Array.from([1, 1, ...new Uint8Array(12), 1, 2, 3])},
+  ])('[TL4] $name ends the socket and stores nothing', async ({message}) => {
+    const {connect, stored} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(message);
+    expect(await runner.closed()).toMatchObject({closed: 1002});
+    expect(await stored()).toHaveLength(0);
+  });
+
+  test('[TL4] a compressed chunk that grows beyond the limit ends the socket', async () => {
+    const {connect, stored} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, await gzip(new Uint8Array(65_537)), true));
+    expect(await runner.closed()).toMatchObject({closed: 1002});
+    expect(await stored()).toHaveLength(0);
+  });
+
+  test('[TL5] a higher epoch fences the lower one, whose bytes stay as they are', async () => {
+    const {connect, stored} = newLog();
+    const first = await connect(1);
+    await first.json();
+    first.socket.send(frame(0, utf8('one')));
+    await first.json();
+    const second = await connect(2);
+    expect(await second.json()).toEqual({t: 'state', len: 0, watching: 0});
+    expect(await first.json()).toMatchObject({t: 'gone'});
+    expect(await first.closed()).toMatchObject({closed: 1000});
+    second.socket.send(frame(0, utf8('two')));
+    expect(await second.json()).toEqual({t: 'ack', len: 3});
+    const late = await connect(1);
+    expect(await late.json()).toMatchObject({t: 'gone'});
+    expect(text(await stored())).toBe('onetwo');
+  });
+
+  test('[TL5] an attempt belongs to the runner that opened it', async () => {
+    const {connect} = newLog();
+    const other = newLog().runner;
+    await (await connect(1)).json();
+    expect(await (await connect(1, other)).json()).toMatchObject({t: 'gone'});
+  });
+
+  test('[TL6] a newer connection of the same attempt replaces the older one', async () => {
+    const {connect} = newLog();
+    const older = await connect(1);
+    await older.json();
+    const newer = await connect(1);
+    await newer.json();
+    expect(await older.closed()).toMatchObject({closed: 4409});
+    newer.socket.send(frame(0, utf8('x')));
+    expect(await newer.json()).toEqual({t: 'ack', len: 1});
+  });
+
+  test('[TL7] what was acknowledged is there after the object was evicted, and the socket lives on', async () => {
+    const {connect, stored, log} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('before ')));
+    await runner.json();
+    await evictDurableObject(log);
+    runner.socket.send(frame(7, utf8('after')));
+    expect(await runner.json()).toEqual({t: 'ack', len: 12});
+    expect(text(await stored())).toBe('before after');
+  });
+
+  test('[TL8] frames that come together share a commit and are acknowledged together', async () => {
+    const {connect, stored, log} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    const parts = Array.from({length: 40}, (_, index) => utf8(`line ${index}\n`));
+    let offset = 0;
+    for (const part of parts) {
+      runner.socket.send(frame(offset, part));
+      offset += part.length;
+    }
+    const lengths: number[] = [];
+    while (lengths.at(-1) !== offset) {
+      const message = (await runner.json()) as {t: string; len: number};
+      expect(message.t).toBe('ack');
+      lengths.push(message.len);
+    }
+    expect(lengths).toEqual(lengths.toSorted((left, right) => left - right));
+    expect(lengths.length).toBeLessThan(parts.length);
+    expect(await stored()).toEqual(concat(...parts));
+    const rows = await runInDurableObject(log, (_, {storage}) => storage.sql.exec('SELECT start FROM chunk').toArray());
+    expect(rows).toHaveLength(40);
+  });
+});
+
+describe('the log of an attempt ends', () => {
+  const seal = async () => attemptSeal(fromBase64(env.SWITCHYARD_SECRET) ?? new Uint8Array());
+
+  test('[TL9] a whole log with the right hash gets a receipt that the Fleet can verify, as often as it is asked for', async () => {
+    const {connect, task, log} = newLog();
+    const bytes = utf8('everything');
+    const sha256 = await hashOf(bytes);
+    const end = JSON.stringify({t: 'end', len: bytes.length, sha256});
+    const runner = await connect(3);
+    await runner.json();
+    runner.socket.send(frame(0, bytes));
+    await runner.json();
+    runner.socket.send(end);
+    const sealed = (await runner.json()) as {t: string; len: number; receipt: string};
+    expect(sealed).toMatchObject({t: 'sealed', len: bytes.length});
+    const claims = {task, epoch: 3, length: bytes.length, sha256};
+    expect(await (await seal()).verifyReceipt(sealed.receipt, claims)).toBe(true);
+    expect(await (await seal()).verifyReceipt(sealed.receipt, {...claims, length: 9})).toBe(false);
+    await evictDurableObject(log);
+    runner.socket.send(end);
+    expect(await runner.json()).toEqual(sealed);
+    expect(await log.read({from: 0, bytesMax: 1, epoch: 3})).toMatchObject({sealed: true, length: bytes.length});
+  });
+
+  test('[TL9] the hash is made again from the rows when the object lost its memory', async () => {
+    const {connect, log} = newLog();
+    const parts = [utf8('a'.repeat(3_000)), utf8('b'.repeat(10)), utf8('c'.repeat(4_000))] as const;
+    const whole = concat(...parts);
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, await gzip(parts[0]), true));
+    await runner.json();
+    await evictDurableObject(log);
+    runner.socket.send(frame(3_000, parts[1]));
+    await runner.json();
+    runner.socket.send(frame(3_010, await gzip(parts[2]), true));
+    await runner.json();
+    runner.socket.send(JSON.stringify({t: 'end', len: whole.length, sha256: await hashOf(whole)}));
+    expect(await runner.json()).toMatchObject({t: 'sealed', len: whole.length});
+  });
+
+  test('[TL9] an empty log is sealed too', async () => {
+    const {connect} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(JSON.stringify({t: 'end', len: 0, sha256: await hashOf(new Uint8Array())}));
+    expect(await runner.json()).toMatchObject({t: 'sealed', len: 0});
+  });
+
+  test('[TL10] an end before the last byte is answered by the length that is there', async () => {
+    const {connect} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('abc')));
+    await runner.json();
+    runner.socket.send(JSON.stringify({t: 'end', len: 4, sha256: await hashOf(utf8('abcd'))}));
+    expect(await runner.json()).toEqual({t: 'nack', len: 3});
+    runner.socket.send(frame(3, utf8('d')));
+    await runner.json();
+    runner.socket.send(JSON.stringify({t: 'end', len: 4, sha256: await hashOf(utf8('abcd'))}));
+    expect(await runner.json()).toMatchObject({t: 'sealed'});
+  });
+
+  test.for([
+    {name: 'another hash', len: 3, of: 'abd'},
+    {name: 'fewer bytes', len: 2, of: 'ab'},
+  ])('[TL11] an end with $name gets no receipt, and the bytes that people have read stay', async ({len, of}) => {
+    const {connect, stored} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('abc')));
+    await runner.json();
+    runner.socket.send(JSON.stringify({t: 'end', len, sha256: await hashOf(utf8(of))}));
+    expect(await runner.json()).toMatchObject({t: 'gone'});
+    expect(await runner.closed()).toMatchObject({closed: 1000});
+    expect(text(await stored())).toBe('abc');
+  });
+
+  test('[TL12] a sealed log takes no more bytes', async () => {
+    const {connect, stored} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('abc')));
+    await runner.json();
+    runner.socket.send(JSON.stringify({t: 'end', len: 3, sha256: await hashOf(utf8('abc'))}));
+    await runner.json();
+    runner.socket.send(frame(3, utf8('d')));
+    expect(await runner.json()).toMatchObject({t: 'gone'});
+    expect(text(await stored())).toBe('abc');
+  });
+});
