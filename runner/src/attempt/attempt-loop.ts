@@ -106,7 +106,7 @@ export class AttemptLoop {
         this.#options.log(`disconnected: ${why}`);
         this.#enqueue(async () => ({kind: 'disconnected'}));
       },
-      onFatal: error => this.#onLinkFatal(error),
+      onFatal: error => void this.#onLinkFatal(error),
     });
   }
 
@@ -157,11 +157,14 @@ export class AttemptLoop {
     this.#enqueue(async () => this.#eventOf(message));
   }
 
-  #enqueue(next: () => Promise<RunnerEvent | undefined>): void {
-    this.#inbound = this.#inbound.then(async () => {
-      const event = await next();
+  #enqueue(decode: () => Promise<RunnerEvent | undefined>): void {
+    const before = this.#inbound;
+    const handle = async (): Promise<void> => {
+      await before;
+      const event = await decode();
       if (event !== undefined) this.#dispatch(event);
-    });
+    };
+    this.#inbound = handle();
   }
 
   async #eventOf(message: DownMessage): Promise<RunnerEvent | undefined> {
@@ -319,16 +322,15 @@ export class AttemptLoop {
     this.#timer = setTimeout(() => this.#dispatch({kind: 'tick'}), waitMs);
   }
 
-  /** A revoked runner ends what it holds first; one that is too old leaves it to its successor. */
-  #onLinkFatal(error: SwitchyardError): void {
+  /** A revoked runner ends what it holds first; one that is too old leaves it to its successor. Never rejects. */
+  async #onLinkFatal(error: SwitchyardError): Promise<void> {
     this.#options.log(`${error.code}: ${error.detail}`);
     this.#dispatch({kind: 'disconnected'});
-    if (error.code === 'runner_revoked') this.#dispatch({kind: 'revoked'});
-    const ended = error.code === 'runner_revoked' ? this.#empty(AbortSignal.timeout(fenceMaxMs)) : Promise.resolve();
-    ended.then(
-      () => this.#fail(error),
-      () => this.#fail(error),
-    );
+    if (error.code === 'runner_revoked') {
+      this.#dispatch({kind: 'revoked'});
+      await this.#empty(AbortSignal.timeout(fenceMaxMs));
+    }
+    this.#fail(error);
   }
 
   async #empty(signal?: AbortSignal): Promise<void> {

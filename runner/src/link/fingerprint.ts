@@ -1,0 +1,86 @@
+import {execFile} from 'node:child_process';
+import {arch, availableParallelism, platform, totalmem} from 'node:os';
+import {promisify} from 'node:util';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+
+export type MachineFacts = {
+  readonly os: string;
+  readonly arch: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** Undefined when there is none. */
+  readonly gitVersion: string | undefined;
+  /** Agent programs found on PATH, with what they say of their version. */
+  readonly agents: readonly {readonly name: string; readonly version: string}[];
+  readonly executors: readonly string[];
+};
+
+export type FingerprintOptions = {
+  /** Where programs are looked for: the PATH that agents get. */
+  readonly path: string;
+  readonly executors: readonly string[];
+  readonly deadlineMs?: number | undefined;
+};
+
+/** Name of the label, and the program whose presence it states. */
+const agentPrograms = [
+  {name: 'claude', program: 'claude'},
+  {name: 'codex', program: 'codex'},
+  {name: 'gemini', program: 'gemini'},
+  {name: 'opencode', program: 'opencode'},
+] as const;
+
+const deadlineDefaultMs = 5_000;
+const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/;
+
+/** Looks at this machine. A program that does not answer in time counts as absent; nothing here throws. */
+export async function machineFacts(options: FingerprintOptions): Promise<MachineFacts> {
+  const [git, ...agents] = await Promise.all([
+    versionOf('git', options),
+    ...agentPrograms.map(async ({name, program}) => ({name, version: await versionOf(program, options)})),
+  ]);
+  return {
+    os: osName(platform()),
+    arch: arch(),
+    cpus: availableParallelism(),
+    memoryBytes: totalmem(),
+    gitVersion: git,
+    agents: agents.flatMap(({name, version}) => (version === undefined ? [] : [{name, version}])),
+    executors: options.executors,
+  };
+}
+
+/** What tasks may require or prefer. The bundled agent needs nothing and is always there. */
+export function labelsOf(facts: MachineFacts, own: readonly string[]): readonly string[] {
+  const labels = [
+    `os=${facts.os}`,
+    `arch=${facts.arch}`,
+    ...facts.executors.map(executor => `executor=${executor}`),
+    'agent=exec',
+    'agent=scripted',
+    ...facts.agents.map(({name}) => `agent=${name}`),
+    ...own,
+  ];
+  return [...new Set(labels)].filter(label => labelPattern.test(label)).slice(0, limits.labelsMax);
+}
+
+function osName(name: NodeJS.Platform): string {
+  return name === 'darwin' ? 'macos' : name === 'win32' ? 'windows' : name;
+}
+
+async function versionOf(
+  program: string,
+  {path, deadlineMs = deadlineDefaultMs}: FingerprintOptions,
+): Promise<string | undefined> {
+  try {
+    const {stdout} = await promisify(execFile)(program, ['--version'], {
+      timeout: deadlineMs,
+      killSignal: 'SIGKILL',
+      maxBuffer: 65_536,
+      env: {PATH: path, LC_ALL: 'C', ...(process.env['HOME'] === undefined ? {} : {HOME: process.env['HOME']})},
+    });
+    return /\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? 'unknown';
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,109 @@
+import {readFile} from 'node:fs/promises';
+import * as z from 'zod';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+
+/**
+ * What the owner of this machine lets the control plane do with it. The control plane may ask for less, never for more.
+ * An unknown or misspelt field is refused: a limit that is not understood must not be silently absent.
+ */
+export const policySchema = z.strictObject({
+  version: z.literal(1),
+  repositories: z
+    .strictObject({
+      /** Patterns of repository URLs: `*` within a part of the path, `**` across parts. */
+      allow: z.array(z.string().min(1).max(500)).max(1_000).default(['**']),
+      deny: z.array(z.string().min(1).max(500)).max(1_000).default([]),
+    })
+    .prefault({}),
+  /** Whether a task may come without a repository. */
+  allow_no_repository: z.boolean().default(true),
+  executors: z.array(z.string().max(40)).max(16).default(['host']),
+  drivers: z.array(z.string().max(40)).max(64).default(['exec', 'scripted']),
+  /** The first words that a command of the exec driver or a check may have, as patterns; all when absent. */
+  commands: z.strictObject({allow: z.array(z.string().min(1).max(500)).max(1_000)}).optional(),
+  timeout_max_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutMaxMs),
+  slots_max: z.int().min(1).max(limits.slotsMax).default(limits.slotsMax),
+});
+export type Policy = z.output<typeof policySchema>;
+
+/**
+ * Without a file everything that a signed dispatch of the own pool asks for is allowed, on the host and as the user who
+ * runs this: enrolling is the decision to trust the pool. `doctor` says so.
+ */
+export const defaultPolicy: Policy = policySchema.parse({version: 1});
+
+/** Throws `configuration_invalid` for a file that cannot be read or understood: then the runner must not start. */
+export async function readPolicyFile(path: string): Promise<{readonly policy: Policy; readonly isDefault: boolean}> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
+      return {policy: defaultPolicy, isDefault: true};
+    throw new SwitchyardError('configuration_invalid', `the policy file ${path} cannot be read`, {cause});
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new SwitchyardError('configuration_invalid', `the policy file ${path} is not JSON`, {cause});
+  }
+  const parsed = policySchema.safeParse(json);
+  if (!parsed.success)
+    throw new SwitchyardError('configuration_invalid', `the policy file ${path}: ${z.prettifyError(parsed.error)}`);
+  return {policy: parsed.data, isDefault: false};
+}
+
+export type Judgement =
+  | {readonly allowed: true}
+  | {readonly allowed: false; readonly code: 'policy_refused'; readonly detail: string};
+
+/** `repository` is the canonical id of the repository of the spec, or `undefined` where the spec names none. Pure. */
+export function judge(policy: Policy, spec: TaskSpec, repository: string | undefined): Judgement {
+  const why =
+    repositoryRefusal(policy, repository) ??
+    listRefusal('executor', spec.executor, policy.executors) ??
+    listRefusal('driver', spec.agent.driver, policy.drivers) ??
+    commandRefusal(policy, spec) ??
+    (spec.timeout_ms > policy.timeout_max_ms
+      ? `the task may take ${spec.timeout_ms} ms, at most ${policy.timeout_max_ms} ms is allowed`
+      : undefined);
+  return why === undefined ? {allowed: true} : {allowed: false, code: 'policy_refused', detail: why};
+}
+
+function repositoryRefusal(policy: Policy, repository: string | undefined): string | undefined {
+  if (repository === undefined)
+    return policy.allow_no_repository ? undefined : 'a task without a repository is not allowed';
+  const {allow, deny} = policy.repositories;
+  if (deny.some(pattern => matches(pattern, repository))) return `the repository ${repository} is denied`;
+  return allow.some(pattern => matches(pattern, repository))
+    ? undefined
+    : `the repository ${repository} is not allowed`;
+}
+
+function listRefusal(what: string, value: string, allowed: readonly string[]): string | undefined {
+  return allowed.includes(value) ? undefined : `the ${what} ${value} is not allowed`;
+}
+
+function commandRefusal({commands}: Policy, spec: TaskSpec): string | undefined {
+  if (commands === undefined) return undefined;
+  const asked = [...(spec.agent.driver === 'exec' ? [spec.agent.command ?? []] : []), ...spec.checks];
+  const refused = asked.find(([program = '']) => !commands.allow.some(pattern => matches(pattern, program)));
+  return refused === undefined ? undefined : `the command ${refused[0] ?? ''} is not allowed`;
+}
+
+/** `**` stands for anything, `*` for anything but a slash, everything else for itself. The whole text must match. */
+export function matches(pattern: string, text: string): boolean {
+  const source = pattern
+    .split('**')
+    .map(part =>
+      part
+        .split('*')
+        .map(literal => literal.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`))
+        .join('[^/]*'),
+    )
+    .join('.*');
+  return new RegExp(`^${source}$`, 's').test(text);
+}
