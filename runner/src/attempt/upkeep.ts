@@ -1,0 +1,42 @@
+import {join} from 'node:path';
+import {attemptLabel, attemptMark, type AttemptName} from '../executor/attempt-name.ts';
+import type {BootClock} from '../executor/boot-clock.ts';
+import type {Machine} from '../executor/process-identity.ts';
+import {findLeftovers, killLeftover, sweepVerdict} from '../executor/sweep.ts';
+import {collect} from '../worktree/collect.ts';
+import type {WorktreeContext} from '../worktree/places.ts';
+import {discard, emptyTrash} from '../worktree/remove.ts';
+
+export type UpkeepOptions = {
+  readonly stateDirectory: string;
+  readonly machine: Machine & {readonly clock: BootClock};
+  readonly cgroupBase: string | undefined;
+  readonly context: WorktreeContext;
+  /** What the journal holds right then. */
+  readonly held: () => readonly AttemptName[];
+  readonly log: (line: string) => void;
+};
+
+/**
+ * One pass over what attempts left on this machine. Kills only what is past its own deadline and unknown to the journal;
+ * removes the files of such attempts, after their unpushed work was salvaged; keeps worktrees within disk and count.
+ */
+export async function upkeep({stateDirectory, machine, cgroupBase, context, held, log}: UpkeepOptions): Promise<void> {
+  const leftovers = await findLeftovers({runsDir: join(stateDirectory, 'runs'), cgroupBase}, machine);
+  for (const leftover of leftovers) {
+    const marks = new Set(held().map(attemptMark));
+    if (marks.has(attemptMark(leftover.attempt))) continue;
+    const verdict = sweepVerdict(leftover, {nowBootMs: machine.clock.nowMs(), gone: new Set(), held: new Map()});
+    if (verdict.action === 'keep') continue;
+    const {survivors} = await killLeftover(leftover, verdict.reason, machine);
+    log(`${attemptLabel(leftover.attempt)}: nobody holds it and its deadline has passed: ended`);
+    if (survivors.length === 0 && leftover.runDir !== undefined) await discard(context, leftover.runDir);
+  }
+  const isActive = ({task, epoch}: AttemptName): boolean =>
+    held().some(each => each.task === task && each.epoch === epoch);
+  for (const {worktree, reason, error} of await collect(context, {isActive}))
+    log(
+      `${worktree.task} e${worktree.epoch}: worktree ${error === undefined ? `removed (${reason})` : `kept: ${error.detail}`}`,
+    );
+  await emptyTrash(context);
+}

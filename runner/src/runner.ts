@@ -1,0 +1,318 @@
+import {createHash, randomBytes} from 'node:crypto';
+import {mkdirSync, realpathSync} from 'node:fs';
+import {homedir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {Offer} from '@switchyard/shared/protocol/down.ts';
+import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
+import type {AttemptPlan, WorkObserver} from './attempt/attempt-work.ts';
+import {HostWork} from './attempt/host-work.ts';
+import type {OfferCheck} from './attempt/runner-state.ts';
+import {upkeep} from './attempt/upkeep.ts';
+import {bootClock, hostBootSources} from './executor/boot-clock.ts';
+import {findCgroupBase} from './executor/cgroup.ts';
+import {isSecretName, isSecretValue, selectEnvironment} from './executor/environment.ts';
+import {hostExecutor} from './executor/host-executor.ts';
+import {identityOf} from './executor/process-identity.ts';
+import {hostProcesses} from './executor/process-table.ts';
+import {connectTokens, type ConnectTokens} from './link/connect-token.ts';
+import {checkEnvelope, serverTimeOf, type ServerTime} from './link/envelope-check.ts';
+import {labelsOf, machineFacts} from './link/fingerprint.ts';
+import {FleetLink} from './link/fleet-link.ts';
+import type {Link, LinkStatus} from './link/link.ts';
+import {machineMetrics} from './link/machine-metrics.ts';
+import {secretBytesMax, Secrets} from './logs/secrets.ts';
+import {loadRunnerKey, type RunnerKey} from './secrets/runner-key.ts';
+import {openJournal} from './state/journal.ts';
+import {judge, readPolicyFile, type Policy} from './state/policy-file.ts';
+import {acquireStateLock} from './state/state-lock.ts';
+import {createGit} from './worktree/git.ts';
+import {MirrorLocks} from './worktree/mirror-lock.ts';
+import {Mirrors} from './worktree/mirror.ts';
+import type {WorktreeContext} from './worktree/places.ts';
+import {parseRepository} from './worktree/repository-url.ts';
+
+export type RunnerOptions = {
+  /** Identity, journal, policy, mirrors, worktrees and run directories; one process uses it at a time. */
+  readonly stateDirectory: string;
+  readonly slots: number;
+  readonly labels: readonly string[];
+  readonly version: string;
+  readonly onLine: (line: string) => void;
+  readonly leaseClass?: 'standard' | 'patient' | undefined;
+  /** Starts although an earlier journal was lost; see `openJournal`. */
+  readonly acceptStateLoss?: boolean | undefined;
+};
+
+export type RunnerStatus = LoopStatus & {readonly link: LinkStatus};
+
+export type RunningRunner = {
+  readonly id: string;
+  readonly status: () => RunnerStatus;
+  /**
+   * `leave-agents`: lets go of everything; the next process adopts what runs. `end-agents`: ends every attempt as
+   * interrupted, reports it, and then lets go. `drain`: takes nothing more and waits until nothing is held.
+   */
+  readonly stop: (mode: 'leave-agents' | 'end-agents' | 'drain') => Promise<void>;
+  /** Resolves when the runner has stopped; rejects when it cannot go on: a full disk, a revoked key. */
+  readonly finished: Promise<void>;
+};
+
+const UPKEEP_MS = 60_000;
+const END_GRACE_MS = 3_000;
+/** After this time a runner that ends its agents lets go of what could not be reported; the server waits for the lease. */
+const END_MS_MAX = 15_000;
+
+/** The composition root of the runner: chooses every adapter, and alone reads clock, randomness and environment. */
+export async function startRunner(options: RunnerOptions): Promise<RunningRunner> {
+  mkdirSync(options.stateDirectory, {recursive: true, mode: 0o700});
+  const stateDirectory = realpathSync(options.stateDirectory);
+  const key = await loadRunnerKey(stateDirectory);
+  const {policy, isDefault} = await readPolicyFile(join(stateDirectory, 'policy.json'));
+  if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
+  const clock = bootClock(hostBootSources(Date.now));
+  const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
+  const lock = acquireStateLock(stateDirectory, {
+    pid: process.pid,
+    start: identityOf(process.pid, machine)?.started ?? '',
+    boot_id: clock.bootId,
+  });
+  try {
+    return await assemble({...options, stateDirectory}, {key, policy, machine, release: lock.release});
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+type Parts = {
+  readonly key: RunnerKey;
+  readonly policy: Policy;
+  readonly machine: {bootId: string; processes: typeof hostProcesses; clock: ReturnType<typeof bootClock>};
+  readonly release: () => void;
+};
+
+const randomHex = (): string => randomBytes(12).toString('hex');
+
+async function assemble(options: RunnerOptions, {key, policy, machine, release}: Parts): Promise<RunningRunner> {
+  const {stateDirectory, onLine} = options;
+  const {clock} = machine;
+  const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
+  const context = worktreeContext(stateDirectory);
+  const tokens = connectTokens({
+    signingKey: key.signingKey,
+    runner: key.runner,
+    certificate: key.certificate,
+    host: new URL(key.url).host,
+    wallMs: Date.now,
+    randomId: randomHex,
+  });
+  const serverTime: {known: ServerTime | null} = {known: null};
+  const link = watchTime(
+    new FleetLink({
+      url: key.url,
+      runner: key.runner,
+      signingKey: key.signingKey,
+      tokens,
+      version: options.version,
+      bootId: clock.bootId,
+      leaseClass: options.leaseClass ?? 'standard',
+      random: Math.random,
+      randomId: randomHex,
+      log: onLine,
+    }),
+    time => {
+      serverTime.known = time;
+    },
+  );
+  const facts = await machineFacts({path: process.env['PATH'] ?? '', executors: ['host']});
+  const fatal = Promise.withResolvers<void>();
+  // Whoever awaits `finished` hears of it; a rejection that nobody awaits must not end the process by itself.
+  fatal.promise.catch(() => undefined);
+  const loop = new AttemptLoop({
+    runner: key.runner,
+    signingKey: key.signingKey,
+    journal: openJournal({
+      directory: stateDirectory,
+      bootId: clock.bootId,
+      wallMs: Date.now(),
+      acceptStateLoss: options.acceptStateLoss,
+    }),
+    link,
+    work: observer => hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer}),
+    bootMs: clock.nowMs,
+    slots: Math.min(options.slots, policy.slots_max),
+    labels: labelsOf(facts, options.labels),
+    checkOffer: async offer =>
+      checkOffer(offer, {
+        policy,
+        envelope: {
+          runner: key.runner,
+          pool: key.pool,
+          keys: key.dispatchKeys,
+          serverTime: () => serverTime.known,
+          bootMs: clock.nowMs,
+        },
+      }),
+    metrics: async () => machineMetrics(stateDirectory),
+    log: onLine,
+    onFatal: error => fatal.reject(error),
+  });
+  loop.start();
+  const rounds = keepUp(
+    async () => upkeep({stateDirectory, machine, cgroupBase, context, held: () => loop.status().held, log: onLine}),
+    onLine,
+  );
+  return running({loop, link, key, finish: fatal, rounds, release});
+}
+
+type Running = {
+  readonly loop: AttemptLoop;
+  readonly link: Link;
+  readonly key: RunnerKey;
+  readonly finish: PromiseWithResolvers<void>;
+  readonly rounds: AbortController;
+  readonly release: () => void;
+};
+
+function running({loop, link, key, finish, rounds, release}: Running): RunningRunner {
+  let stopping: Promise<void> | undefined;
+  const stop = async (mode: 'leave-agents' | 'end-agents' | 'drain'): Promise<void> => {
+    rounds.abort();
+    if (mode === 'drain') await loop.drain();
+    if (mode === 'end-agents')
+      await loop.stopAll({graceMs: END_GRACE_MS, detail: 'the runner was stopped'}, AbortSignal.timeout(END_MS_MAX));
+    await loop.close();
+    release();
+    finish.resolve();
+  };
+  return {
+    id: key.runner,
+    status: () => ({...loop.status(), link: link.status()}),
+    stop: async mode => (stopping ??= stop(mode)),
+    finished: finish.promise,
+  };
+}
+
+/** Looks after the machine at once and then every minute, one pass at a time. */
+function keepUp(pass: () => Promise<void>, log: (line: string) => void): AbortController {
+  const controller = new AbortController();
+  const {signal} = controller;
+  const rounds = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await pass().catch((error: unknown) => log(`upkeep: ${error instanceof Error ? error.message : String(error)}`));
+      await delay(UPKEEP_MS, undefined, {signal, ref: false}).catch(() => undefined);
+    }
+  };
+  void rounds();
+  return controller;
+}
+
+async function checkOffer(
+  offer: Offer,
+  {policy, envelope}: {policy: Policy; envelope: Parameters<typeof checkEnvelope>[0]},
+): Promise<OfferCheck> {
+  const checked = await checkEnvelope(envelope, offer);
+  if (!checked.ok) return checked;
+  const {repository} = checked.plan.spec;
+  try {
+    const judged = judge(
+      policy,
+      checked.plan.spec,
+      repository === undefined ? undefined : parseRepository(repository.url).id,
+    );
+    return judged.allowed ? checked : {ok: false, code: judged.code, detail: judged.detail, retryable: false};
+  } catch (error) {
+    if (!(error instanceof SwitchyardError)) throw error;
+    return {ok: false, code: error.code, detail: error.detail, retryable: false};
+  }
+}
+
+/** The same link, whose welcomes also tell the time of the server. */
+function watchTime(link: Link, onTime: (time: ServerTime) => void): Link {
+  return {
+    start: handlers =>
+      link.start({
+        ...handlers,
+        onMessage: message => {
+          if (message.t === 'welcome') onTime(serverTimeOf(message));
+          handlers.onMessage(message);
+        },
+      }),
+    send: message => link.send(message),
+    status: () => link.status(),
+    close: async () => link.close(),
+  };
+}
+
+type WorkParts = {
+  readonly stateDirectory: string;
+  readonly key: RunnerKey;
+  readonly tokens: ConnectTokens;
+  readonly clock: ReturnType<typeof bootClock>;
+  readonly cgroupBase: string | undefined;
+  readonly context: WorktreeContext;
+  readonly observer: WorkObserver;
+};
+
+function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer}: WorkParts): HostWork {
+  const {env} = selectEnvironment(process.env);
+  const secretValues = Object.entries(process.env).flatMap(([name, value]) =>
+    value !== undefined && value.length <= secretBytesMax / 4 && (isSecretName(name) || isSecretValue(value))
+      ? [value]
+      : [],
+  );
+  const logUrl = ({task, epoch}: AttemptPlan): string => {
+    const url = new URL(`/v1/runner/log/${task}?epoch=${epoch}`, key.url);
+    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+    return url.href;
+  };
+  return new HostWork({
+    stateDirectory,
+    executor: hostExecutor({clock, wallNowMs: Date.now, cgroupBase}),
+    trees: {context, mirrors: new Mirrors(context)},
+    observer,
+    nodePath: process.execPath,
+    agentEnvironment: env,
+    logOf: plan => {
+      const secrets = new Secrets();
+      secrets.add(secretValues);
+      return {
+        secrets,
+        link: {
+          url: logUrl(plan),
+          headers: async () => ({authorization: `Bearer ${await tokens.issue()}`, 'x-log-ticket': plan.logTicket}),
+          nowMs: () => performance.now(),
+          random: Math.random,
+        },
+      };
+    },
+    deadlineUnknown: () => ({
+      softMs: Math.floor(clock.nowMs()) + limits.leaseTtlMs - limits.softStopMs,
+      hardMs: Math.floor(clock.nowMs()) + limits.leaseTtlMs - limits.hardKillMs,
+    }),
+    wait: async ms => delay(ms),
+  });
+}
+
+function worktreeContext(root: string): WorktreeContext {
+  const git = createGit({
+    program: 'git',
+    searchPath: process.env['PATH'] ?? '/usr/bin:/bin',
+    home: homedir(),
+    environment: present({SSH_AUTH_SOCK: process.env['SSH_AUTH_SOCK'], HTTPS_PROXY: process.env['HTTPS_PROXY']}),
+  });
+  return {root, git, locks: new MirrorLocks(randomHex), now: Date.now, randomHex};
+}
+
+function present(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}
