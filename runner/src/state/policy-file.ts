@@ -90,8 +90,13 @@ function listRefusal(what: string, value: string, allowed: readonly string[]): s
 function commandRefusal({commands}: Policy, spec: TaskSpec): string | undefined {
   if (commands === undefined) return undefined;
   const asked = [...(spec.agent.driver === 'exec' ? [spec.agent.command ?? []] : []), ...spec.checks];
-  const refused = asked.find(([program = '']) => !commands.allow.some(pattern => matches(pattern, program)));
+  const refused = asked.find(([program = '']) => !isAllowedProgram(commands.allow, program));
   return refused === undefined ? undefined : `the command ${refused[0] ?? ''} is not allowed`;
+}
+
+/** A path that steps up is not where it seems to be. */
+function isAllowedProgram(allow: readonly string[], program: string): boolean {
+  return !program.split('/').includes('..') && allow.some(pattern => matches(pattern, program));
 }
 
 /** `**` stands for anything, `*` for anything but a slash, everything else for itself. The whole text must match. */

@@ -64,6 +64,16 @@ describe('starting', () => {
     expect(scene.kinds()).toEqual(['accept']);
   });
 
+  test('[RN2] A go for an epoch that the journal knows as begun starts nothing, whatever was accepted', () => {
+    const scene = new Scene();
+    scene.welcome();
+    scene.offer();
+    scene.state = {...scene.state, maxEpochs: new Map([[taskA, 1]])};
+    scene.go();
+    expect(scene.kinds()).toEqual([]);
+    expect(scene.state.attempts.size).toBe(0);
+  });
+
   test('[RN3] The change that carries the epoch belongs to the same step as the call to prepare', () => {
     const scene = new Scene();
     scene.welcome();
@@ -338,6 +348,15 @@ describe('ending', () => {
     expect(waits).toEqual(Array.from({length: 3}, () => ({early: false, then: true})));
     scene.answer({verb: 'clean'});
     expect(scene.state.attempts.size).toBe(0);
+  });
+
+  test('[RN19] An answer that belongs to an earlier state changes nothing', () => {
+    const scene = new Scene().running();
+    scene.answer({verb: 'finish', completion: {result: {kind: 'succeeded'}, git: null}});
+    scene.answer({verb: 'prepare', result: {kind: 'succeeded'}});
+    scene.answer({verb: 'clean'});
+    scene.answer({verb: 'kill'});
+    expect(scene.attempt()).toMatchObject({state: 'running', result: null});
   });
 
   test('[RN21] Told to end with its agents, a runner interrupts every attempt', () => {
