@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import {fromBase64} from '../crypto/bytes.ts';
+import {fromBase64, utf8} from '../crypto/bytes.ts';
 import {SwitchyardError} from '../domain/error.ts';
 import {taskStates, type TaskState} from '../machine/task-machine.ts';
 import {limits} from '../policy/limits.ts';
@@ -55,7 +55,7 @@ export async function* followLog(source: FollowSource, options: FollowOptions): 
       failure = asFailure(error);
     }
     fruitless = at > before ? 0 : fruitless + 1;
-    if (!mayRetry(failure) || fruitless > fruitlessMax) throw failure;
+    if (isHopeless(failure, fruitless)) throw failure;
     const inMs = failure.retryAfterMs ?? pauseMs(fruitless, source.random);
     onReconnect?.(failure, inMs);
     await source.wait(inMs, signal);
@@ -68,6 +68,10 @@ type LogBytes = Extract<LogItem, {kind: 'bytes'}>;
 function unseen({from, to, bytes}: LogBytes, at: number): LogBytes | undefined {
   if (from > at) throw new SwitchyardError('log_incomplete', `the stream went from byte ${at} to byte ${from}`);
   return to <= at ? undefined : {kind: 'bytes', from: at, to, bytes: bytes.subarray(at - from)};
+}
+
+function isHopeless(failure: SwitchyardError, fruitless: number): boolean {
+  return !mayRetry(failure) || fruitless > fruitlessMax;
 }
 
 function pauseMs(fruitless: number, random: () => number): number {
@@ -113,16 +117,20 @@ async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, void, v
   }
 }
 
-const chunkSchema = z.object({from: z.int().nonnegative(), to: z.int().nonnegative(), base64: z.string()});
+const chunkSchema = z.union([
+  z.object({from: z.int().nonnegative(), text: z.string()}),
+  z.object({from: z.int().nonnegative(), b64: z.string()}),
+]);
 const endSchema = z.object({state: z.enum(taskStates)});
 
 /** `undefined` for an event that this client does not know: the server may be newer. */
-export function decodeLogEvent({event, data}: ServerEvent): LogItem | undefined {
+export function decodeLogEvent({event, id, data}: ServerEvent): LogItem | undefined {
   if (event === 'log') {
-    const {from, to, base64} = parsed(chunkSchema, data);
-    const bytes = fromBase64(base64);
-    if (bytes?.length !== to - from) throw malformed('log');
-    return {kind: 'bytes', from, to, bytes};
+    const chunk = parsed(chunkSchema, data);
+    const bytes = 'text' in chunk ? utf8(chunk.text) : fromBase64(chunk.b64);
+    const to = chunk.from + (bytes?.length ?? 0);
+    if (bytes === undefined || String(to) !== id) throw malformed(event);
+    return {kind: 'bytes', from: chunk.from, to, bytes};
   }
   if (event === 'end') return {kind: 'end', state: parsed(endSchema, data).state};
   return undefined;

@@ -1,0 +1,45 @@
+import type {Command} from 'commander';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {leaf, text} from './leaf.ts';
+import type {Surroundings} from './surroundings.ts';
+import {untilStopped} from './until-stopped.ts';
+
+/**
+ * The embedded control plane as a process of its own, started by `up`. Speaks one line of JSON on standard output when
+ * it is ready or cannot be, and stops when its standard input ends: whoever started it is gone then.
+ */
+export function controlPlaneCommand(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'control-plane',
+      summary: 'the embedded control plane alone',
+      examples: [],
+      isHidden: true,
+      configure: command => command.option('--port <n>').option('--host <address>'),
+    },
+    async (_, options) => {
+      const {terminal, env, repository} = world;
+      const settings = await world.settings({...options, port: text(options, 'port'), host: text(options, 'host')});
+      try {
+        // Loading workerd's front end takes a quarter of a second, which no other command should wait for.
+        const {startControlPlane} = await import('../services/control-plane.ts');
+        const lease = env['SWITCHYARD_LEASE'];
+        const running = await startControlPlane({
+          repository,
+          directory: settings.layout.controlPlaneDirectory,
+          host: settings.host.value,
+          port: settings.port.value,
+          variables: lease === undefined ? {} : {SWITCHYARD_LEASE: lease},
+          onLine: terminal.err,
+        });
+        terminal.out(JSON.stringify({ready: true, url: running.url, pid: process.pid}));
+        await untilStopped({lifeline: true});
+        await running.stop();
+      } catch (error) {
+        if (!(error instanceof SwitchyardError)) throw error;
+        terminal.out(JSON.stringify({error: {code: error.code, detail: error.detail}}));
+        return 1;
+      }
+    },
+  );
+}

@@ -1,0 +1,250 @@
+import {readFile} from 'node:fs/promises';
+import type {Command} from 'commander';
+import {
+  cancelTask,
+  createTask,
+  getTask,
+  getTaskLog,
+  listTasks,
+  messageTask,
+  retryTask,
+} from '@switchyard/shared/api/task-contracts.ts';
+import type {TaskView} from '@switchyard/shared/api/task-view.ts';
+import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import {untilInterrupted} from './interrupt.ts';
+import {flag, group, leaf, text, texts} from './leaf.ts';
+import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
+import {table} from './table.ts';
+import {taskSpecOf} from './task-spec-options.ts';
+import {duration, parseCount} from './units.ts';
+import {outcomeLines, taskId, watchTask} from './watch-task.ts';
+import {UsageError} from './usage-error.ts';
+
+type Options = CommonOptions & Readonly<Record<string, unknown>>;
+
+export function taskCommands(world: Surroundings): Command {
+  const {terminal} = world;
+  return group('task', 'create tasks, watch them and steer them', [
+    create(world),
+    list(world),
+    leaf(
+      {
+        name: 'show <task>',
+        summary: 'show one task',
+        examples: ['task show tsk_…', 'task show tsk_… --json | jq .result'],
+      },
+      async ([id], options) => {
+        const params = {task: taskId(id)};
+        const task = await (await world.client(options)).call(getTask, {params});
+        if (options.json === true) return terminal.out(JSON.stringify(task));
+        for (const line of describeTask(task, world)) terminal.out(line);
+      },
+    ),
+    logs(world),
+    leaf(
+      {
+        name: 'cancel <task>',
+        summary: 'cancel a task; its agent gets a soft stop first',
+        examples: ['task cancel tsk_…', 'task cancel tsk_… --reason "wrong branch"'],
+        configure: command => command.option('--reason <text>', 'kept with the task'),
+      },
+      async ([id], options) => {
+        const params = {task: taskId(id)};
+        const client = await world.client(options);
+        const reason = text(options, 'reason');
+        const body = reason === undefined ? {} : {reason};
+        show(world, options, await client.call(cancelTask, {params, body}));
+      },
+    ),
+    leaf(
+      {
+        name: 'retry <task>',
+        summary: 'queue a finished task again, as a new one',
+        examples: ['task retry tsk_…', 'task retry tsk_… --json'],
+      },
+      async ([id], options) => {
+        const params = {task: taskId(id)};
+        const client = await world.client(options);
+        show(world, options, await client.call(retryTask, {params}));
+      },
+    ),
+    leaf(
+      {
+        name: 'message <task> [text...]',
+        summary: 'send a message to the agent; without text it is read from standard input',
+        examples: ['task message tsk_… "use the other database"', 'task message tsk_… < notes.txt'],
+      },
+      async ([id, ...words], options) => {
+        const params = {task: taskId(id)};
+        const client = await world.client(options);
+        const said = words.length === 0 ? await world.readInput(limits.messageCharactersMax) : words.join(' ');
+        if (said.trim() === '') throw new UsageError('the message is empty');
+        const {seq} = await client.call(messageTask, {params, body: {text: said}});
+        terminal.out(options.json === true ? JSON.stringify({seq}) : `message ${seq} is kept for the agent`);
+      },
+    ),
+  ]);
+}
+
+function create(world: Surroundings): Command {
+  const configure = (command: Command): Command =>
+    command
+      .option('--file <path>', 'read the prompt from a file')
+      .option('--title <text>', 'the first line of the prompt when absent')
+      .option('--repo <url-or-path>', 'git repository: https, ssh or file URL, or a local path')
+      .option('--base <branch>', 'branch to start from')
+      .option('--agent <driver>', 'scripted or exec')
+      .option(
+        '--command <program> [arguments]',
+        'command of --agent exec, in one string; the prompt is its standard input',
+      )
+      .option('--check <command>', 'must pass after the agent; repeatable', collect)
+      .option('--priority <n>', '1 (first) to 5, high or normal')
+      .option('--label <label>', 'the runner must have it; repeatable', collect)
+      .option('--timeout <time>', 'for one attempt, such as 30m')
+      .option('--wait', 'follow the log; exit 0 when it succeeds, else 1');
+  return leaf(
+    {
+      name: 'create [prompt...]',
+      summary: 'queue a task; the prompt is an argument, --file or standard input',
+      examples: [
+        'task create "Fix the failing test" --repo . --wait',
+        'task create --file prompt.md --repo https://github.com/o/r --base main --check "npm test"',
+        'task create --agent exec --command "my-agent --yes" --label os=linux < prompt.md',
+      ],
+      configure,
+    },
+    async (words, options) => {
+      const spec = taskSpecOf(
+        await promptOf(world, words, options),
+        {...options, check: texts(options, 'check'), label: texts(options, 'label')},
+        world,
+      );
+      const client = await world.client(options);
+      const task = await client.call(createTask, {body: spec});
+      if (!flag(options, 'wait')) return show(world, options, task);
+      if (options.json !== true)
+        world.terminal.err(`${task.id} is ${task.state}${task.waiting_for === null ? '' : `: ${task.waiting_for}`}`);
+      return untilInterrupted(async signal => {
+        const ended = await watchTask(task.id, {
+          client,
+          terminal: world.terminal,
+          signal,
+          isQuiet: options.json === true,
+        });
+        return finished(world, options, ended);
+      });
+    },
+  );
+}
+
+function logs(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'logs <task>',
+      summary: 'print the log of a task',
+      examples: ['task logs tsk_… -f', 'task logs tsk_… --from 4096 > rest.log', 'task logs tsk_… -f --raw | jq .'],
+      configure: command =>
+        command
+          .option('-f, --follow', 'go on until the task has ended')
+          .option('--from <offset>', 'first byte', '0')
+          .option('--raw', 'bytes as they are, also on a terminal'),
+    },
+    async ([id], options) => {
+      const task = taskId(id);
+      const from = parseCount('--from', text(options, 'from') ?? '0', [0, 999_999_999]);
+      const client = await world.client(options);
+      if (flag(options, 'follow'))
+        return untilInterrupted(async signal => {
+          await watchTask(task, {client, terminal: world.terminal, from, signal, isRaw: flag(options, 'raw')});
+        });
+      for (let at = from; ;) {
+        const page = await client.call(getTaskLog, {params: {task}, query: {from: at}});
+        if (options.json === true) world.terminal.out(JSON.stringify(page));
+        else world.terminal.raw(new TextEncoder().encode(page.text));
+        if (page.to <= at || page.to >= page.length) return;
+        at = page.to;
+      }
+    },
+  );
+}
+
+function list(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'list',
+      summary: 'list tasks, newest first',
+      aliases: ['ls'],
+      examples: ['task list', 'task list --state queued,leased --limit 100', 'task list --json | jq -r ".tasks[].id"'],
+      configure: command =>
+        command.option('--states <list>', 'only these, separated by commas').option('--limit <n>', 'rows', '20'),
+    },
+    async (_, options) => {
+      const limit = parseCount('--limit', text(options, 'limit') ?? '20', [1, limits.listLimitMax]);
+      const state = text(options, 'states');
+      const client = await world.client(options);
+      const page = await client.call(listTasks, {query: {limit, ...(state === undefined ? {} : {state})}});
+      if (options.json === true) return world.terminal.out(JSON.stringify(page));
+      const rows = page.tasks.map(task => [task.id, stateOf(task), age(task, world.nowMs()), task.title]);
+      if (rows.length === 0) world.terminal.err('no tasks');
+      else
+        for (const line of table(['TASK', 'STATE', 'AGE', 'TITLE'], rows, world.terminal.columns))
+          world.terminal.out(line);
+    },
+  );
+}
+
+async function promptOf(world: Surroundings, words: readonly string[], options: Options): Promise<string> {
+  const file = text(options, 'file');
+  if (file !== undefined && words.length > 0)
+    throw new UsageError('give the prompt as an argument or as --file, not both');
+  const prompt =
+    file !== undefined
+      ? await readFile(file, 'utf8').catch(() => Promise.reject(new UsageError(`--file ${file} cannot be read`)))
+      : words.length > 0
+        ? words.join(' ')
+        : await world.readInput(limits.promptCharactersMax);
+  if (prompt.trim() === '')
+    throw new UsageError('the prompt is empty: give it as an argument, as --file or on standard input');
+  return prompt;
+}
+
+function show({terminal}: Surroundings, options: Options, task: TaskView): undefined {
+  terminal.out(options.json === true ? JSON.stringify(task) : `${task.id}  ${stateOf(task)}`);
+  if (options.json !== true && task.waiting_for !== null) terminal.err(`  waiting for: ${task.waiting_for}`);
+}
+
+export function finished({terminal}: Pick<Surroundings, 'terminal'>, options: Options, task: TaskView): ExitCode {
+  if (options.json === true) terminal.out(JSON.stringify(task));
+  else for (const line of outcomeLines(task, terminal)) terminal.err(line);
+  return task.state === 'succeeded' ? 0 : 1;
+}
+
+function describeTask(task: TaskView, {terminal, nowMs}: Surroundings): readonly string[] {
+  if (isFinished(task.state)) return [task.title, ...outcomeLines(task, terminal)];
+  const rows: [string, string][] = [
+    ['state', stateOf(task)],
+    ['age', age(task, nowMs())],
+    ['runner', task.runner ?? '-'],
+    ['branch', task.branch ?? '-'],
+    ['place', task.position === null ? '-' : String(task.position)],
+    ['waits for', task.waiting_for ?? '-'],
+  ];
+  return [
+    task.title,
+    ...rows.filter(([, value]) => value !== '-').map(([name, value]) => `  ${name.padEnd(10)}${value}`),
+  ];
+}
+
+function stateOf({state, phase}: TaskView): string {
+  return phase === null || isFinished(state) ? state : `${state}/${phase}`;
+}
+
+function age({created_ms: createdMs}: TaskView, nowMs: number): string {
+  return duration(Math.max(0, nowMs - createdMs));
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

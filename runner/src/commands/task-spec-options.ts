@@ -1,0 +1,94 @@
+import {existsSync} from 'node:fs';
+import {resolve} from 'node:path';
+import {pathToFileURL} from 'node:url';
+import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {UsageError} from './usage-error.ts';
+import {parseDuration} from './units.ts';
+
+export type TaskOptions = {
+  readonly title?: string | undefined;
+  readonly repo?: string | undefined;
+  readonly base?: string | undefined;
+  readonly agent?: string | undefined;
+  readonly command?: string | undefined;
+  readonly check: readonly string[];
+  readonly priority?: string | undefined;
+  readonly label: readonly string[];
+  readonly timeout?: string | undefined;
+};
+
+/** The spec that the options of `task create` describe. Throws `UsageError` that names the option and its value. */
+export function taskSpecOf(
+  prompt: string,
+  options: TaskOptions & Readonly<Record<string, unknown>>,
+  {cwd}: {readonly cwd: string},
+): TaskSpecInput {
+  const {title, timeout} = options;
+  const spec: TaskSpecInput = {
+    prompt,
+    title,
+    repository: repository(options, cwd),
+    agent: agent(options),
+    checks: options.check.map(check => words('--check', check)),
+    priority: options.priority === undefined ? undefined : priority(options.priority),
+    requires: [...options.label],
+    timeout_ms: timeout === undefined ? undefined : parseDuration('--timeout', timeout),
+  };
+  const parsed = taskSpecSchema.safeParse(spec);
+  if (parsed.success) return spec;
+  const issue = parsed.error.issues[0];
+  throw new UsageError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+}
+
+function agent({agent: driver, command}: TaskOptions): TaskSpecInput['agent'] {
+  const chosen = driver ?? (command === undefined ? 'scripted' : 'exec');
+  if (chosen !== 'scripted' && chosen !== 'exec')
+    throw new UsageError(`--agent is ${JSON.stringify(chosen)}, expected scripted or exec`);
+  if (chosen === 'exec' && command === undefined) throw new UsageError('--agent exec needs --command');
+  if (chosen === 'scripted' && command !== undefined) throw new UsageError('--command needs --agent exec');
+  return command === undefined ? {driver: chosen} : {driver: chosen, command: words('--command', command)};
+}
+
+function repository({repo, base}: TaskOptions, cwd: string): TaskSpecInput['repository'] {
+  if (repo === undefined && base !== undefined) throw new UsageError('--base needs --repo');
+  if (repo === undefined) return undefined;
+  return base === undefined ? {url: repositoryUrl(repo, cwd)} : {url: repositoryUrl(repo, cwd), base};
+}
+
+/** A path on this machine becomes a file URL; only runners on this machine can reach it. */
+function repositoryUrl(text: string, cwd: string): string {
+  if (/^[a-z][a-z0-9+.-]*:\/\//.test(text) || /^[\w.-]+@[\w.-]+:/.test(text)) return text;
+  const path = resolve(cwd, text);
+  if (!existsSync(path)) throw new UsageError(`--repo ${text} is neither a URL nor a directory`);
+  return pathToFileURL(path).href;
+}
+
+function priority(text: string): 'high' | 'normal' | number {
+  if (text === 'high' || text === 'normal') return text;
+  if (/^[1-5]$/.test(text)) return Number(text);
+  throw new UsageError(`--priority is ${JSON.stringify(text)}, expected 1 to 5, high or normal`);
+}
+
+/**
+ * Cuts a command into its words: spaces part them, quotes hold them together, a backslash takes the next character as
+ * it is. Nothing is expanded and no shell ever sees it.
+ */
+export function words(option: string, text: string): string[] {
+  const found: string[] = [];
+  const pattern = /\s*((?:'[^']*'|"(?:\\.|[^"\\])*"|\\.|[^\s'"\\])+)/gy;
+  let at = 0;
+  for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
+    at = pattern.lastIndex;
+    const word = match[1] ?? '';
+    found.push(
+      word.replaceAll(
+        /'([^']*)'|"((?:\\.|[^"\\])*)"|\\(.)/g,
+        (_, single?: string, double?: string, escaped?: string) =>
+          single ?? double?.replaceAll(/\\(["\\])/g, '$1') ?? escaped ?? '',
+      ),
+    );
+  }
+  if (text.slice(at).trim() !== '' || found.length === 0)
+    throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a command with closed quotes`);
+  return found;
+}

@@ -1,0 +1,53 @@
+import {UsageError} from './usage-error.ts';
+
+const second = 1_000;
+const spans = [
+  ['d', 86_400 * second],
+  ['h', 3_600 * second],
+  ['min', 60 * second],
+  ['s', second],
+] as const;
+
+/** `850 ms`, `1.2 s`, `3 min 5 s`, `2 h 10 min`: two units at most. */
+export function duration(ms: number): string {
+  if (ms < second) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 10 * second) return `${(ms / second).toFixed(1)} s`;
+  const index = spans.findIndex(([, size]) => ms >= size);
+  const [unit, size] = spans[index] ?? spans[3];
+  const next = spans[index + 1];
+  const count = Math.floor(ms / size);
+  const left = next === undefined ? 0 : Math.floor((ms - count * size) / next[1]);
+  return left === 0 || next === undefined ? `${count} ${unit}` : `${count} ${unit} ${left} ${next[0]}`;
+}
+
+export function bytes(count: number): string {
+  if (count < 1_024) return `${count} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  let [value, index] = [count / 1_024, 0];
+  for (; value >= 1_024 && index < units.length - 1; index += 1) value /= 1_024;
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[index] ?? ''}`;
+}
+
+const durationUnits: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: second,
+  m: 60 * second,
+  min: 60 * second,
+  h: 3_600 * second,
+};
+
+/** `90s`, `10m`, `2h`, `500ms`; a number alone is seconds. Throws `UsageError` for anything else. */
+export function parseDuration(option: string, text: string): number {
+  const [, number, unit] = /^(\d{1,9})(ms|s|m|min|h)?$/.exec(text.trim()) ?? [];
+  if (number === undefined)
+    throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a time such as 90s, 10m or 2h`);
+  return Number(number) * (durationUnits[unit ?? 's'] ?? second);
+}
+
+/** A whole number within bounds. */
+export function parseCount(option: string, text: string, [least, most]: readonly [number, number]): number {
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most))
+    throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a whole number from ${least} to ${most}`);
+  return value;
+}

@@ -1,0 +1,66 @@
+import type {ApiClient} from '@switchyard/shared/api/client.ts';
+import {getTask} from '@switchyard/shared/api/task-contracts.ts';
+import type {TaskView} from '@switchyard/shared/api/task-view.ts';
+import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import {linePrinter, mark, rawPrinter} from './log-lines.ts';
+import type {Terminal} from './terminal.ts';
+import {bytes, duration} from './units.ts';
+import {UsageError} from './usage-error.ts';
+
+export type WatchOptions = {
+  readonly client: ApiClient;
+  readonly terminal: Terminal;
+  readonly from?: number;
+  readonly signal?: AbortSignal;
+  /** The bytes as they came, also on a terminal. */
+  readonly isRaw?: boolean;
+  /** Prints nothing: the log is followed for its end. */
+  readonly isQuiet?: boolean;
+};
+
+export function taskId(text: string | undefined): TaskView['id'] {
+  const parsed = taskIdSchema.safeParse(text);
+  if (!parsed.success)
+    throw new UsageError(`${JSON.stringify(text ?? '')} is not the id of a task: tsk_ and 26 characters`);
+  return parsed.data;
+}
+
+/** Prints the log until the task has ended, and answers the task as it is then. */
+export async function watchTask(task: TaskView['id'], options: WatchOptions): Promise<TaskView> {
+  const {client, terminal, from = 0, signal, isRaw = false, isQuiet = false} = options;
+  const printer = isRaw || terminal.columns === undefined ? rawPrinter(terminal) : linePrinter(terminal);
+  const follow = {
+    from,
+    ...(signal === undefined ? {} : {signal}),
+    onReconnect: ({detail}: Error & {readonly detail: string}, inMs: number) =>
+      terminal.err(terminal.paint('dim', `${detail}; trying again in ${duration(inMs)}`)),
+  };
+  for await (const item of client.followLog(task, follow))
+    if (item.kind === 'bytes' && !isQuiet) printer.push(item.bytes);
+  printer.end();
+  return client.call(getTask, {params: {task}, ...(signal === undefined ? {} : {signal})});
+}
+
+/** What came of a task, in a few lines; the commands to look at it come last. */
+export function outcomeLines(task: TaskView, {paint}: Pick<Terminal, 'paint'>): readonly string[] {
+  const {result, state, failures} = task;
+  const took = task.finished_ms === null ? '' : ` in ${duration(task.finished_ms - task.created_ms)}`;
+  const isGood = state === 'succeeded';
+  const lines = [`${mark(isGood, paint)} ${paint('bold', state)}${took}  ${paint('dim', task.id)}`];
+  const last = failures.at(-1);
+  if (!isGood && last !== undefined) lines.push(`  ${last.code}: ${last.detail}`, `  ${last.hint}`);
+  const git = result?.git;
+  if (git) {
+    const change = `${git.files_changed} files, +${git.insertions} -${git.deletions}`;
+    lines.push(`  branch  ${git.branch}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`);
+  }
+  if (result !== null) lines.push(`  log     ${bytes(result.log_bytes)}`);
+  const directory = localDirectory(task.spec.repository?.url);
+  if (git && directory !== undefined) lines.push(`  look    git -C ${directory} show ${git.branch}`);
+  return lines;
+}
+
+function localDirectory(url: string | undefined): string | undefined {
+  const parsed = url === undefined ? null : URL.parse(url);
+  return parsed?.protocol === 'file:' ? decodeURIComponent(parsed.pathname) : undefined;
+}

@@ -1,0 +1,35 @@
+import {accessSync, constants} from 'node:fs';
+import {delimiter, join} from 'node:path';
+
+/** Agent CLIs that people use, by the name of their program, with the package that brings it. */
+export const agentClis = [
+  {name: 'claude', title: 'Claude Code', install: 'npm install -g @anthropic-ai/claude-code'},
+  {name: 'codex', title: 'Codex', install: 'npm install -g @openai/codex'},
+  {name: 'gemini', title: 'Gemini CLI', install: 'npm install -g @google/gemini-cli'},
+  {name: 'opencode', title: 'OpenCode', install: 'npm install -g opencode-ai'},
+] as const;
+
+/** Where a program is, by a PATH; `undefined` when it is nowhere. */
+export function findProgram(name: string, path: string | undefined): string | undefined {
+  return (path ?? '')
+    .split(delimiter)
+    .filter(directory => directory !== '')
+    .map(directory => join(directory, name))
+    .find(isExecutable);
+}
+
+export function findAgentClis(path: string | undefined): readonly {readonly name: string; readonly path: string}[] {
+  return agentClis.flatMap(({name}) => {
+    const found = findProgram(name, path);
+    return found === undefined ? [] : [{name, path: found}];
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,220 @@
+import {execFile} from 'node:child_process';
+import {lstat, statfs} from 'node:fs/promises';
+import {join} from 'node:path';
+import {promisify} from 'node:util';
+import {apiClient} from '@switchyard/shared/api/client.ts';
+import {getHealth} from '@switchyard/shared/api/pool-contracts.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {findCgroupBase} from '../executor/cgroup.ts';
+import {readPolicyFile} from '../state/policy-file.ts';
+import {agentClis, findAgentClis, findProgram} from './agent-clis.ts';
+import {codeOf} from './private-file.ts';
+import type {StateLayout} from './state-layout.ts';
+
+export type Finding = {
+  readonly name: string;
+  readonly level: 'ok' | 'warn' | 'fail';
+  readonly detail: string;
+  /** What to do; null where nothing is to be done. */
+  readonly fix: string | null;
+};
+
+export type MachineCheck = {
+  readonly layout: StateLayout;
+  readonly url: string;
+  readonly path: string | undefined;
+  readonly platform: NodeJS.Platform;
+  readonly nowMs: () => number;
+};
+
+/** git learnt `worktree add --no-track` and friends long before; 2.36 is the oldest that is tested. */
+const gitOldest = [2, 36] as const;
+const nodeOldest = 24;
+const diskFailBytes = 1_073_741_824;
+const diskWarnBytes = 5_368_709_120;
+/** A signed request is refused beyond five minutes; a clock that is a minute off is on its way there. */
+const clockWarnMs = 60_000;
+const clockFailMs = 300_000;
+const commandMs = 5_000;
+
+/** Tries each thing that a runner or a command needs. One that cannot be tried is itself a finding. */
+export async function checkMachine(check: MachineCheck): Promise<readonly Finding[]> {
+  const parts = [
+    nodeFinding,
+    gitFinding,
+    tmuxFinding,
+    diskFinding,
+    stateFinding,
+    cgroupFinding,
+    policyFinding,
+    agentFinding,
+  ];
+  const local = Promise.all(parts.map(async part => part(check)));
+  const [findings, reached] = await Promise.all([local, controlPlaneFindings(check)]);
+  return [...findings, ...reached];
+}
+
+const ok = (name: string, detail: string): Finding => ({name, level: 'ok', detail, fix: null});
+
+function nodeFinding(): Finding {
+  const {node} = process.versions;
+  if (Number.parseInt(node, 10) >= nodeOldest) return ok('node', node);
+  return {
+    name: 'node',
+    level: 'fail',
+    detail: `${node}, expected ${nodeOldest} or newer`,
+    fix: 'Run npm start once: it brings the right Node.',
+  };
+}
+
+async function gitFinding({path, platform}: MachineCheck): Promise<Finding> {
+  const found = await versionOf('git', ['--version'], path);
+  if (found === undefined) return {name: 'git', level: 'fail', detail: 'not found', fix: installHint('git', platform)};
+  const [major = 0, minor = 0] = found.split('.').map(Number);
+  const isNew = major > gitOldest[0] || (major === gitOldest[0] && minor >= gitOldest[1]);
+  if (isNew) return ok('git', found);
+  return {
+    name: 'git',
+    level: 'fail',
+    detail: `${found}, expected ${gitOldest.join('.')} or newer`,
+    fix: installHint('git', platform),
+  };
+}
+
+async function tmuxFinding({path, platform}: MachineCheck): Promise<Finding> {
+  const found = await versionOf('tmux', ['-V'], path);
+  if (found !== undefined) return ok('tmux', found);
+  return {
+    name: 'tmux',
+    level: 'warn',
+    detail: 'not found: switchyard attach needs it',
+    fix: installHint('tmux', platform),
+  };
+}
+
+async function diskFinding({layout}: MachineCheck): Promise<Finding> {
+  const {bavail, bsize} = await statfs(layout.root).catch(() => statfs('/'));
+  const free = bavail * bsize;
+  const detail = `${(free / 1_073_741_824).toFixed(1)} GiB free`;
+  if (free >= diskWarnBytes) return ok('disk', detail);
+  const level = free < diskFailBytes ? 'fail' : 'warn';
+  return {name: 'disk', level, detail, fix: `Free space on the disk of ${layout.root}.`};
+}
+
+async function stateFinding({layout: {root}}: MachineCheck): Promise<Finding> {
+  try {
+    const {mode, uid} = await lstat(root);
+    const isOwn = process.getuid === undefined || uid === process.getuid();
+    if (!isOwn)
+      return {
+        name: 'state',
+        level: 'fail',
+        detail: `${root} belongs to user ${uid}`,
+        fix: 'Choose another directory with --state.',
+      };
+    if ((mode & 0o077) === 0) return ok('state', root);
+    return {name: 'state', level: 'fail', detail: `${root} is open to others`, fix: `Run chmod 700 ${root}`};
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return ok('state', `${root} is made at the first start`);
+    return {
+      name: 'state',
+      level: 'fail',
+      detail: `${root}: ${codeOf(error) ?? String(error)}`,
+      fix: 'Choose another directory with --state.',
+    };
+  }
+}
+
+async function cgroupFinding({platform}: MachineCheck): Promise<Finding> {
+  if (platform !== 'linux') return ok('kill', 'by process group and marks (this system has no cgroups)');
+  const base = await findCgroupBase();
+  if (base !== undefined) return ok('kill', `by cgroup under ${base}`);
+  return {
+    name: 'kill',
+    level: 'warn',
+    detail: 'by process group and marks: no cgroup v2 is delegated to this user',
+    fix: 'Run the runner as a service of systemd (switchyard runner service install), or go on: nothing is missing but a second net.',
+  };
+}
+
+async function policyFinding({layout}: MachineCheck): Promise<Finding> {
+  const path = join(layout.runnerDirectory, 'policy.json');
+  try {
+    const {isDefault} = await readPolicyFile(path);
+    if (!isDefault) return ok('policy', path);
+    return {
+      name: 'policy',
+      level: 'warn',
+      detail: 'none: tasks of the pool may do on this machine what its user may do',
+      fix: `Write ${path} to narrow repositories, commands and times.`,
+    };
+  } catch (error) {
+    const detail = error instanceof SwitchyardError ? error.detail : String(error);
+    return {name: 'policy', level: 'fail', detail, fix: 'Correct the file: the runner does not start with it.'};
+  }
+}
+
+function agentFinding({path}: MachineCheck): Finding {
+  const found = findAgentClis(path);
+  if (found.length > 0) return ok('agents', ['scripted (bundled)', ...found.map(({name}) => name)].join(', '));
+  return {
+    name: 'agents',
+    level: 'warn',
+    detail: 'only the bundled scripted agent, which uses no model',
+    fix: `Install one, such as ${agentClis
+      .map(({title, install}) => `${title}: ${install}`)
+      .slice(0, 2)
+      .join('; ')}.`,
+  };
+}
+
+async function controlPlaneFindings({url, nowMs}: MachineCheck): Promise<readonly Finding[]> {
+  try {
+    const beforeMs = nowMs();
+    const health = await apiClient({url, timeoutMs: commandMs}).call(getHealth, {});
+    const offMs = Math.abs((beforeMs + nowMs()) / 2 - health.time_ms);
+    return [healthFinding(url, health.checks), clockFinding(offMs)];
+  } catch (error) {
+    const detail = error instanceof SwitchyardError ? error.detail : String(error);
+    const fix = 'Start one with switchyard up, or name another with --url.';
+    return [{name: 'control plane', level: 'warn', detail, fix}];
+  }
+}
+
+function healthFinding(
+  url: string,
+  checks: Readonly<Record<string, {readonly ok: boolean; readonly detail: string}>>,
+): Finding {
+  const bad = Object.entries(checks).filter(([, part]) => !part.ok);
+  if (bad.length === 0) return ok('control plane', url);
+  const detail = bad.map(([name, part]) => `${name}: ${part.detail}`).join(', ');
+  return {name: 'control plane', level: 'fail', detail, fix: 'Read its log: switchyard logs.'};
+}
+
+function clockFinding(offMs: number): Finding {
+  const detail = `${(offMs / 1_000).toFixed(1)} s off the control plane`;
+  if (offMs < clockWarnMs) return ok('clock', detail);
+  const level = offMs < clockFailMs ? 'warn' : 'fail';
+  return {name: 'clock', level, detail, fix: 'Switch on time synchronisation: signatures are good for five minutes.'};
+}
+
+const installers: Readonly<Record<string, readonly string[]>> = {
+  darwin: ['brew install'],
+  linux: ['sudo apt-get install', 'sudo dnf install', 'sudo apk add'],
+};
+
+export function installHint(name: string, platform: NodeJS.Platform): string {
+  const commands = (installers[platform] ?? []).map(installer => `${installer} ${name}`);
+  return commands.length === 0 ? `Install ${name}.` : `Run ${commands.join(' (or ')}${')'.repeat(commands.length - 1)}`;
+}
+
+async function versionOf(name: string, args: readonly string[], path: string | undefined): Promise<string | undefined> {
+  const program = findProgram(name, path);
+  if (program === undefined) return undefined;
+  try {
+    const {stdout} = await promisify(execFile)(program, [...args], {timeout: commandMs});
+    return /\d+(?:\.\d+)+[a-z]?/.exec(stdout)?.[0];
+  } catch {
+    return undefined;
+  }
+}
