@@ -1,5 +1,3 @@
-import type {TaskSpec} from './task-spec.ts';
-
 /** Required labels all have to be there. Answers those that are not, in the order of the task. */
 export function missingLabels(requires: readonly string[], labels: ReadonlySet<string>): readonly string[] {
   return requires.filter(label => !labels.has(label));
@@ -8,9 +6,4 @@ export function missingLabels(requires: readonly string[], labels: ReadonlySet<s
 /** Preferred labels weigh: an earlier one more than all the later ones together. */
 export function preference(prefers: readonly string[], labels: ReadonlySet<string>): number {
   return prefers.reduce((weight, label) => weight * 2 + (labels.has(label) ? 1 : 0), 0);
-}
-
-/** The class of slot that an attempt takes at its runner: slots are counted per executor. */
-export function slotClass(spec: Pick<TaskSpec, 'executor'>): string {
-  return spec.executor;
 }

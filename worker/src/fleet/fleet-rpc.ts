@@ -124,7 +124,13 @@ export interface FleetRpc {
     caller: Caller,
     change: {readonly runner: RunnerId; readonly to: 'drain' | 'resume' | 'revoke'},
   ): Promise<Outcome<RunnerView>>;
-  /** One exchange of the polling transport: frames in, frames out, held until there is news. Errors are values. */
+  /**
+   * One exchange of the polling transport: frames in, frames out, held until there is news. Errors are values.
+   *
+   * A session that is not known is answered with `challenge`; the next exchange of the same session carries `hello`.
+   * What was answered counts as arrived when the next exchange of the session comes, so a runner whose exchange failed
+   * must begin a new session: its `hello` asks for everything again. `runner_replaced`: another session is newer.
+   */
   poll(
     runner: RunnerId,
     exchange: {readonly session: string; readonly frame: string; readonly holdMs: number},
@@ -135,8 +141,15 @@ export interface FleetRpc {
   listCredentials(caller: Caller): Promise<Outcome<{readonly credentials: readonly CredentialRow[]}>>;
   createCredential(caller: Caller, credential: NewCredential): Promise<Outcome<null>>;
   revokeCredential(caller: Caller, id: string): Promise<Outcome<{readonly id: string}>>;
-  /** Resolves when the object has read and written its own database. */
-  probe(): Promise<{readonly ms: number}>;
+  /**
+   * Resolves when the object has read and written its own database. `refused` counts, per kind, the events that were
+   * refused since the object started; `outboxRows` wait to be delivered.
+   */
+  probe(): Promise<{
+    readonly ms: number;
+    readonly refused: Readonly<Record<string, number>>;
+    readonly outboxRows: number;
+  }>;
   /** Stops offers for the whole pool and tells connected runners that a restart is coming. */
   shutdown(caller: Caller): Promise<Outcome<PoolView>>;
 }

@@ -1,0 +1,67 @@
+import type {AttemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
+import {utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {importVerifyingKey, verifyBytes, verifyJws, type VerifyingKey} from '@switchyard/shared/crypto/jws.ts';
+import {EXIT_TYP, type PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
+import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
+import type {Hello, UpMessage} from '@switchyard/shared/protocol/up.ts';
+import type {CheckedExit, CheckedUp} from './up-work.ts';
+
+/** Who is on the other side, as far as the connection proves it. */
+export type Peer = {
+  readonly runner: string;
+  /** Its enrolled public key, base64url. */
+  readonly x: string;
+  /** The challenge that its `hello` has to sign; undefined where none is open. */
+  readonly nonce: string | undefined;
+};
+
+export type UpChecker = (peer: Peer, message: UpMessage) => Promise<CheckedUp>;
+
+const keysKeptMax = 2_000;
+
+/** Text that a runner signs to open a session. */
+export function helloText({nonce, runner, session}: {nonce: string; runner: string; session: string}): string {
+  return `switchyard-hello\n${nonce}\n${runner}\n${session}`;
+}
+
+/** Checks the signatures that a message carries. What fails is said in the answer, never thrown. */
+export function upChecker(seal: Pick<AttemptSeal, 'verifyReceipt'>): UpChecker {
+  const keys = new Map<string, VerifyingKey>();
+  const keyOf = async (x: string): Promise<VerifyingKey> => {
+    const known = keys.get(x);
+    if (known !== undefined) return known;
+    const jwk: PublicJwk = {kty: 'OKP', crv: 'Ed25519', x};
+    const key = await importVerifyingKey(jwk);
+    if (keys.size >= keysKeptMax) keys.clear();
+    keys.set(x, key);
+    return key;
+  };
+  return async (peer, message) => {
+    if (message.t === 'hello') {
+      return {t: 'hello', hello: message, isSigned: await isSigned(await keyOf(peer.x), peer.nonce, message)};
+    }
+    if (message.t !== 'exit') return message;
+    const {task, epoch} = message;
+    return {t: 'exit', task, epoch, exit: await checkExit({peer, key: await keyOf(peer.x), seal}, message)};
+  };
+}
+
+async function isSigned(key: VerifyingKey, nonce: string | undefined, {runner, session, sig}: Hello): Promise<boolean> {
+  return nonce !== undefined && verifyBytes(key, utf8(helloText({nonce, runner, session})), sig);
+}
+
+type ExitCheck = {readonly peer: Peer; readonly key: VerifyingKey; readonly seal: Pick<AttemptSeal, 'verifyReceipt'>};
+
+async function checkExit(
+  {peer, key, seal}: ExitCheck,
+  {task, epoch, record: jws}: Extract<UpMessage, {t: 'exit'}>,
+): Promise<CheckedExit> {
+  const record = await verifyJws(jws, {typ: EXIT_TYP, keys: [key], schema: exitRecordSchema});
+  if (record === undefined) return {ok: false, why: 'bad_signature'};
+  if (record.task !== task || record.epoch !== epoch || record.runner !== peer.runner)
+    return {ok: false, why: 'invalid'};
+  if (record.log_len === 0) return {ok: true, record};
+  const receipt = {task, epoch, length: record.log_len, sha256: record.log_sha256};
+  const isWhole = record.log_receipt !== null && (await seal.verifyReceipt(record.log_receipt, receipt));
+  return isWhole ? {ok: true, record} : {ok: false, why: 'log_incomplete'};
+}

@@ -1,0 +1,53 @@
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {Sql} from './sql.ts';
+
+const stepRows = 500;
+
+/** How often the object looks for what is too old. */
+export const cleanupEveryMs = 3_600_000;
+
+/**
+ * Deletes what nobody can ask for any more, a bounded number of rows at a time. Answers whether there may be more.
+ * Task ids sort by the time of their making, so the oldest tasks are the first rows and no index is needed.
+ */
+export function cleanUp(sql: Sql, nowMs: number): boolean {
+  return sql.transaction(() => {
+    const tasks = sql.all<{id: string; finished_ms: number | null}>(
+      'SELECT id, finished_ms FROM task ORDER BY id LIMIT ?',
+      stepRows,
+    );
+    const old = tasks.filter(({finished_ms}) => finished_ms !== null && finished_ms < nowMs - limits.finishedKeptMs);
+    forgetTasks(
+      sql,
+      old.map(({id}) => id),
+    );
+    const nonces = deleteSome(sql, 'nonce', 'value', nowMs);
+    const keys = deleteSome(sql, 'idempotency', 'key', nowMs);
+    const enrolments = deleteSome(sql, 'enrolment', 'id', nowMs);
+    return old.length === stepRows || nonces || keys || enrolments;
+  });
+}
+
+function forgetTasks(sql: Sql, ids: readonly string[]): void {
+  if (ids.length === 0) return;
+  const json = JSON.stringify(ids);
+  for (const table of ['task_spec', 'attempt', 'task_event', 'alias', 'message'])
+    sql.run(`DELETE FROM ${table} WHERE task IN (SELECT value FROM json_each(?))`, json);
+  // What a task needs is older than the task, so this takes both ends of every dependency sooner or later.
+  sql.run('DELETE FROM dependency WHERE needs IN (SELECT value FROM json_each(?))', json);
+  sql.run('DELETE FROM task WHERE id IN (SELECT value FROM json_each(?))', json);
+}
+
+function deleteSome(sql: Sql, table: 'nonce' | 'idempotency' | 'enrolment', key: string, nowMs: number): boolean {
+  const rows = sql.all<{key: string}>(
+    `SELECT ${key} AS key FROM ${table} WHERE expires_ms < ? LIMIT ?`,
+    nowMs,
+    stepRows,
+  );
+  if (rows.length === 0) return false;
+  sql.run(
+    `DELETE FROM ${table} WHERE ${key} IN (SELECT value FROM json_each(?))`,
+    JSON.stringify(rows.map(row => row.key)),
+  );
+  return rows.length === stepRows;
+}

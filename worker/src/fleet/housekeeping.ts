@@ -1,0 +1,109 @@
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import {cleanUp, cleanupEveryMs} from './cleanup.ts';
+import type {Executed, FleetCore} from './fleet-core.ts';
+import type {GroupCommit} from './group-commit.ts';
+import type {Outbox} from './outbox.ts';
+import type {RunnerSockets} from './runner-sockets.ts';
+import {endSession, endSilent, nextSilenceMs} from './session-end.ts';
+import type {WakeUp} from './wake-up.ts';
+
+export type HousekeepingParts = {
+  readonly core: FleetCore;
+  readonly commit: GroupCommit;
+  readonly sockets: RunnerSockets;
+  readonly outbox: Outbox;
+  readonly wakeUp: WakeUp;
+  /** Keeps the object alive until the work is done. */
+  readonly keep: (work: Promise<void>) => void;
+  readonly nowMs: () => number;
+};
+
+/** What happens although nobody asks: deadlines, silent sessions, deliveries, deletion. One alarm drives all of it. */
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+  readonly #startedMs: number;
+  #cleanedMs: number;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+    this.#startedMs = parts.nowMs();
+    this.#cleanedMs = this.#startedMs;
+  }
+
+  /** The object has just begun to exist in memory: sockets may be gone, and the alarm may be missing. */
+  async start(): Promise<void> {
+    const {core, commit, sockets} = this.#parts;
+    const lost = [...core.memory.runners.values()].filter(
+      ({row}) => row.connection !== null && row.transport === 'websocket' && !sockets.has(row.connection),
+    );
+    if (lost.length > 0)
+      await commit.run(batch => {
+        for (const {row} of lost) endSession(batch, {runner: row.id, connection: row.connection ?? ''});
+        return () => undefined;
+      });
+    await this.#setAlarm(this.#parts.outbox.nextDueMs());
+  }
+
+  afterBatch({hasOutbox}: Executed): void {
+    const {keep, outbox} = this.#parts;
+    keep(this.#setAlarm(Infinity));
+    if (hasOutbox) keep(this.#drain(outbox));
+  }
+
+  /** A socket was opened: it has to say hello in time. */
+  async opened(): Promise<void> {
+    await this.#setAlarm(this.#parts.nowMs() + limits.challengeMs);
+  }
+
+  /** Safe to run at any time and again: whatever is not due is left alone. */
+  async alarm(): Promise<void> {
+    const {wakeUp, commit, sockets, core, nowMs, outbox} = this.#parts;
+    wakeUp.rang();
+    await commit.run(batch => {
+      endSilent(batch, runner => this.#heardMs(runner));
+      return () => undefined;
+    });
+    const challengeDueMs = sockets.closeUngreeted(
+      nowMs(),
+      (connection, runner) => core.memory.runners.get(runner)?.row.connection === connection,
+    );
+    await outbox.drain();
+    const hasMore = this.#cleanUp();
+    const silenceMs = nextSilenceMs(core.memory, runner => this.#heardMs(runner));
+    const cleanupMs = hasMore ? nowMs() + 1 : this.#cleanedMs + cleanupEveryMs;
+    await this.#setAlarm(Math.min(challengeDueMs, silenceMs, outbox.nextDueMs(), cleanupMs));
+  }
+
+  #cleanUp(): boolean {
+    const nowMs = this.#parts.nowMs();
+    if (nowMs < this.#cleanedMs + cleanupEveryMs) return false;
+    const hasMore = cleanUp(this.#parts.core.parts.sql, nowMs);
+    if (!hasMore) this.#cleanedMs = nowMs;
+    return hasMore;
+  }
+
+  async #drain(outbox: Outbox): Promise<void> {
+    await outbox.drain();
+    await this.#setAlarm(outbox.nextDueMs());
+  }
+
+  async #setAlarm(dueMs: number): Promise<void> {
+    const {core, wakeUp, nowMs} = this.#parts;
+    const now = nowMs();
+    // A session that says nothing from now on is looked at in time; an alarm that rings earlier looks as well.
+    const silenceMs = hasSession(core) ? now + limits.sessionSilentMs : Infinity;
+    await wakeUp.setFor(Math.min(dueMs, core.nextDueMs(), silenceMs, now + cleanupEveryMs), now);
+  }
+
+  /** The latest sign of life of a runner: a message, a ping that was answered while the object slept, or our own start. */
+  #heardMs(runner: string): number {
+    const {core, sockets} = this.#parts;
+    const connection = core.memory.runners.get(runner)?.row.connection ?? '';
+    return Math.max(core.memory.seenMs.get(runner) ?? this.#startedMs, sockets.pingedMs(connection));
+  }
+}
+
+function hasSession({memory}: FleetCore): boolean {
+  for (const {row} of memory.runners.values()) if (row.connection !== null) return true;
+  return false;
+}

@@ -1,0 +1,39 @@
+import * as z from 'zod';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {slotClass} from '@switchyard/shared/domain/slots.ts';
+
+/**
+ * Tasks of one lane are alike in everything that decides whether they can be placed: class of slot, fairness key,
+ * required labels and concurrency. So the head of a lane speaks for all of them, and a lane that cannot move costs one
+ * look, however many tasks wait in it.
+ */
+export type LaneKey = {
+  readonly slotClass: string;
+  readonly fairnessKey: string;
+  readonly requires: readonly string[];
+  readonly concurrency: {readonly key: string; readonly limit: number} | null;
+};
+
+const laneText = z
+  .tuple([z.string(), z.string(), z.array(z.string()), z.string().nullable(), z.number()])
+  .transform(([slotClass, fairnessKey, requires, key, limit]): LaneKey => ({
+    slotClass,
+    fairnessKey,
+    requires,
+    concurrency: key === null ? null : {key, limit},
+  }));
+
+/** Text that two tasks share exactly when they share a lane. */
+export function laneOf(spec: TaskSpec): string {
+  return JSON.stringify([
+    slotClass(spec),
+    spec.fairness_key ?? spec.repository?.url ?? '',
+    [...new Set(spec.requires)].toSorted(),
+    spec.concurrency?.key ?? null,
+    spec.concurrency?.limit ?? 0,
+  ]);
+}
+
+export function readLane(text: string): LaneKey {
+  return laneText.parse(JSON.parse(text));
+}

@@ -1,0 +1,59 @@
+import type {PoolSettings} from '@switchyard/shared/api/pool-contracts.ts';
+import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
+import {Avoidance} from './avoidance.ts';
+import {loadCredentials, type CredentialRecord} from './credential-row.ts';
+import {Lanes} from './lanes.ts';
+import {LiveTasks} from './live-tasks.ts';
+import {allRunners, readRunner, type Runner} from './runner-row.ts';
+import {loadSettings} from './settings.ts';
+import {one, type Sql} from './sql.ts';
+import {TurnTaking} from './turn-taking.ts';
+
+/**
+ * What the Fleet keeps in memory of its own database. It is the only writer, so this is never out of date; it is read
+ * again from the database when the object starts and after a transaction that failed.
+ */
+export type Memory = {
+  readonly lanes: Lanes;
+  readonly live: LiveTasks;
+  readonly runners: Map<string, Runner>;
+  readonly credentials: Map<string, CredentialRecord>;
+  readonly turns: TurnTaking;
+  readonly avoidance: Avoidance;
+  readonly metrics: Map<string, NonNullable<RunnerView['metrics']>>;
+  /** When each runner last sent a message. */
+  readonly seenMs: Map<string, number>;
+  settings: PoolSettings;
+  /** Tasks in `pending` and `queued`. */
+  waiting: number;
+  /** Lower bound of the earliest `due_ms`. */
+  dueMs: number;
+  outboxId: number;
+  mailboxSeq: number;
+  auditSeq: number;
+};
+
+export function loadMemory(sql: Sql): Memory {
+  const number = (query: string): number => one(sql.all<{n: number | null}>(query)).n ?? 0;
+  const lanes = new Lanes(sql);
+  let queued = 0;
+  for (const {count} of lanes.all()) queued += count;
+  return {
+    lanes,
+    live: new LiveTasks(sql),
+    runners: new Map(allRunners(sql).map(row => [row.id, readRunner(row)])),
+    credentials: loadCredentials(sql),
+    turns: new TurnTaking(),
+    avoidance: new Avoidance(),
+    metrics: new Map(),
+    seenMs: new Map(),
+    settings: loadSettings(sql),
+    waiting: queued + number("SELECT count(*) AS n FROM task WHERE state = 'pending'"),
+    dueMs: one(sql.all<{n: number | null}>('SELECT min(due_ms) AS n FROM task WHERE due_ms IS NOT NULL')).n ?? Infinity,
+    outboxId: number('SELECT max(id) AS n FROM outbox'),
+    mailboxSeq: number('SELECT max(seq) AS n FROM mailbox'),
+    auditSeq: number(
+      "SELECT CAST(value AS INTEGER) AS n FROM (SELECT max(value) AS value FROM setting WHERE name = 'audit_seq')",
+    ),
+  };
+}

@@ -1,0 +1,61 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
+import {answerStale, heldRow} from './attempt-claim.ts';
+import type {Batch} from './batch.ts';
+import type {TaskRow} from './task-row.ts';
+import type {From, Ref} from './up-work.ts';
+
+const openMessagesMax = 100;
+
+/**
+ * Takes a message for the agent of a task. It is kept until an agent acknowledges it, and sent to each attempt that
+ * runs until then. Throws `already_finished` or `rate_limited`.
+ */
+export function takeMessage(batch: Batch, row: TaskRow, text: string): number {
+  if (isFinished(row.state)) throw new SwitchyardError('already_finished', `${row.id} has ended as ${row.state}`);
+  if (row.messages_open >= openMessagesMax)
+    throw new SwitchyardError('rate_limited', `${row.id} has ${openMessagesMax} messages that no agent has taken`, {
+      retryAfterMs: 10_000,
+    });
+  const seq = row.messages + 1;
+  batch.context.sql.run('INSERT INTO message (task, seq, text) VALUES (?, ?, ?)', row.id, seq, text);
+  const next = batch.change(
+    row,
+    {messages: seq, messages_open: row.messages_open + 1},
+    {kind: 'message.queued', data: {seq}},
+  );
+  if (next.state === 'leased' && next.phase === 'running') sendInput(batch, next, {seq, text});
+  return seq;
+}
+
+/** Sends what no agent has taken yet. */
+export function sendMessages(batch: Batch, row: TaskRow): void {
+  if (row.messages_open === 0) return;
+  const open = batch.context.sql.all<{seq: number; text: string}>(
+    'SELECT seq, text FROM message WHERE task = ? ORDER BY seq',
+    row.id,
+  );
+  for (const message of open) sendInput(batch, row, message);
+}
+
+export function acknowledgeInput(
+  batch: Batch,
+  from: From,
+  {ref, seq, delivered}: {readonly ref: Ref; readonly seq: number; readonly delivered: boolean},
+): void {
+  const row = heldRow(batch, from, ref);
+  if (row === undefined) {
+    answerStale(batch, from, ref, 'input_ack');
+    return;
+  }
+  const {sql} = batch.context;
+  if (sql.all('SELECT seq FROM message WHERE task = ? AND seq = ?', row.id, seq).length === 0) return;
+  sql.run('DELETE FROM message WHERE task = ? AND seq = ?', row.id, seq);
+  const kind = delivered ? 'message.delivered' : 'message.refused';
+  batch.change(row, {messages_open: row.messages_open - 1}, {kind, data: {seq}});
+}
+
+function sendInput(batch: Batch, row: TaskRow, {seq, text}: {readonly seq: number; readonly text: string}): void {
+  batch.send(row.runner, {t: 'input', task: taskIdSchema.parse(row.id), epoch: row.epoch, seq, data: text});
+}

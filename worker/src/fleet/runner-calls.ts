@@ -1,0 +1,149 @@
+import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
+import {equalConstantTime, utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {runnerIdSchema, taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
+import {closeCodes} from '@switchyard/shared/protocol/version.ts';
+import type {Batch} from './batch.ts';
+import type {Caller, Enrolment, Outcome} from './fleet-rpc.ts';
+import {actorOf} from './permission.ts';
+import type {RunnerRow} from './runner-row.ts';
+import {outcomeOf, reading, writing, type Service} from './service.ts';
+import {runnerView} from './views.ts';
+
+/** The operations on runners, as the Worker calls them. */
+
+export function listRunners(
+  service: Service,
+  caller: Caller,
+): Promise<Outcome<{readonly runners: readonly RunnerView[]}>> {
+  return reading(service, {caller, scope: 'read'}, sight => ({
+    runners: [...sight.memory.runners.values()].map(runner => runnerView(sight, runner)),
+  }));
+}
+
+type EnrolmentToken = {
+  readonly id: string;
+  readonly hash: string;
+  readonly labels: readonly string[];
+  readonly expiresAtMs: number;
+};
+
+export function createEnrolment(service: Service, caller: Caller, token: EnrolmentToken): Promise<Outcome<null>> {
+  return writing(service, {caller, scope: 'admin'}, batch => {
+    batch.context.sql.run(
+      'INSERT INTO enrolment (id, hash, labels, expires_ms, used_by) VALUES (?, ?, ?, ?, NULL)',
+      token.id,
+      token.hash,
+      JSON.stringify(token.labels),
+      token.expiresAtMs,
+    );
+    batch.audit({actor: actorOf(caller), action: 'enrolment.create', target: token.id, detail: token.labels.join(' ')});
+    return () => null;
+  });
+}
+
+/** Spends the token: a second use is `enrolment_invalid`, also when both come at once. */
+export function enrol(
+  {commit}: Service,
+  token: {readonly id: string; readonly hash: string},
+  enrolment: Enrolment,
+): Promise<Outcome<null>> {
+  return outcomeOf(async () =>
+    commit.run(batch => {
+      const {sql} = batch.context;
+      const [row] = sql.all<{hash: string; labels: string; expires_ms: number; used_by: string | null}>(
+        'SELECT hash, labels, expires_ms, used_by FROM enrolment WHERE id = ?',
+        token.id,
+      );
+      const isGood =
+        row !== undefined &&
+        row.used_by === null &&
+        batch.nowMs < row.expires_ms &&
+        equalConstantTime(utf8(row.hash), utf8(token.hash));
+      if (!isGood) throw new SwitchyardError('enrolment_invalid', 'the enrolment token was used, is over or never was');
+      sql.run('UPDATE enrolment SET used_by = ? WHERE id = ?', enrolment.runner, token.id);
+      addRunner(batch, enrolment, row.labels);
+      batch.audit({
+        actor: `enrolment:${token.id}`,
+        action: 'runner.enrol',
+        target: enrolment.runner,
+        detail: enrolment.name,
+      });
+      return () => null;
+    }),
+  );
+}
+
+function addRunner(batch: Batch, {runner, name, labels, jwk}: Enrolment, enrolledLabels: string): void {
+  const row: RunnerRow = {
+    id: runner,
+    name,
+    x: jwk.x,
+    enrolled_labels: enrolledLabels,
+    labels: JSON.stringify(labels),
+    slots: '{}',
+    lease_class: 'standard',
+    version: null,
+    boot_id: null,
+    connection: null,
+    transport: null,
+    draining: 0,
+    revoked_ms: null,
+    enrolled_ms: batch.nowMs,
+    seen_ms: null,
+  };
+  batch.changeRunner(row);
+  tellDirectory(batch, row);
+}
+
+export function setRunner(
+  service: Service,
+  caller: Caller,
+  {runner: id, to}: {readonly runner: RunnerId; readonly to: 'drain' | 'resume' | 'revoke'},
+): Promise<Outcome<RunnerView>> {
+  return writing(service, {caller, scope: 'admin'}, batch => {
+    const runner = batch.runner(id);
+    if (runner === undefined) throw new SwitchyardError('not_found', `there is no runner ${id}`);
+    if (runner.row.revoked_ms !== null && to !== 'revoke')
+      throw new SwitchyardError('runner_revoked', `runner ${id} was revoked`);
+    if (to === 'revoke') revoke(batch, runner.row);
+    else setDraining(batch, runner.row, to === 'drain');
+    batch.audit({actor: actorOf(caller), action: `runner.${to}`, target: id, detail: runner.row.name});
+    const changed = batch.runner(id) ?? runner;
+    return () => runnerView(service.core.sight(), changed);
+  });
+}
+
+function setDraining(batch: Batch, row: RunnerRow, isDraining: boolean): void {
+  const next = {...row, draining: isDraining ? 1 : 0};
+  batch.changeRunner(next);
+  batch.send(row.id, {t: isDraining ? 'drain' : 'resume'});
+  tellDirectory(batch, next);
+}
+
+/** Nothing that it holds is taken back before its leases run out: its agents may still be alive. */
+function revoke(batch: Batch, row: RunnerRow): void {
+  if (row.revoked_ms !== null) return;
+  for (const {id, epoch} of batch.memory.live.ofRunner(row.id))
+    batch.send(row.id, {t: 'gone', task: taskIdSchema.parse(id), epoch, why: 'this runner was revoked'});
+  if (row.connection !== null)
+    batch.close({runner: row.id, connection: row.connection, code: closeCodes.revoked, why: 'this runner was revoked'});
+  const next = {...row, revoked_ms: batch.nowMs, connection: null, transport: null};
+  batch.changeRunner(next);
+  tellDirectory(batch, next);
+}
+
+function tellDirectory(batch: Batch, row: RunnerRow): void {
+  const labels = [...(batch.runner(row.id)?.labels ?? [])];
+  batch.emit({
+    kind: 'directory.runner',
+    at_ms: batch.nowMs,
+    pool: batch.context.pool,
+    runner: runnerIdSchema.parse(row.id),
+    name: row.name,
+    labels,
+    x: row.x,
+    state: row.revoked_ms !== null ? 'revoked' : row.draining === 1 ? 'draining' : 'enrolled',
+    enrolled_ms: row.enrolled_ms,
+  });
+}

@@ -1,0 +1,81 @@
+import * as z from 'zod';
+import type {Slots} from '@switchyard/shared/domain/slots.ts';
+import type {Sql} from './sql.ts';
+
+export type RunnerRow = {
+  readonly id: string;
+  readonly name: string;
+  /** Public key, base64url. */
+  readonly x: string;
+  readonly enrolled_labels: string;
+  readonly labels: string;
+  readonly slots: string;
+  readonly lease_class: 'standard' | 'patient';
+  readonly version: string | null;
+  readonly boot_id: string | null;
+  /**
+   * The connection that speaks for this runner: the nonce of a socket, or `poll:` and the session that polls. A message
+   * over any other connection changes nothing.
+   */
+  readonly connection: string | null;
+  readonly transport: 'websocket' | 'poll' | null;
+  readonly draining: number;
+  readonly revoked_ms: number | null;
+  readonly enrolled_ms: number;
+  readonly seen_ms: number | null;
+};
+
+/** A runner with its JSON columns read, as dispatch looks at it. */
+export type Runner = {
+  readonly row: RunnerRow;
+  readonly labels: ReadonlySet<string>;
+  readonly slots: Slots;
+};
+
+const labelsColumn = z.array(z.string());
+const slotsColumn = z.record(z.string(), z.number());
+
+/** Labels given at enrolment and those that the machine states of itself. They route work; they protect nothing. */
+export function readRunner(row: RunnerRow): Runner {
+  return {
+    row,
+    labels: new Set([
+      ...labelsColumn.parse(JSON.parse(row.enrolled_labels)),
+      ...labelsColumn.parse(JSON.parse(row.labels)),
+    ]),
+    slots: slotsColumn.parse(JSON.parse(row.slots)),
+  };
+}
+
+const columns = [
+  'id',
+  'name',
+  'x',
+  'enrolled_labels',
+  'labels',
+  'slots',
+  'lease_class',
+  'version',
+  'boot_id',
+  'connection',
+  'transport',
+  'draining',
+  'revoked_ms',
+  'enrolled_ms',
+  'seen_ms',
+] as const satisfies readonly (keyof RunnerRow)[];
+
+const upsert = `INSERT INTO runner (${columns.join(', ')})
+SELECT ${columns.map((_, index) => `value->>${index}`).join(', ')} FROM json_each(?) WHERE true
+ON CONFLICT (id) DO UPDATE SET ${columns
+  .slice(1)
+  .map(name => `${name} = excluded.${name}`)
+  .join(', ')}`;
+
+export function upsertRunners(sql: Sql, rows: readonly RunnerRow[]): void {
+  if (rows.length > 0) sql.run(upsert, JSON.stringify(rows.map(row => columns.map(name => row[name]))));
+}
+
+export function allRunners(sql: Sql): readonly RunnerRow[] {
+  return sql.all<RunnerRow>('SELECT * FROM runner');
+}

@@ -1,0 +1,74 @@
+import type {AttemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
+import {sha256Hex, toHex} from '@switchyard/shared/crypto/bytes.ts';
+import {signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
+import {attemptBranch, runnerIdSchema, taskIdSchema, type RandomBytes} from '@switchyard/shared/domain/id.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
+import {DISPATCH_TYP, type Dispatch} from '@switchyard/shared/protocol/envelope.ts';
+import type {Draft} from './draft.ts';
+import type {Sql} from './sql.ts';
+
+export type SealerParts = {
+  readonly pool: string;
+  readonly sql: Sql;
+  readonly nowMs: () => number;
+  readonly randomBytes: RandomBytes;
+  readonly signingKey: SigningKey;
+  readonly attemptSeal: AttemptSeal;
+};
+
+/**
+ * Makes the messages of one runner ready to leave: signs each offer for it, and gives each `go` the ticket of its log.
+ * An offer whose time has passed, or whose task is gone, is left out: the queue has taken it back.
+ */
+export async function sealDrafts(
+  parts: SealerParts,
+  runner: string,
+  drafts: readonly Draft[],
+): Promise<readonly DownMessage[]> {
+  const specs = specTexts(parts.sql, drafts);
+  const sealed = await Promise.all(drafts.map(async draft => seal(parts, {runner, draft, specs})));
+  return sealed.filter(message => message !== undefined);
+}
+
+function specTexts(sql: Sql, drafts: readonly Draft[]): ReadonlyMap<string, string> {
+  const tasks = drafts.filter(({t}) => t === 'offer').flatMap(draft => ('task' in draft ? [draft.task] : []));
+  if (tasks.length === 0) return new Map();
+  const rows = sql.all<{task: string; spec: string}>(
+    'SELECT task, spec FROM task_spec WHERE task IN (SELECT value FROM json_each(?))',
+    JSON.stringify(tasks),
+  );
+  return new Map(rows.map(({task, spec}) => [task, spec]));
+}
+
+type Sealing = {readonly runner: string; readonly draft: Draft; readonly specs: ReadonlyMap<string, string>};
+
+async function seal(parts: SealerParts, {runner, draft, specs}: Sealing): Promise<DownMessage | undefined> {
+  if (draft.t === 'go') {
+    const {task, epoch, echo} = draft;
+    const log_ticket = await parts.attemptSeal.ticket({pool: parts.pool, task, epoch, runner});
+    return {t: 'go', task: taskIdSchema.parse(task), epoch, echo, log_ticket};
+  }
+  if (draft.t !== 'offer') return draft;
+  const nowMs = parts.nowMs();
+  const spec = specs.get(draft.task);
+  if (spec === undefined || nowMs >= draft.untilMs) return undefined;
+  const {epoch} = draft;
+  const task = taskIdSchema.parse(draft.task);
+  const iat = Math.floor(nowMs / 1_000);
+  const payload: Dispatch = {
+    iss: 'switchyard',
+    aud: runnerIdSchema.parse(runner),
+    task,
+    epoch,
+    pool: parts.pool,
+    iat,
+    exp: iat + Math.ceil(limits.envelopeTtlMs / 1_000),
+    jti: toHex(parts.randomBytes(16)),
+    spec_sha256: await sha256Hex(spec),
+    spec,
+    branch: attemptBranch(task, epoch),
+  };
+  const envelope = await signJws(parts.signingKey, {typ: DISPATCH_TYP}, payload);
+  return {t: 'offer', task, epoch, envelope, expires_in_ms: draft.untilMs - nowMs};
+}

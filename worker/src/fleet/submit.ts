@@ -1,0 +1,181 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {newTaskId, type RandomBytes} from '@switchyard/shared/domain/id.ts';
+import {concurrencyOnSubmit, orderKey} from '@switchyard/shared/domain/queue-order.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {Batch} from './batch.ts';
+import {cancelTask} from './cancel.ts';
+import {canPlace, dispatch} from './dispatch.ts';
+import type {Caller, Submission} from './fleet-rpc.ts';
+import {laneOf, readLane} from './lane.ts';
+import {nonceOf, permit, spendNonce} from './permission.ts';
+import {answeredBefore, noteAlias, noteIdempotency} from './submitted-before.ts';
+import type {TaskRow} from './task-row.ts';
+import {advance} from './task-step.ts';
+
+const capacityRetryAfterMs = 5_000;
+const titleCharactersMax = 200;
+
+export type Submitted = {readonly ids: readonly string[]; readonly created: boolean};
+
+/**
+ * Takes tasks, all or none. A dependency has to exist already and ids are made here, so no task can ever depend on
+ * itself through others: a cycle cannot be stated.
+ *
+ * Throws `replayed_signature`, `idempotency_conflict`, `queue_full`, `capacity_reached`, `invalid_request`.
+ */
+export function submit(
+  batch: Batch,
+  {
+    caller,
+    submission,
+    randomBytes,
+  }: {readonly caller: Caller; readonly submission: Submission; readonly randomBytes: RandomBytes},
+): Submitted {
+  const {memory, context} = batch;
+  permit(memory, caller, 'write');
+  // The id of a Standard Webhook is its nonce and its idempotency key: sent again, it is answered and not refused.
+  const isRepeatable = submission.idempotency !== undefined && nonceOf(caller)?.value.includes('webhook:') === true;
+  if (!isRepeatable) spendNonce(context.sql, caller);
+  const before = answeredBefore(context.sql, submission, batch.nowMs);
+  if (before !== undefined) return {ids: before, created: false};
+  if (memory.waiting + submission.specs.length > limits.queuedTasksMax)
+    throw new SwitchyardError('queue_full', `${memory.waiting} tasks wait`, {retryAfterMs: capacityRetryAfterMs});
+  if (!submission.queue) requireCapacity(batch, submission.specs);
+  const drafts = submission.specs.map(spec => ({spec, unmet: openDependencies(batch, spec)}));
+  const ids = drafts.map(({spec, unmet}) => {
+    const id = newTaskId(batch.nowMs, randomBytes);
+    enqueue(batch, {id, spec, unmet, retriedFrom: submission.retriedFrom ?? null});
+    return id;
+  });
+  const [first] = ids;
+  if (submission.alias !== undefined && first !== undefined)
+    noteAlias(context.sql, {alias: submission.alias, task: first, hash: submission.idempotency?.bodySha256 ?? null});
+  noteIdempotency(context.sql, submission, {ids, nowMs: batch.nowMs});
+  if (!submission.queue) dispatch(batch);
+  return {ids, created: true};
+}
+
+type Enqueue = {
+  readonly id: string;
+  readonly spec: TaskSpec;
+  readonly unmet: Dependencies;
+  readonly retriedFrom: string | null;
+};
+
+function enqueue(batch: Batch, {id, spec, unmet, retriedFrom}: Enqueue): void {
+  const {nowMs} = batch;
+  const competitors = competingTasks(batch, spec);
+  const waitsUntilMs = spec.not_before_ms !== undefined && spec.not_before_ms > nowMs ? spec.not_before_ms : null;
+  const readyMs = unmet.open.length === 0 ? waitsUntilMs : null;
+  let row = batch.create(newRow({id, spec, nowMs, retriedFrom}), JSON.stringify(spec));
+  const dueMs = Math.min(readyMs ?? Infinity, row.deadline_ms ?? Infinity);
+  row = batch.change(
+    row,
+    {unmet: unmet.open.length, due_ms: dueMs === Infinity ? null : dueMs},
+    {kind: 'task.submitted', data: retriedFrom === null ? {} : {retried_from: retriedFrom}},
+  );
+  for (const needs of unmet.open)
+    batch.context.sql.run('INSERT OR IGNORE INTO dependency (needs, task) VALUES (?, ?)', needs, id);
+  const {cancelSelf, cancel} = concurrencyOnSubmit(spec.concurrency ?? {mode: 'queue', limit: 1}, competitors);
+  for (const other of cancel) cancelOther(batch, other, id);
+  if (cancelSelf) {
+    cancelTask(batch, row, {reason: `another task holds the concurrency key ${row.conc_key ?? ''}`, grace_ms: 0});
+  } else if (unmet.failed !== undefined) {
+    const note = {code: 'dependency_failed', detail: `${unmet.failed} did not succeed`} as const;
+    advance(batch, row, {event: 'dependencyFailed', note});
+  } else if (unmet.open.length === 0 && waitsUntilMs === null) {
+    advance(batch, row, {event: 'ready'});
+  }
+}
+
+function newRow({
+  id,
+  spec,
+  nowMs,
+  retriedFrom,
+}: {
+  id: string;
+  spec: TaskSpec;
+  nowMs: number;
+  retriedFrom: string | null;
+}): TaskRow {
+  return {
+    id,
+    state: 'pending',
+    epoch: 0,
+    runner: null,
+    phase: null,
+    phase_seq: -1,
+    event_seq: -1,
+    expires_ms: null,
+    due_ms: null,
+    failure_count: 0,
+    failures: '[]',
+    unmet: 0,
+    queued_ms: null,
+    started_ms: null,
+    finished_ms: null,
+    cancel: null,
+    result: null,
+    log_bytes: 0,
+    log_live: 0,
+    events: 0,
+    messages: 0,
+    messages_open: 0,
+    lane: laneOf(spec),
+    order_key: orderKey(Math.max(nowMs, spec.not_before_ms ?? 0), spec.priority),
+    prefers: JSON.stringify(spec.prefers),
+    conc_key: spec.concurrency?.key ?? null,
+    attempts_max: spec.attempts_max,
+    not_before_ms: spec.not_before_ms ?? null,
+    deadline_ms: spec.deadline_ms ?? null,
+    title: spec.title ?? (spec.prompt.split('\n', 1)[0] ?? '').slice(0, titleCharactersMax),
+    repository: spec.repository?.url ?? null,
+    agent_type: spec.agent.type,
+    created_ms: nowMs,
+    retried_from: retriedFrom,
+  };
+}
+
+/** `queue: false`: everything that waits is served first; then each task needs a runner that takes it at once. */
+function requireCapacity(batch: Batch, specs: readonly TaskSpec[]): void {
+  dispatch(batch);
+  const refuse = (detail: string): never => {
+    throw new SwitchyardError('capacity_reached', detail, {retryAfterMs: capacityRetryAfterMs});
+  };
+  if (specs.length !== 1) refuse('only one task at a time can be submitted with queue=false');
+  for (const spec of specs) {
+    const lane = laneOf(spec);
+    const starts = spec.depends_on.length === 0 && (spec.not_before_ms ?? 0) <= batch.nowMs;
+    if (!starts || !canPlace(batch, readLane(lane), lane)) refuse('no runner is free for this task');
+  }
+}
+
+type Dependencies = {readonly open: readonly string[]; readonly failed: string | undefined};
+
+function openDependencies(batch: Batch, spec: TaskSpec): Dependencies {
+  const open: string[] = [];
+  let failed: string | undefined;
+  for (const id of new Set(spec.depends_on)) {
+    const row = batch.task(id);
+    if (row === undefined) throw new SwitchyardError('invalid_request', `depends_on: there is no task ${id}`);
+    if (row.finished_ms === null) open.push(id);
+    else if (row.state !== 'succeeded') failed = id;
+  }
+  return {open, failed};
+}
+
+function competingTasks(batch: Batch, {concurrency}: TaskSpec): readonly string[] {
+  if (concurrency === undefined || concurrency.mode === 'queue') return [];
+  batch.flush();
+  return batch.context.sql
+    .all<{id: string}>('SELECT id FROM task WHERE conc_key = ? AND finished_ms IS NULL ORDER BY id', concurrency.key)
+    .map(({id}) => id);
+}
+
+function cancelOther(batch: Batch, id: string, by: string): void {
+  const row = batch.task(id);
+  if (row === undefined || row.state === 'cancelling') return;
+  cancelTask(batch, row, {reason: `replaced by ${by}`, grace_ms: limits.cancelGraceMs});
+}

@@ -1,0 +1,62 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import * as z from 'zod';
+import type {Submission} from './fleet-rpc.ts';
+import type {Sql} from './sql.ts';
+
+const idsColumn = z.array(z.string());
+
+/**
+ * The tasks with which the same submission was answered before, `undefined` for a new one. Throws
+ * `idempotency_conflict` when its key or its alias belongs to a submission with another body.
+ */
+export function answeredBefore(sql: Sql, submission: Submission, nowMs: number): readonly string[] | undefined {
+  return byKey(sql, submission, nowMs) ?? byAlias(sql, submission);
+}
+
+function byKey(sql: Sql, {idempotency}: Submission, nowMs: number): readonly string[] | undefined {
+  if (idempotency === undefined) return undefined;
+  const [row] = sql.all<{hash: string; tasks: string; expires_ms: number}>(
+    'SELECT hash, tasks, expires_ms FROM idempotency WHERE key = ?',
+    idempotency.key,
+  );
+  if (row === undefined || row.expires_ms <= nowMs) return undefined;
+  if (row.hash !== idempotency.bodySha256)
+    throw new SwitchyardError('idempotency_conflict', 'the idempotency key was used with another body');
+  return idsColumn.parse(JSON.parse(row.tasks));
+}
+
+function byAlias(sql: Sql, {alias, idempotency, specs}: Submission): readonly string[] | undefined {
+  if (alias === undefined) return undefined;
+  const [row] = sql.all<{task: string; hash: string | null; spec: string}>(
+    'SELECT alias.task, alias.hash, task_spec.spec FROM alias JOIN task_spec ON task_spec.task = alias.task WHERE alias = ?',
+    alias,
+  );
+  if (row === undefined) return undefined;
+  const isSame =
+    row.hash !== null && idempotency !== undefined
+      ? row.hash === idempotency.bodySha256
+      : row.spec === JSON.stringify(specs[0]);
+  if (!isSame) throw new SwitchyardError('idempotency_conflict', `the id ${alias} belongs to a task with another body`);
+  return [row.task];
+}
+
+export function noteAlias(sql: Sql, {alias, task, hash}: {alias: string; task: string; hash: string | null}): void {
+  sql.run('INSERT INTO alias (alias, task, hash) VALUES (?, ?, ?)', alias, task, hash);
+}
+
+export function noteIdempotency(
+  sql: Sql,
+  {idempotency}: Submission,
+  {ids, nowMs}: {readonly ids: readonly string[]; readonly nowMs: number},
+): void {
+  if (idempotency === undefined) return;
+  sql.run(
+    `INSERT INTO idempotency (key, hash, tasks, expires_ms) VALUES (?, ?, ?, ?)
+     ON CONFLICT (key) DO UPDATE SET hash = excluded.hash, tasks = excluded.tasks, expires_ms = excluded.expires_ms`,
+    idempotency.key,
+    idempotency.bodySha256,
+    JSON.stringify(ids),
+    nowMs + limits.idempotencyKeptMs,
+  );
+}

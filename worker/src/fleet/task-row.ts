@@ -1,0 +1,125 @@
+import {taskStates, type TaskState} from '@switchyard/shared/machine/task-machine.ts';
+import type {AttemptPhase} from '@switchyard/shared/protocol/attempt-message.ts';
+import type {Sql, SqlValue} from './sql.ts';
+
+/** The part of a task that changes. Times are milliseconds since 1970 by the clock of the Fleet. */
+type TaskChanging = {
+  readonly state: TaskState;
+  /** Number of the newest attempt; 0 before the first offer. */
+  readonly epoch: number;
+  readonly runner: string | null;
+  readonly phase: AttemptPhase | null;
+  /** Newest `seq` of the phase and event messages of this epoch; -1 before the first. */
+  readonly phase_seq: number;
+  readonly event_seq: number;
+  /** End of the offer or of the lease. */
+  readonly expires_ms: number | null;
+  /** When a task that waits has to be looked at: its time has come, or its deadline passes. */
+  readonly due_ms: number | null;
+  readonly failure_count: number;
+  readonly failures: string;
+  /** Dependencies that have not succeeded yet. */
+  readonly unmet: number;
+  readonly queued_ms: number | null;
+  readonly started_ms: number | null;
+  readonly finished_ms: number | null;
+  readonly cancel: string | null;
+  readonly result: string | null;
+  readonly log_bytes: number;
+  /** 1 when the TaskLog must hear of the end although no byte is known. */
+  readonly log_live: number;
+  /** Rows in task_event; the next one is numbered one higher. */
+  readonly events: number;
+  /** Messages ever taken, and those that no agent has taken yet. */
+  readonly messages: number;
+  readonly messages_open: number;
+};
+
+type TaskFixed = {
+  readonly id: string;
+  readonly lane: string;
+  readonly order_key: number;
+  readonly prefers: string;
+  readonly conc_key: string | null;
+  readonly attempts_max: number;
+  readonly not_before_ms: number | null;
+  readonly deadline_ms: number | null;
+  readonly title: string;
+  readonly repository: string | null;
+  readonly agent_type: string;
+  readonly created_ms: number;
+  readonly retried_from: string | null;
+};
+
+export type TaskRow = TaskChanging & TaskFixed;
+export type TaskChange = Partial<TaskChanging>;
+
+const changingColumns = [
+  'state',
+  'epoch',
+  'runner',
+  'phase',
+  'phase_seq',
+  'event_seq',
+  'expires_ms',
+  'due_ms',
+  'failure_count',
+  'failures',
+  'unmet',
+  'queued_ms',
+  'started_ms',
+  'finished_ms',
+  'cancel',
+  'result',
+  'log_bytes',
+  'log_live',
+  'events',
+  'messages',
+  'messages_open',
+] as const satisfies readonly (keyof TaskChanging)[];
+
+const fixedColumns = [
+  'lane',
+  'order_key',
+  'prefers',
+  'conc_key',
+  'attempts_max',
+  'not_before_ms',
+  'deadline_ms',
+  'title',
+  'repository',
+  'agent_type',
+  'created_ms',
+  'retried_from',
+] as const satisfies readonly (keyof TaskFixed)[];
+
+const allColumns = ['id', ...changingColumns, ...fixedColumns] as const;
+
+const values = (count: number): string => Array.from({length: count}, (_, index) => `value->>${index}`).join(', ');
+
+const insertQuery = `INSERT INTO task (${allColumns.join(', ')}) SELECT ${values(allColumns.length)} FROM json_each(?)`;
+const updateQuery = `UPDATE task SET ${changingColumns.map((name, index) => `${name} = v.value->>${index + 1}`).join(', ')}
+FROM json_each(?) AS v WHERE task.id = v.value->>0`;
+
+const asList = (row: TaskRow, columns: readonly (keyof TaskRow)[]): readonly SqlValue[] =>
+  columns.map(name => row[name]);
+
+export function insertTasks(sql: Sql, rows: readonly TaskRow[]): void {
+  if (rows.length > 0) sql.run(insertQuery, JSON.stringify(rows.map(row => asList(row, allColumns))));
+}
+
+export function updateTasks(sql: Sql, rows: readonly TaskRow[]): void {
+  const columns = ['id', ...changingColumns] as const;
+  if (rows.length > 0) sql.run(updateQuery, JSON.stringify(rows.map(row => asList(row, columns))));
+}
+
+export function taskById(sql: Sql, id: string): TaskRow | undefined {
+  return sql.all<TaskRow>('SELECT * FROM task WHERE id = ?', id)[0];
+}
+
+export const liveStates: ReadonlySet<TaskState> = new Set(['offered', 'leased', 'cancelling']);
+export const waitingStates: ReadonlySet<TaskState> = new Set(['pending', 'queued']);
+
+export function isTaskState(text: string): text is TaskState {
+  return taskStates.some(state => state === text);
+}

@@ -1,0 +1,55 @@
+import {missingLabels} from '@switchyard/shared/domain/labels.ts';
+import {freeSlots, slotsTotal} from '@switchyard/shared/domain/slots.ts';
+import {readLane, type LaneKey} from './lane.ts';
+import type {Memory} from './memory.ts';
+import type {Runner} from './runner-row.ts';
+import type {TaskRow} from './task-row.ts';
+
+/** Why a task that waits cannot start, in words for a person; `null` when it does not wait or may start at once. */
+export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string | null {
+  if (row.state === 'pending') return pendingReason(row, nowMs);
+  if (row.state !== 'queued') return null;
+  const {settings, live} = memory;
+  if (settings.latched) return 'the pool stopped because a task failed: clear the latch';
+  if (settings.paused) return 'the pool is paused';
+  const key = readLane(row.lane);
+  return (
+    runnerReason(memory, key, row.lane) ??
+    (key.concurrency !== null && live.active(key.concurrency.key) >= key.concurrency.limit
+      ? `another task holds the concurrency key ${key.concurrency.key}`
+      : null) ??
+    (settings.max_concurrent !== null && live.size >= settings.max_concurrent
+      ? `the pool runs at most ${settings.max_concurrent} at once`
+      : null)
+  );
+}
+
+function pendingReason(row: TaskRow, nowMs: number): string | null {
+  if (row.unmet > 0) return row.unmet === 1 ? 'a task that it depends on' : `${row.unmet} tasks that it depends on`;
+  if (row.due_ms === null || row.due_ms <= nowMs) return null;
+  const time = new Date(row.due_ms).toISOString();
+  return row.failure_count > 0 ? `the next attempt at ${time}` : `the time ${time}`;
+}
+
+function runnerReason({runners, live, avoidance}: Memory, key: LaneKey, lane: string): string | null {
+  const enrolled = [...runners.values()].filter(({row}) => row.revoked_ms === null);
+  if (enrolled.length === 0) return 'no runner is enrolled in this pool';
+  const matching = enrolled.filter(({labels}) => missingLabels(key.requires, labels).length === 0);
+  if (matching.length === 0) return labelReason(key.requires, enrolled);
+  const connected = matching.filter(({row}) => row.connection !== null);
+  if (connected.length === 0) return 'no runner that matches is connected';
+  const taking = connected.filter(({row, slots}) => row.draining === 0 && slotsTotal(slots) > 0);
+  if (taking.length === 0) return 'every runner that matches is draining';
+  const free = taking.filter(({row, slots}) => freeSlots(slots, live.heldBy(row.id), key.slotClass) > 0);
+  if (free.length === 0) return 'every runner that matches is busy';
+  return free.every(({row}) => avoidance.isAvoided(lane, row.id))
+    ? 'the runners that match turned it down just now'
+    : null;
+}
+
+/** Names the labels that no runner has at all, else says that none has all of them together. */
+function labelReason(requires: readonly string[], enrolled: readonly Runner[]): string {
+  const nowhere = requires.filter(label => enrolled.every(({labels}) => !labels.has(label)));
+  if (nowhere.length > 0) return `no runner has the label ${nowhere.join(', ')}`;
+  return `no runner has all of the labels ${requires.join(', ')}`;
+}
