@@ -4,6 +4,8 @@ import {codeOf, type Source} from './source-tree.ts';
 /** The composition roots: the only places that choose a clock, a source of chance and an environment. */
 const compositionRoots = [
   /^worker\/src\/worker\.ts$/,
+  // The platform makes Durable Objects, so their shells are where the parts come together.
+  /^worker\/src\/(?:fleet\/fleet|tasklog\/task-log)\.ts$/,
   /^runner\/src\/(?:main|runner)\.ts$/,
   /^runner\/src\/commands\//,
   /^dashboard\//,
