@@ -26,13 +26,15 @@ export const epochSchema = z.int().min(1);
 export type RandomBytes = (length: number) => Uint8Array;
 
 function ulid(nowMs: number, randomBytes: RandomBytes): string {
+  if (!Number.isSafeInteger(nowMs) || nowMs < 0 || nowMs >= 2 ** 48)
+    throw new RangeError(`${nowMs} is no time of an id`);
   let time = '';
   for (let rest = nowMs, index = 0; index < 10; index += 1, rest = Math.floor(rest / 32))
     time = ALPHABET[rest % 32] + time;
   return time + Array.from(randomBytes(16), byte => ALPHABET[byte % 32]).join('');
 }
 
-/** A new id; ids made in one millisecond differ in 80 random bits. */
+/** A new id; ids made in one millisecond differ in 80 random bits. Throws a `RangeError` for a time outside 48 bits. */
 export function newTaskId(nowMs: number, randomBytes: RandomBytes): TaskId {
   return taskIdSchema.parse(`tsk_${ulid(nowMs, randomBytes)}`);
 }

@@ -28,7 +28,7 @@ const repositoryUrl = z
   .string()
   .min(1)
   .max(2_048)
-  .regex(/^(?!-)[^\s\u0000-\u001f\u007f]+$/, 'expected an https, ssh or file URL');
+  .regex(/^(?!-)[^\s\u0000-\u001f\u007f-\u009f]+$/, 'expected an https, ssh or file URL');
 
 export const repositorySchema = z.strictObject({
   url: repositoryUrl,
