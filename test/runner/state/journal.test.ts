@@ -119,7 +119,9 @@ test('[JR3] A journal that is missing although one was made is reported', () => 
 test('[JR5] A change is written whole or not at all', () => {
   const journal = openJournal(options());
   const broken = {...attempt, task: taskB, spec: {...attempt.spec, toJSON: () => expect.fail('cannot be written')}};
-  expect(() => journal.write({...nothing, save: [attempt, broken], epochs: [{task: taskA, epoch: 9}]})).toThrow();
+  expect(() => journal.write({...nothing, save: [attempt, broken], epochs: [{task: taskA, epoch: 9}]})).toThrow(
+    'cannot be written',
+  );
   journal.write(nothing);
   journal.close();
   const again = openJournal(options());

@@ -3,7 +3,7 @@ import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
 import {exitRecordOf} from '../../../runner/src/attempt/exit-facts.ts';
 import {journalChange} from '../../../runner/src/attempt/journal-change.ts';
 import {nextWakeBootMs} from '../../../runner/src/attempt/clock-rules.ts';
-import {attemptSchema} from '../../../runner/src/attempt/attempt-state.ts';
+import {attemptSchema, newAttempt} from '../../../runner/src/attempt/attempt-state.ts';
 import type {RunnerState} from '../../../runner/src/attempt/runner-state.ts';
 import {config, Scene, specOf, taskA, taskB} from './attempt-scene.ts';
 
@@ -343,9 +343,9 @@ describe('ending', () => {
       scene.tick(expected - 1);
       const early = scene.kinds().includes('clean');
       scene.tick(1);
-      return {early, then: scene.kinds().includes('clean')};
+      return {early, again: scene.kinds().includes('clean')};
     });
-    expect(waits).toEqual(Array.from({length: 3}, () => ({early: false, then: true})));
+    expect(waits).toEqual(Array.from({length: 3}, () => ({early: false, again: true})));
     scene.answer({verb: 'clean'});
     expect(scene.state.attempts.size).toBe(0);
   });
@@ -399,10 +399,8 @@ describe('ending', () => {
   });
 
   test('[RN26] A result longer than the record allows is cut, and the record is valid and small', () => {
-    const scene = new Scene().running();
-    const attempt = scene.attempt();
     const record = exitRecordOf({
-      ...(attempt ?? expect.fail()),
+      ...newAttempt({task: taskA, epoch: 1, spec: specOf(), branch: 'b'}),
       result: {kind: 'succeeded', summary: '\u0001\u{1F600}'.repeat(50_000)},
       sealed: {length: 0, sha256: 'a'.repeat(64), receipt: null, dropped: 0},
     });

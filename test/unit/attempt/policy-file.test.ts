@@ -2,6 +2,7 @@ import {mkdtemp, rm, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {defaultPolicy, judge, matches, policySchema, readPolicyFile} from '../../../runner/src/state/policy-file.ts';
 import {specOf} from './attempt-scene.ts';
 
@@ -54,17 +55,20 @@ test.for([
   ['a repository below an allowed one', good, 'https://github.com/acme/shop/evil', 'not allowed'],
   ['a denied repository', good, 'https://github.com/acme/secret-plans', 'denied'],
   ['a task without a repository', good, undefined, 'without a repository'],
-  ['the driver', {...good, agent: {...good.agent, driver: 'scripted' as const}}, repository, 'driver scripted'],
+  ['the driver', {...good, agent: {...good.agent, driver: 'scripted'}}, repository, 'driver scripted'],
   ['the command', specOf({agent: {driver: 'exec', command: ['rm', 'x']}, timeout_ms: 1_000}), repository, 'command rm'],
   ['a check', {...good, checks: [['npm', 'test'], ['/opt/tools/../../bin/rm']]}, repository, 'command /opt'],
   ['the time', {...good, timeout_ms: 60_001}, repository, '60001 ms'],
-] as const)('[PO2] The policy refuses by name: %s', ([, spec, of, why]) => {
-  expect(judge(policy, spec, of)).toMatchObject({
-    allowed: false,
-    code: 'policy_refused',
-    detail: expect.stringContaining(why),
-  });
-});
+] satisfies [string, TaskSpec, string | undefined, string][])(
+  '[PO2] The policy refuses by name: %s',
+  ([, spec, of, why]) => {
+    expect(judge(policy, spec, of)).toMatchObject({
+      allowed: false,
+      code: 'policy_refused',
+      detail: expect.stringContaining(why),
+    });
+  },
+);
 
 test('[PO2] An executor that is not listed is refused', () => {
   expect(judge({...defaultPolicy, executors: []}, good, repository)).toMatchObject({allowed: false});
