@@ -190,11 +190,7 @@ export async function runGit(git: Git, args: readonly string[], call: GitCall): 
   return result.stdout;
 }
 
-/** Output of `runGit` as text without the final newline. */
-export async function readGit(git: Git, args: readonly string[], call: GitCall): Promise<string> {
-  return textOf(await runGit(git, args, call));
-}
-
+/** Output as text without the final newline. */
 export function textOf(output: Uint8Array): string {
   return Buffer.from(output).toString('utf8').replace(/\n$/, '');
 }

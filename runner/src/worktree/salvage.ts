@@ -68,46 +68,55 @@ async function readTips(
   return tips;
 }
 
-/** A tree object of everything on disk, made with an index of its own. */
-async function saveTree(
+interface SavedTree {
+  readonly tree: string;
+  readonly isDirty: boolean;
+  readonly skipped: readonly string[];
+}
+
+type Origin = {readonly parent: string; readonly signal: AbortSignal | undefined};
+
+/** A tree object of everything on disk. The common case, a clean tree, is found out without writing anything. */
+async function saveTree(context: WorktreeContext, worktree: Worktree, from: Origin): Promise<SavedTree> {
+  const git = worktreeGit(context, worktree);
+  const call: BoundCall = {deadlineMs: saveDeadlineMs, signal: from.signal};
+  const [changes, staged, tree] = await Promise.all([
+    readChanges(git, worktree.path, call).catch(() => undefined),
+    git(['diff-index', '--cached', '--quiet', '--no-ext-diff', from.parent], call),
+    must(git, ['rev-parse', `${from.parent}^{tree}`], call),
+  ]);
+  const isClean = changes !== undefined && [...changes.present, ...changes.absent, ...changes.nested].length === 0;
+  if (isClean && staged.exitCode === 0) return {tree, isDirty: false, skipped: []};
+  const saved = await writeTree(context, worktree, {...from, changes});
+  return {...saved, isDirty: saved.tree !== tree};
+}
+
+/** Works with an index of its own: a copy of the one that is there, or one made from the commit where that is broken. */
+async function writeTree(
   context: WorktreeContext,
   worktree: Worktree,
-  from: {parent: string; signal: AbortSignal | undefined},
-): Promise<{tree: string; isDirty: boolean; skipped: string[]}> {
+  from: Origin & {changes: Changes | undefined},
+): Promise<{tree: string; skipped: string[]}> {
   const git = worktreeGit(context, worktree);
   const indexFile = join(adminPath(worktree), `index.${context.randomHex()}`);
   const call: BoundCall = {indexFile, deadlineMs: saveDeadlineMs, signal: from.signal};
   try {
-    const changes = await openIndex(git, worktree, {...from, call});
+    const isCopied = await copyFile(join(adminPath(worktree), 'index'), indexFile).then(
+      () => from.changes !== undefined,
+      () => false,
+    );
+    if (!isCopied) await must(git, ['read-tree', from.parent], call);
+    const changes = isCopied && from.changes ? from.changes : await readChanges(git, worktree.path, call);
     const skipped: string[] = [];
-    const removed = changes.absent.map(path => `0 ${'0'.repeat(from.parent.length)}\t${path}`);
     const paths = [...changes.present];
     for (const directory of changes.nested) await walkNested(worktree.path, directory, paths);
+    const removed = changes.absent.map(path => `0 ${'0'.repeat(from.parent.length)}\t${path}`);
     const hashed = await hashFiles(git, worktree.path, {paths, call, skipped});
-    await must(git, ['update-index', '-z', '--index-info'], {
-      ...call,
-      input: Buffer.from([...removed, ...hashed].map(line => `${line}\0`).join(''), 'latin1'),
-    });
-    const tree = await must(git, ['write-tree'], call);
-    const before = await must(git, ['rev-parse', `${from.parent}^{tree}`], call);
-    return {tree, isDirty: tree !== before, skipped};
+    const input = Buffer.from([...removed, ...hashed].map(line => `${line}\0`).join(''), 'latin1');
+    await must(git, ['update-index', '-z', '--index-info'], {...call, input});
+    return {tree: await must(git, ['write-tree'], call), skipped};
   } finally {
     await unlink(indexFile).catch(() => undefined);
-  }
-}
-
-/** A copy of the index spares reading every file; where it is missing or broken, one is made from the commit. */
-async function openIndex(
-  git: BoundGit,
-  worktree: Worktree,
-  how: {parent: string; call: BoundCall & {indexFile?: string | undefined}},
-): Promise<Changes> {
-  try {
-    await copyFile(join(adminPath(worktree), 'index'), how.call.indexFile ?? '');
-    return await readChanges(git, worktree.path, how.call);
-  } catch {
-    await must(git, ['read-tree', how.parent], how.call);
-    return readChanges(git, worktree.path, how.call);
   }
 }
 

@@ -1,10 +1,12 @@
-import {lstat, readFile, rename, writeFile} from 'node:fs/promises';
+import {lstat, readFile, rename, unlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {GitCall, GitResult} from './git.ts';
 import {adminPath, type Mirror, type Worktree, type WorktreeContext} from './places.ts';
 
 export type BoundCall = Omit<GitCall, 'cwd' | 'gitDir' | 'commonDir' | 'workTree'>;
+
+const commonDirectoryPointer = Buffer.from('../..\n');
 
 /** Runs git in one known repository, with its configuration as the runner wrote it. */
 export type BoundGit = (args: readonly string[], call?: BoundCall) => Promise<GitResult>;
@@ -26,6 +28,8 @@ export function worktreeGit(context: WorktreeContext, worktree: Worktree): Bound
     await sealConfig(context, worktree.mirror);
     await checkRealTree(worktree);
     const gitDir = adminPath(worktree);
+    // Refs are looked up by this file even when the common directory is named outright.
+    await seal(context, join(gitDir, 'commondir'), commonDirectoryPointer);
     return context.git(args, {
       cwd: worktree.path,
       gitDir,
@@ -49,19 +53,21 @@ export function sealedConfigPath(mirror: Mirror): string {
 }
 
 async function sealConfig(context: WorktreeContext, mirror: Mirror): Promise<void> {
-  const path = join(mirror.path, 'config');
-  const [sealed, current] = await Promise.all([readFile(sealedConfigPath(mirror)).catch(missing), plainFile(path)]);
+  // A file of this name sends git to another repository's configuration.
+  await unlink(join(mirror.path, 'commondir')).catch(missing);
+  const sealed = await readFile(sealedConfigPath(mirror)).catch(missing);
   if (sealed === undefined)
     throw new SwitchyardError('git_failed', `${sealedConfigPath(mirror)} is missing: synchronise the mirror first`);
-  if (current?.equals(sealed) === true) return;
-  const draftPath = `${path}.${context.randomHex()}`;
-  await writeFile(draftPath, sealed, {flag: 'wx'});
-  await rename(draftPath, path);
+  await seal(context, join(mirror.path, 'config'), sealed);
 }
 
-async function plainFile(path: string): Promise<Buffer | undefined> {
+/** Puts a file back when it is not a plain file with this content. Its directory has to be there. */
+async function seal(context: WorktreeContext, path: string, content: Buffer): Promise<void> {
   const info = await lstat(path).catch(missing);
-  return info?.isFile() === true ? readFile(path).catch(missing) : undefined;
+  if (info?.isFile() === true && (await readFile(path).catch(missing))?.equals(content) === true) return;
+  const draftPath = `${path}.${context.randomHex()}`;
+  await writeFile(draftPath, content, {flag: 'wx'});
+  await rename(draftPath, path);
 }
 
 function missing(): undefined {

@@ -15,7 +15,7 @@ import {
   type Worktree,
   type WorktreeContext,
 } from './places.ts';
-import {lockReason, restorePointers} from './pointers.ts';
+import {restorePointers} from './pointers.ts';
 import {readRecord, writeRecord} from './record.ts';
 import {discard} from './remove.ts';
 import {mirrorGit, worktreeGit} from './sealed-git.ts';
@@ -127,30 +127,19 @@ async function register(
   start: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const args = [
-    'worktree',
-    'add',
-    '--no-checkout',
-    '--no-track',
-    '--lock',
-    '--reason',
-    lockReason(worktree),
-    '-B',
-    worktree.branch,
-    worktree.path,
-    start,
-  ];
+  const args = ['update-ref', `refs/heads/${worktree.branch}`, start];
   await context.locks.hold(
     lockPath(worktree.mirror),
     async () => {
       const git = mirrorGit(context, worktree.mirror);
       let result: GitResult = await git(args, {signal});
       if (result.exitCode !== 0) {
-        await clearRegistration(context, worktree);
         await displaceRefs(context, worktree);
         result = await git(args, {signal});
       }
       if (result.exitCode !== 0) throw gitFailure(args, result);
+      await mkdir(worktree.path);
+      await restorePointers(context, worktree);
     },
     {signal},
   );
@@ -178,7 +167,7 @@ async function clearRemains(
 }
 
 /** Needs the lock of the mirror and a tree that is not at its place. */
-export async function clearRegistration(context: WorktreeContext, worktree: Worktree): Promise<void> {
+async function clearRegistration(context: WorktreeContext, worktree: Worktree): Promise<void> {
   if (!(await isDirectory(adminPath(worktree)))) return;
   await unlink(join(adminPath(worktree), 'locked')).catch(() => undefined);
   await mirrorGit(context, worktree.mirror)(['worktree', 'prune']);

@@ -16,7 +16,7 @@ async function addAndKill(args: readonly string[], step: string): Promise<boolea
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()));
   let wasKilled = false;
   for await (const line of createInterface(child.stdout)) {
-    if (line === step) wasKilled = child.kill('SIGKILL');
+    if (line.startsWith(step)) wasKilled = child.kill('SIGKILL');
   }
   await ended;
   return wasKilled;

@@ -179,6 +179,8 @@ describe('a hostile repository', () => {
       mkdirSync(join(worktree.mirror.path, 'info'), {recursive: true});
       writeFileSync(join(worktree.mirror.path, 'info/attributes'), '* filter=evil diff=evil merge=evil\n');
       plantRepository(join(worktree.path, 'elsewhere'), program);
+      writeFileSync(join(worktree.mirror.path, 'commondir'), `${join(worktree.path, 'elsewhere/.git')}\n`);
+      writeFileSync(join(adminPath(worktree), 'commondir'), `${join(worktree.path, 'elsewhere/.git')}\n`);
       writeFileSync(join(worktree.path, '.git'), `gitdir: ${join(worktree.path, 'elsewhere/.git')}\n`);
     });
     expect(sprung()).toEqual([]);
