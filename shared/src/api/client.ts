@@ -81,12 +81,14 @@ export function apiClient({url, token, timeoutMs = limits.httpTimeoutMs, surroun
     if (key !== undefined) made.set('idempotency-key', key);
     if (contract.body !== undefined) made.set('content-type', 'application/json');
     const repeatable = key !== undefined || contract.method === 'get' || contract.method === 'put';
-    const what = `${contract.method.toUpperCase()} ${target.pathname}`;
+    // The platform corrects the case of some methods, and PATCH is not among them.
+    const method = contract.method.toUpperCase();
+    const what = `${method} ${target.pathname}`;
     const send = async (): Promise<Answer> => {
       const deadline = AbortSignal.timeout(timeoutMs);
       const either = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
       const text = contract.body === undefined ? null : JSON.stringify(body ?? {});
-      return exchange(world, new Request(target, {method: contract.method, headers: made, body: text, signal: either}));
+      return exchange(world, new Request(target, {method, headers: made, body: text, signal: either}));
     };
     const {response, text} = await reach(() => (repeatable ? onceMoreAfterReset(send) : send()), {
       base,
