@@ -61,6 +61,7 @@ const fenceMaxMs = 60_000;
 
 /** Largest data of one agent event; the log holds the whole. */
 const eventBytesMax = 16_384;
+const eventsUnsentMax = 1_000;
 
 /**
  * The shell around the reducer: one event at a time, journal first, then the effects.
@@ -74,9 +75,13 @@ export class AttemptLoop {
   #state: RunnerState;
   #inbound: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
+  /** Nothing is decided any more. */
   #isClosed = false;
+  #closing: Promise<void> | undefined;
   #refused = 0;
   #seq: number;
+  /** Events of agents while there is no session; beyond their limit only the log holds them. */
+  readonly #unsent: LinkUp[] = [];
   readonly #emptyWaiters = new Set<() => void>();
 
   constructor(options: AttemptLoopOptions) {
@@ -136,9 +141,14 @@ export class AttemptLoop {
     await this.#empty(signal);
   }
 
+  /** May be called again, and after `onFatal`. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#closing ??= this.#letGo();
+    await this.#closing;
+  }
+
+  async #letGo(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#options.link.close();
     await this.#calls.close();
@@ -213,6 +223,7 @@ export class AttemptLoop {
     }
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
+    if (event.kind === 'welcome') for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
     this.#schedule();
     if (state.attempts.size === 0) for (const resolve of this.#emptyWaiters) resolve();
   }
@@ -298,14 +309,20 @@ export class AttemptLoop {
     if (item !== undefined) this.#send({t: 'phase', seq: this.#nextSeq(), ...item, detail: detail.slice(0, 500)});
   }
 
-  #onAgentEvent(plan: AttemptPlan, {kind, data}: {readonly kind: string; readonly data: unknown}): void {
+  /** The place of an event in the attempt is its number, so that what an adopted agent said before is not told twice. */
+  #onAgentEvent(
+    plan: AttemptPlan,
+    {seq, kind, data}: {readonly seq: number; readonly kind: string; readonly data: unknown},
+  ): void {
     const attempt = this.#attempt(plan);
     if (attempt === undefined) return;
     const json = JSON.stringify(data) ?? 'null';
     const bounded: unknown = json.length > eventBytesMax ? {truncated: true, length: json.length} : JSON.parse(json);
     const {task, epoch} = attempt;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse answers is JSON
-    this.#send({t: 'event', task, epoch, seq: this.#nextSeq(), kind, data: bounded as null});
+    const event: LinkUp = {t: 'event', task, epoch, seq, kind, data: bounded as null};
+    if (this.#state.isConnected) this.#send(event);
+    else if (this.#unsent.length < eventsUnsentMax) this.#unsent.push(event);
   }
 
   #nextSeq(): number {

@@ -100,7 +100,8 @@ function onMessage(turn: Turn, message: Message): void {
       sayDraining(turn);
       return;
     case 'resume':
-      turn.change = {...turn.change, isDrainedThere: false};
+      // The server counted on no slot; the next renewal, sent at once, states them again.
+      turn.change = {...turn.change, isDrainedThere: false, nextRenewBootMs: turn.nowBootMs};
       return;
   }
 }

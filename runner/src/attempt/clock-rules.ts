@@ -74,7 +74,7 @@ function applyExitAgain(turn: Turn, attempt: Attempt): void {
 }
 
 function exitAgainBootMs({config, isConnected}: RunnerState, {state, exitSentBootMs, retry}: Attempt): number | null {
-  if (!isConnected || config === null || state !== 'reported' || retry !== null) return null;
+  if (!isConnected || config === null || state !== 'reported' || typeof retry?.atBootMs === 'number') return null;
   return (exitSentBootMs ?? 0) + 2 * config.renew_ms;
 }
 

@@ -3,7 +3,7 @@ import {utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {signBytes, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
 import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import type {DownMessage, Welcome} from '@switchyard/shared/protocol/down.ts';
+import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
 import type {Hello} from '@switchyard/shared/protocol/up.ts';
 import {PROTOCOL_VERSION} from '@switchyard/shared/protocol/version.ts';
 import type {Carrier, CarrierHandlers, SessionEnd} from './carrier.ts';
@@ -28,8 +28,6 @@ export type FleetLinkOptions = {
   /** 64 random bits or more as text of 16 to 64 characters. */
   readonly randomId: () => string;
   readonly log: (line: string) => void;
-  /** Told first, before anything else of the session is: the time of the server is in it. */
-  readonly onWelcome?: ((welcome: Welcome) => void) | undefined;
   readonly heartbeat?: Heartbeat | undefined;
   /** How long polling goes on before the WebSocket gets another chance. */
   readonly pollMaxMs?: number | undefined;
@@ -177,14 +175,13 @@ export class FleetLink implements Link {
         this.#answerChallenge(session, message.nonce);
         continue;
       }
-      if (message.t === 'welcome') this.#onWelcome(session, message);
+      if (message.t === 'welcome') this.#onWelcome(session);
       if (session.isWelcome) this.#handlers?.onMessage(message);
     }
   }
 
-  #onWelcome(session: Session, welcome: Welcome): void {
+  #onWelcome(session: Session): void {
     session.isWelcome = true;
-    this.#options.onWelcome?.(welcome);
     this.#options.log(`connected to ${this.#options.url} over ${this.#tries.transport}`);
   }
 

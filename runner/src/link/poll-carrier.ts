@@ -80,11 +80,8 @@ export class PollCarrier implements Carrier {
 
   /** How many messages the answer held. */
   async #exchange(frame: string): Promise<number> {
-    const response = await this.#post(frame).catch(async (error: unknown) => {
-      // A kept-alive connection may have been closed under the request; every message may be sent again.
-      if (this.#hasEnded) throw error;
-      return this.#post(frame);
-    });
+    // Never tried again in this session: the next request of a session says that the answer to the last one arrived.
+    const response = await this.#post(frame);
     const text = await response.text();
     if (!response.ok) {
       const {headers} = response;

@@ -136,7 +136,7 @@ describe('starting', () => {
     expect(sent(scene, 'reject')).toHaveLength(1);
     scene.event({kind: 'message', message: {t: 'resume'}});
     scene.offer(taskA, 2);
-    expect(scene.kinds()).toEqual(['accept']);
+    expect(scene.kinds()).toEqual(['renew', 'accept']);
     scene.event({kind: 'drainHere'});
     scene.event({kind: 'message', message: {t: 'resume'}});
     scene.offer(taskB);
@@ -392,6 +392,8 @@ describe('ending', () => {
     scene.answer({verb: 'seal', sealed: {length: 4, sha256: 'b'.repeat(64), receipt: 'second', dropped: 0}});
     expect(scene.effects).toMatchObject([{kind: 'sign', record: {log_len: 4, log_receipt: 'second'}}]);
     scene.answer({verb: 'sign', record: 'signed-2'});
+    expect(sent(scene, 'exit')).toMatchObject([{record: 'signed-2'}]);
+    scene.tick(2 * config.renew_ms);
     expect(sent(scene, 'exit')).toMatchObject([{record: 'signed-2'}]);
     scene.event({kind: 'message', message: {t: 'exit_nack', task: taskA, epoch: 1, why: 'bad_signature'}});
     scene.tick(2_000);

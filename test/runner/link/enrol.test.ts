@@ -1,0 +1,138 @@
+import {chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {Readable} from 'node:stream';
+import {inspect} from 'node:util';
+import {afterEach, beforeEach, expect, test} from 'vitest';
+import {checkControlPlaneUrl, enrol, readEnrolmentToken} from '../../../runner/src/link/enrol.ts';
+import {labelsOf, machineFacts} from '../../../runner/src/link/fingerprint.ts';
+import {loadRunnerKey} from '../../../runner/src/secrets/runner-key.ts';
+import {FakeControlPlane} from '../../fixtures/control-plane.ts';
+import {until} from '../../fixtures/until.ts';
+import {linkedRunner} from './linked-runner.ts';
+
+let plane: FakeControlPlane;
+let directory: string;
+beforeEach(async () => {
+  plane = await FakeControlPlane.start();
+  directory = await mkdtemp(join(tmpdir(), 'switchyard-enrol-'));
+});
+afterEach(async () => {
+  await plane.stop();
+  await rm(directory, {recursive: true, force: true});
+});
+
+const request = (more: object = {}): Parameters<typeof enrol>[0] => ({
+  url: plane.url,
+  token: 'good-token',
+  name: 'test',
+  labels: ['team=a'],
+  runnerDirectory: directory,
+  ...more,
+});
+
+test('[LK12] Enrolling keeps an identity that only its owner can read, and that connects', async () => {
+  await enrol(request());
+  expect((await stat(join(directory, 'identity.json'))).mode & 0o777).toBe(0o600);
+  const key = await loadRunnerKey(directory);
+  expect(key).toMatchObject({url: plane.url, pool: 'default', name: 'test', labels: ['team=a']});
+  const {link} = await linkedRunner(plane, {runner: key.runner, signingKey: key.signingKey});
+  await until('connected', () => link.status().state === 'connected');
+  await link.close();
+  expect(plane.complaints).toEqual([]);
+});
+
+test('[LK12] An identity is never overwritten unless told, and the token is not spent on the try', async () => {
+  const first = await enrol(request());
+  const asked: string[] = [];
+  plane.hooks.intercept = ({url}) => {
+    asked.push(url ?? '');
+    return undefined;
+  };
+  await expect(enrol(request())).rejects.toMatchObject({code: 'configuration_invalid'});
+  expect(asked).toEqual([]);
+  expect((await loadRunnerKey(directory)).runner).toBe(first.runner);
+  const second = await enrol(request({replace: true}));
+  expect(second.runner).not.toBe(first.runner);
+});
+
+test('[LK12] A spent token is said to be spent, and nothing is kept', async () => {
+  await expect(enrol(request({token: 'spent'}))).rejects.toMatchObject({code: 'enrolment_invalid'});
+  await expect(loadRunnerKey(directory)).rejects.toMatchObject({code: 'configuration_invalid'});
+});
+
+test.for([0o644, 0o640, 0o604])('[LK11] A key file with mode %o is refused, without showing it', async mode => {
+  await enrol(request());
+  const path = join(directory, 'identity.json');
+  await chmod(path, mode);
+  await expect(loadRunnerKey(directory)).rejects.toMatchObject({code: 'configuration_invalid'});
+});
+
+test('[LK11] A directory in which others could put another key is refused', async () => {
+  await enrol(request());
+  await chmod(directory, 0o777);
+  await expect(loadRunnerKey(directory)).rejects.toMatchObject({code: 'configuration_invalid'});
+  await chmod(directory, 0o700);
+  await loadRunnerKey(directory);
+});
+
+test('[LK11] The loaded key cannot be printed or read out', async () => {
+  await enrol(request());
+  const {d} = JSON.parse(await readFile(join(directory, 'identity.json'), 'utf8')).private_jwk;
+  const key = await loadRunnerKey(directory);
+  expect(inspect(key, {depth: 10, showHidden: true})).not.toContain(d);
+  expect(JSON.stringify(key)).not.toContain(d);
+  await expect(crypto.subtle.exportKey('jwk', key.signingKey.privateKey)).rejects.toThrow('not extractable');
+  await writeFile(join(directory, 'identity.json'), `{"private_jwk":{"d":"${d}"}}`);
+  await expect(loadRunnerKey(directory)).rejects.not.toThrow(d);
+});
+
+test('[LK13] The token comes from the environment, a file or standard input', async () => {
+  const path = join(directory, 'token');
+  await writeFile(path, 'from-file\n');
+  expect(await readEnrolmentToken({kind: 'file', path})).toBe('from-file');
+  expect(await readEnrolmentToken({kind: 'stdin', stream: Readable.from(['from-', 'stdin\n'])})).toBe('from-stdin');
+  expect(await readEnrolmentToken({kind: 'environment', value: 'from-env', name: 'T'})).toBe('from-env');
+  await expect(readEnrolmentToken({kind: 'environment', value: undefined, name: 'T'})).rejects.toMatchObject({
+    code: 'configuration_invalid',
+  });
+  await writeFile(path, 'two words');
+  await expect(readEnrolmentToken({kind: 'file', path})).rejects.toMatchObject({code: 'configuration_invalid'});
+});
+
+test.for([
+  ['https://example.com/x', true],
+  ['http://127.0.0.1:8787', true],
+  ['http://localhost:8787', true],
+  ['http://example.com', false],
+  ['http://127.0.0.1.example.com', false],
+  ['https://user:secret@example.com', false],
+  ['ftp://example.com', false],
+  ['nonsense', false],
+] as const)('[LK13] Secrets cross no open network: %s is taken: %s', ([url, taken]) => {
+  let isTaken = true;
+  try {
+    checkControlPlaneUrl(url);
+  } catch {
+    isTaken = false;
+  }
+  expect(isTaken).toBe(taken);
+});
+
+test('[LK14] Labels say the system, the executors and the agents that answer in time', async () => {
+  const programs = join(directory, 'bin');
+  await mkdir(programs);
+  await writeFile(join(programs, 'claude'), '#!/bin/sh\necho "9.8.7 (Claude Code)"\n', {mode: 0o755});
+  await writeFile(join(programs, 'codex'), '#!/bin/sh\nexec sleep 600\n', {mode: 0o755});
+  const path = `${programs}:/usr/bin:/bin`;
+  const facts = await machineFacts({path, executors: ['host'], deadlineMs: 2_000});
+  expect(facts.agents.filter(({name}) => name === 'claude' || name === 'codex')).toEqual([
+    {name: 'claude', version: '9.8.7'},
+  ]);
+  expect(facts.gitVersion).toMatch(/^\d+\.\d+/);
+  const labels = labelsOf(facts, ['team=a', 'not a label']);
+  expect(labels).toEqual(
+    expect.arrayContaining([`arch=${process.arch}`, 'executor=host', 'agent=scripted', 'agent=claude', 'team=a']),
+  );
+  expect(labels).not.toContain('not a label');
+});

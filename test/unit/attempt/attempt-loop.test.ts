@@ -1,0 +1,81 @@
+import {expect, test} from 'vitest';
+import {generatePrivateJwk, importSigningKey} from '@switchyard/shared/crypto/jws.ts';
+import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {AttemptLoop} from '../../../runner/src/attempt/attempt-loop.ts';
+import type {AttemptWork} from '../../../runner/src/attempt/attempt-work.ts';
+import type {Link, LinkHandlers, LinkUp} from '../../../runner/src/link/link.ts';
+import type {Journal} from '../../../runner/src/state/journal.ts';
+import {until} from '../../fixtures/until.ts';
+import {config, specOf, taskA} from './attempt-scene.ts';
+
+const never = async (): Promise<never> => expect.fail('the hands were moved');
+const noHands: AttemptWork = {
+  prepare: never,
+  run: never,
+  finish: never,
+  stop: never,
+  seal: never,
+  clean: never,
+  input: never,
+  extend: never,
+  spoolLength: () => 0,
+};
+
+test('[RN28] When the journal cannot be written, no effect leaves and the loop ends', async () => {
+  const sent: LinkUp[] = [];
+  const closed: string[] = [];
+  const fatal: SwitchyardError[] = [];
+  const heard = Promise.withResolvers<LinkHandlers>();
+  const link: Link = {
+    start: handlers => heard.resolve(handlers),
+    send: message => sent.push(message),
+    status: () => ({state: 'connected', transport: 'websocket', session: 's', lastEnd: null, tries: 0}),
+    close: async () => {
+      closed.push('link');
+    },
+  };
+  let isFull = false;
+  const journal: Journal = {
+    content: {attempts: new Map(), maxEpochs: new Map(), config: null, sameBoot: true, openings: 1},
+    write: () => {
+      if (isFull) throw new SwitchyardError('disk_full', 'the journal cannot be written');
+    },
+    close: () => closed.push('journal'),
+  };
+  const loop = new AttemptLoop({
+    runner: runnerIdSchema.parse('rnr_01jd0000000000000000000001'),
+    signingKey: await importSigningKey(await generatePrivateJwk()),
+    journal,
+    link,
+    work: () => noHands,
+    bootMs: () => 5_000,
+    slots: 1,
+    labels: [],
+    checkOffer: async () => ({ok: true, plan: {task: taskA, epoch: 1, spec: specOf(), branch: 'b'}}),
+    metrics: async () => ({load1: 0, memory_free_bytes: 0, disk_free_bytes: 0, rss_bytes: 0}),
+    log: () => undefined,
+    onFatal: error => fatal.push(error),
+  });
+  loop.start();
+  const {onMessage} = await heard.promise;
+  const welcome = {
+    t: 'welcome',
+    session: 's',
+    protocol: 1,
+    server_time_ms: 0,
+    config,
+    verdicts: [],
+    echo: 5_000,
+  } as const;
+  onMessage({...welcome, verdicts: []});
+  isFull = true;
+  onMessage({t: 'offer', task: taskA, epoch: 1, envelope: 'x', expires_in_ms: 1_000});
+  await until('the end', () => fatal.length > 0);
+  onMessage({t: 'offer', task: taskA, epoch: 2, envelope: 'x', expires_in_ms: 1_000});
+  expect(fatal).toMatchObject([{code: 'disk_full'}]);
+  expect(sent).toEqual([]);
+  await loop.close();
+  await loop.close();
+  expect(closed).toEqual(['link', 'journal']);
+});
