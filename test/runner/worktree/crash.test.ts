@@ -23,24 +23,20 @@ async function addAndKill(args: readonly string[], step: string): Promise<boolea
 }
 
 describe('a runner that is killed', () => {
-  test.for([
-    'init --bare',
-    'fetch --quiet',
-    'ls-remote --symref',
-    'rev-parse --verify',
-    'worktree add',
-    'reset --hard',
-  ])('[WT32] after a kill at `git %s` the same add works', async step => {
-    const ground = makeGround();
-    for (let n = 0; n < 500; n += 1) put(ground.upstream, `many/${n}.txt`, `${n}\n`);
-    const head = commitAll(ground.upstream, 'many');
-    expect(await addAndKill([ground.base, ground.upstream, task], step)).toBe(true);
+  test.for(['init --bare', 'fetch --quiet', 'ls-remote --symref', 'rev-parse --verify', 'update-ref', 'reset --hard'])(
+    '[WT32] after a kill at `git %s` the same add works',
+    async step => {
+      const ground = makeGround();
+      for (let n = 0; n < 500; n += 1) put(ground.upstream, `many/${n}.txt`, `${n}\n`);
+      const head = commitAll(ground.upstream, 'many');
+      expect(await addAndKill([ground.base, ground.upstream, task], step)).toBe(true);
 
-    const mirrors = new Mirrors(ground.context);
-    const mirror = await mirrors.sync(parseRepository(ground.upstream));
-    const {worktree} = await addWorktree(ground.context, {mirror, task, epoch: 1, baseSha: head});
-    expect(sh(worktree.path, 'rev-parse', 'HEAD')).toBe(head);
-    expect(sh(worktree.path, 'status', '--porcelain')).toBe('');
-    expect(readFileSync(join(worktree.path, 'many/499.txt'), 'utf8')).toBe('499\n');
-  });
+      const mirrors = new Mirrors(ground.context);
+      const mirror = await mirrors.sync(parseRepository(ground.upstream));
+      const {worktree} = await addWorktree(ground.context, {mirror, task, epoch: 1, baseSha: head});
+      expect(sh(worktree.path, 'rev-parse', 'HEAD')).toBe(head);
+      expect(sh(worktree.path, 'status', '--porcelain')).toBe('');
+      expect(readFileSync(join(worktree.path, 'many/499.txt'), 'utf8')).toBe('499\n');
+    },
+  );
 });

@@ -1,9 +1,9 @@
 import {execFileSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
-import {mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
-import {onTestFinished} from 'vitest';
+import {expect, onTestFinished} from 'vitest';
 import {createGit} from '../../../runner/src/worktree/git.ts';
 import {MirrorLocks} from '../../../runner/src/worktree/mirror-lock.ts';
 import {Mirrors} from '../../../runner/src/worktree/mirror.ts';
@@ -16,8 +16,18 @@ export const task = 'tsk_01jd0000000000000000000001';
 
 export function temporaryDirectory(): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'worktree-')));
-  onTestFinished(() => rmSync(path, {recursive: true, force: true, maxRetries: 20, retryDelay: 50}));
+  onTestFinished(() => expect.poll(() => isRemoved(path), {timeout: 15_000}).toBe(true));
   return path;
+}
+
+/** The trash is emptied by a process of its own, and two that delete one tree get in each other's way: try until it is gone. */
+function isRemoved(path: string): boolean {
+  try {
+    rmSync(path, {recursive: true, force: true});
+  } catch {
+    return false;
+  }
+  return !existsSync(path);
 }
 
 /** Runs the git of a person or an agent, with plain settings of its own. Returns what it printed. */
