@@ -27,14 +27,6 @@ export function branchProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** Throws `branch_invalid`. */
-export function checkBranchName(name: string): string {
-  const problem = branchProblem(name);
-  if (problem !== undefined)
-    throw new SwitchyardError('branch_invalid', `The branch ${JSON.stringify(name)} was refused: ${problem}.`);
-  return name;
-}
-
 /**
  * A task id that may be part of a ref and of a path, also where upper and lower case are the same to the file system.
  * The whole id is used, never a prefix of it, so that two tasks cannot be taken for one another.
