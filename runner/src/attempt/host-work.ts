@@ -32,6 +32,7 @@ export type HostWorkOptions = {
 
 const checksProgram = fileURLToPath(new URL('checks-program.ts', import.meta.url));
 const STOP_POLL_MS = 50;
+const BEGIN_MS_MAX = 60_000;
 
 /** What this process holds of one attempt; everything else is on disk. */
 type Held = {
@@ -119,7 +120,7 @@ export class HostWork implements AttemptWork {
       tell: async line => this.#tell(plan, log, line),
       checksPass: async () => this.#checksPass(plan, log, signal),
     });
-    await log.note(result.kind === 'failed' ? `${result.code}: ${result.detail}` : `result: ${result.kind}`);
+    if (result.kind === 'failed') await log.note(`${result.code}: ${result.detail}`);
     return {result, git};
   }
 
@@ -159,6 +160,7 @@ export class HostWork implements AttemptWork {
     const bytes = driverFor(plan.spec).encode({kind: 'message', text: data});
     if (bytes === null) return false;
     const {runDir, log} = this.#hold(plan);
+    await this.#begun(runDir);
     try {
       await this.#options.executor.write(runDir, Buffer.from(bytes));
     } catch (error) {
@@ -207,6 +209,15 @@ export class HostWork implements AttemptWork {
   async #openLog(plan: AttemptPlan, runDir: string): Promise<AttemptLog> {
     await createRunDirectory(runDir);
     return AttemptLog.open({...this.#options.logOf(plan), directory: runDir});
+  }
+
+  /** Waits, not for ever, until the agent is there or will never be: a message may come while it is being started. */
+  async #begun(runDir: string): Promise<void> {
+    for (let waitedMs = 0; waitedMs < BEGIN_MS_MAX; waitedMs += STOP_POLL_MS) {
+      const {state} = await this.#options.executor.status(runDir);
+      if (state !== 'absent' && state !== 'claimed') return;
+      await this.#options.wait(STOP_POLL_MS);
+    }
   }
 
   async #tell(plan: AttemptPlan, log: AttemptLog, detail: string): Promise<void> {

@@ -78,6 +78,13 @@ export class LogMerge {
     this.#merge(this.#inflows[stream], this.#inflows[stream].line.length);
   }
 
+  /** The stream has ended: what the redactor held back, and a last line without an end, are merged in their place. */
+  endStream(stream: AgentStream): void {
+    const inflow = this.#inflows[stream];
+    this.#fill(inflow, inflow.redactor.flush());
+    this.#merge(inflow, inflow.line.length);
+  }
+
   /** A line of the runner. Line ends in it become spaces. */
   note(text: string): void {
     const line = `[switchyard] ${text.replaceAll(/[\r\n]+/g, ' ')}\n`;
@@ -88,10 +95,7 @@ export class LogMerge {
   /** Merges what is left and closes with the sum of what was dropped. Nothing may be taken afterwards. */
   finish(): void {
     if (this.#isFinished) return;
-    for (const inflow of agentStreams.map(stream => this.#inflows[stream])) {
-      this.#fill(inflow, inflow.redactor.flush());
-      this.#merge(inflow, inflow.line.length);
-    }
+    for (const stream of agentStreams) this.endStream(stream);
     if (this.#droppedBytes > 0) {
       this.note(
         `${this.#droppedBytes} bytes of output were dropped: the log holds at most ${this.#capBytes} bytes of it`,

@@ -34,7 +34,10 @@ export async function pumpStream(options: {
         chunk.catch(() => undefined);
         return;
       }
-      if (got.done === true) return;
+      if (got.done === true) {
+        await spool.endStream(stream);
+        return;
+      }
       await offer(got.value, {spool, stream, signal});
     }
   } finally {

@@ -124,6 +124,14 @@ export class LogSpool {
     });
   }
 
+  /** For a stream that has ended: shows all of it, so that what comes next stands behind it. */
+  endStream(stream: AgentStream): Promise<void> {
+    return this.#serially(async () => {
+      if (!this.#merge.isFinished) this.#merge.endStream(stream);
+      await this.#store();
+    });
+  }
+
   /** Adds a line `[switchyard] …`. False when the log is closed or too much waits for the disk: it is not in the log. */
   note(text: string): Promise<boolean> {
     return this.#serially(async () => {
@@ -135,7 +143,7 @@ export class LogSpool {
   }
 
   /**
-   * Closes the log once both streams were taken to their end, and makes it survive the machine. May be called again,
+   * Closes the log once all streams were taken to their end, and makes it survive the machine. May be called again,
    * also after a restart; must be when it answers `undefined`, which means that the disk did not take the rest.
    */
   finish(): Promise<LogEnd | undefined> {

@@ -102,8 +102,18 @@ export function logStore(sql: SqlStorage): LogStore {
   };
 }
 
+/**
+ * workerd counts the memory that its output buffer grew to, which doubles, against `maxOutputLength`: 48 KiB of output
+ * fail at a limit of 64 KiB. The exact limit is therefore checked here.
+ */
+const INFLATE_BYTES_MAX = 2 * logPayloadBytesMax;
+
+/** Throws when the bytes are no gzip, or hold more than a chunk may. */
 export function rawBytesOf({isGzip, bytes}: Pick<StoredChunk, 'isGzip' | 'bytes'>): Uint8Array {
-  return isGzip ? gunzipSync(bytes, {maxOutputLength: logPayloadBytesMax}) : bytes;
+  if (!isGzip) return bytes;
+  const raw = gunzipSync(bytes, {maxOutputLength: INFLATE_BYTES_MAX});
+  if (raw.length > logPayloadBytesMax) throw new RangeError(`a chunk of ${raw.length} bytes`);
+  return raw;
 }
 
 /** The raw bytes from an offset on, within one chunk. */

@@ -1,0 +1,213 @@
+import {execFileSync} from 'node:child_process';
+import {mkdtempSync, readFileSync, realpathSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterEach, beforeEach, describe, expect, test} from 'vitest';
+import * as z from 'zod';
+import {freePort} from '../../runner/src/services/port.ts';
+import {lastJson, processesOf, runCli, startCli, type Cli} from '../fixtures/cli.ts';
+import {until} from '../fixtures/until.ts';
+
+const taskSchema = z.object({
+  id: z.string(),
+  state: z.string(),
+  result: z.object({git: z.object({head_sha: z.string(), branch: z.string()}).nullable()}).nullable(),
+});
+const listSchema = z.object({tasks: z.array(taskSchema)});
+const statusSchema = z.object({
+  url: z.string(),
+  pid: z.int(),
+  services: z.array(z.object({name: z.string(), pid: z.int().nullable(), state: z.string(), restarts: z.int()})),
+});
+
+let home = '';
+let state = '';
+let port = '';
+const started: Cli[] = [];
+
+beforeEach(async () => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'switchyard-up-')));
+  state = join(home, 'state');
+  port = String(await freePort());
+});
+
+afterEach(async () => {
+  for (const {child, exited} of started.splice(0)) {
+    child.kill('SIGKILL');
+    await exited;
+  }
+  await runCli(['down', '--state', state], {home});
+  for (const {pid} of processesOf(home)) process.kill(pid, 'SIGKILL');
+  rmSync(home, {recursive: true, force: true, maxRetries: 5, retryDelay: 100});
+});
+
+function up(...more: readonly string[]): Cli {
+  const cli = startCli(['up', '--state', state, '--port', port, '--slots', '1', ...more], {home});
+  started.push(cli);
+  return cli;
+}
+
+async function listTasks(): Promise<z.infer<typeof listSchema>['tasks']> {
+  return listSchema.parse(lastJson(await runCli(['task', 'list', '--json', '--state', state], {home}))).tasks;
+}
+
+describe('up', () => {
+  test('[UP1] the first start runs one real task to a commit, a second start goes on from there', async () => {
+    const first = up();
+    await first.says('Ctrl-C stops everything');
+    expect(first.stdout()).toContain('Switchyard is running');
+    expect(first.stdout()).toContain('no agent CLI or credentials found');
+    expect(first.stdout()).toMatch(/✓ succeeded in .*tsk_/);
+
+    const [task, ...others] = await listTasks();
+    expect(others).toEqual([]);
+    const {state: ended, result} = taskSchema.parse(task);
+    expect(ended).toBe('succeeded');
+    const {branch, head_sha: head} = z.object({branch: z.string(), head_sha: z.string()}).parse(result?.git);
+    const git = (...args: readonly string[]): string =>
+      execFileSync('git', ['-C', join(state, 'sample'), ...args], {encoding: 'utf8'});
+    expect(git('rev-parse', branch).trim()).toBe(head);
+    expect(git('show', `${branch}:greeting.js`)).toContain('Hello, ${name}!');
+
+    first.child.kill('SIGINT');
+    expect(await first.exited).toEqual({code: 0, signal: null});
+    const stopping = first.stderr();
+    expect(stopping.indexOf('Stopping runner')).toBeLessThan(stopping.indexOf('Stopping control-plane'));
+    expect(stopping).toContain('nothing is left running');
+    expect(processesOf(state)).toEqual([]);
+
+    const second = up();
+    await second.says('Ctrl-C stops everything');
+    expect(second.stdout()).not.toContain('First task');
+    expect((await listTasks()).map(({id}) => id)).toEqual([task?.id]);
+    const own = await runCli(
+      ['task', 'create', 'say: again', '--wait', '--json', '--state', state, '--repo', join(state, 'sample')],
+      {home},
+    );
+    // The bundled agent changed nothing, and a task with a repository promises a change.
+    expect(own.code).toBe(1);
+    second.child.kill('SIGTERM');
+    expect((await second.exited).code).toBe(0);
+    expect(processesOf(state)).toEqual([]);
+  });
+
+  test('[UP2] what a kill -9 of up leaves behind is ended by the next start, a frozen runner included', async () => {
+    const first = up('--no-first-task');
+    await first.says('Ctrl-C stops everything');
+    const before = statusSchema.parse(lastJson(await runCli(['status', '--json', '--state', state], {home})));
+    const runner = before.services.find(({name}) => name === 'runner')?.pid ?? 0;
+    process.kill(runner, 'SIGSTOP');
+    first.child.kill('SIGKILL');
+    await first.exited;
+    expect(processesOf(state).map(({pid}) => pid)).toContain(runner);
+
+    const second = up('--no-first-task');
+    await second.says('Ctrl-C stops everything');
+    expect(second.stderr()).toContain('Ended runner of an earlier start');
+    expect(processesOf(state).map(({pid}) => pid)).not.toContain(runner);
+    const after = statusSchema.parse(lastJson(await runCli(['status', '--json', '--state', state], {home})));
+    expect(after.services.map(({name, state: is}) => [name, is])).toEqual([
+      ['control-plane', 'running'],
+      ['runner', 'running'],
+    ]);
+  });
+
+  test('[UP3] a kill -9 of up alone leaves nothing running within its drain', async () => {
+    const cli = up('--no-first-task');
+    await cli.says('Ctrl-C stops everything');
+    cli.child.kill('SIGKILL');
+    await cli.exited;
+    const left = await until('every process has gone', () => processesOf(state).length === 0, 30_000);
+    expect(left).toBe(true);
+  });
+
+  test('[UP4] a control plane that is killed comes back by itself, and the runner finds it again', async () => {
+    const cli = up('--no-first-task');
+    await cli.says('Ctrl-C stops everything');
+    const pid = statusSchema
+      .parse(JSON.parse(JSON.stringify(lastJson(await runCli(['status', '--json', '--state', state], {home})))))
+      .services.find(({name}) => name === 'control-plane')?.pid;
+    process.kill(pid ?? 0, 'SIGKILL');
+    await until(
+      'a restart',
+      () => readFileSync(join(state, 'services/status.json'), 'utf8').includes('"restarts":1'),
+      30_000,
+    );
+    await until(
+      'it runs again',
+      () =>
+        /"control-plane","pid":\d+,"state":"running"/.test(readFileSync(join(state, 'services/status.json'), 'utf8')),
+      30_000,
+    );
+    const done = await runCli(['task', 'create', 'say: after the restart', '--wait', '--json', '--state', state], {
+      home,
+    });
+    expect(done.code).toBe(0);
+  });
+
+  test('[UP5] a taken port is an error that names the port and its holder, and a second up of one state is refused', async () => {
+    const first = up('--no-first-task');
+    await first.says('Ctrl-C stops everything');
+    const again = await runCli(['up', '--state', state, '--port', port, '--json'], {home});
+    expect(again.code).toBe(1);
+    expect(lastJson(again)).toMatchObject({error: {code: 'already_running'}});
+    const other = await runCli(['up', '--state', join(home, 'other'), '--port', port, '--json'], {home});
+    expect(other.code).toBe(1);
+    expect(lastJson(other)).toMatchObject({
+      error: {code: 'port_taken', detail: expect.stringMatching(new RegExp(`:${port} is held by .*pid \\d+`))},
+    });
+  });
+
+  test('[UP6] up -d answers when everything is ready, and down ends it all; both can be repeated', async () => {
+    const background = await runCli(['up', '-d', '--json', '--no-first-task', '--state', state, '--port', port], {
+      home,
+    });
+    expect(background.code).toBe(0);
+    expect(lastJson(background)).toMatchObject({ready: true, url: `http://127.0.0.1:${port}`});
+    expect((await runCli(['runner', 'status', '--json', '--state', state], {home})).stdout).toContain('"connected"');
+    expect((await runCli(['up', '-d', '--json', '--state', state], {home})).stdout).toContain('already_running');
+    const down = await runCli(['down', '--json', '--state', state], {home});
+    expect([down.code, lastJson(down)]).toEqual([0, {was_running: true, reaped: []}]);
+    expect(processesOf(state)).toEqual([]);
+    expect(lastJson(await runCli(['down', '--json', '--state', state], {home}))).toEqual({
+      was_running: false,
+      reaped: [],
+    });
+    expect((await runCli(['status', '--state', state], {home})).code).toBe(1);
+  });
+
+  test('[UP7] a second Ctrl-C kills at once: exit 130 and nothing left', async () => {
+    const cli = up('--no-first-task');
+    await cli.says('Ctrl-C stops everything');
+    const held = startCli(['task', 'create', 'wait: 60000', '--wait', '--state', state], {home, input: ''});
+    started.push(held);
+    await held.says('instructions, no model is used');
+    // The runner is ending its agent; frozen, it would never finish.
+    const pid = statusSchema
+      .parse(lastJson(await runCli(['status', '--json', '--state', state], {home})))
+      .services.find(({name}) => name === 'runner')?.pid;
+    process.kill(pid ?? 0, 'SIGSTOP');
+    cli.child.kill('SIGINT');
+    await cli.says('Stopping runner');
+    cli.child.kill('SIGINT');
+    expect((await cli.exited).code).toBe(130);
+    held.child.kill('SIGKILL');
+    await held.exited;
+    expect(processesOf(state)).toEqual([]);
+  });
+});
+
+test('[UP8] the demo proves the whole in one command and leaves nothing behind', async () => {
+  const demo = await runCli(['demo', '--json'], {home});
+  expect(lastJson(demo)).toMatchObject({
+    task: expect.stringMatching(/^tsk_/),
+    state: 'succeeded',
+    branch: expect.stringMatching(/^switchyard\/tsk_.*\/e1$/),
+    commit: expect.stringMatching(/^[0-9a-f]{40}$/),
+    log_bytes: expect.any(Number),
+    ms: {queued_to_running: expect.any(Number), total: expect.any(Number)},
+  });
+  expect(demo.code).toBe(0);
+  expect(processesOf(home)).toEqual([]);
+  expect(execFileSync('ls', [home], {encoding: 'utf8'})).toBe('');
+});
