@@ -35,6 +35,8 @@ export const generators: readonly Generator[] = [
   {path: 'docs/state-machines.md', build: () => page(stateMachines())},
   {path: 'docs/protocol.json', build: () => json(protocolDocument())},
   {path: 'docs/openapi.json', build: () => json(api())},
+  // The page that the Worker serves reads it.
+  {path: 'dashboard/public/openapi.json', build: () => json(api())},
 ];
 
 export function urlOf({path}: Generator): URL {

@@ -19,6 +19,7 @@ import type {Installation} from '../http/installation.ts';
 import type {Api} from '../http/mount.ts';
 import {firstOf, unwrap} from '../http/problem.ts';
 import {validate} from '../http/validate.ts';
+import {cancelled} from './cancelled.ts';
 import {idempotencyOf} from './tasks.ts';
 
 /**
@@ -52,7 +53,7 @@ export function mountDispatch(api: Api): void {
     const {access} = await open(context, installation);
     const {id} = await byAlias(access, context.req.param('id'));
     const request = {task: id, reason: 'cancelled by the dispatcher', graceMs: limits.cancelGraceMs};
-    const task = unwrap(await access.fleet.cancel(followUp(access.caller), request));
+    const task = cancelled(unwrap(await access.fleet.cancel(followUp(access.caller), request)));
     const status = task.state === 'cancelling' ? 'cancelling' : dispatchTask(task).status;
     return Response.json({taskId: context.req.param('id'), status});
   });

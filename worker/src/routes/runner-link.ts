@@ -31,7 +31,7 @@ export function mountRunnerLink({app, installation}: Api): void {
     if (!offeredProtocols(request).includes(RUNNER_SUBPROTOCOL))
       throw new SwitchyardError('protocol_unsupported', `the runner does not offer ${RUNNER_SUBPROTOCOL}`);
     const {runner, pool, jwk} = await verifyRunner(request, installation);
-    const vouched = {[runnerHeader]: runner, [runnerKeyHeader]: JSON.stringify(jwk)};
+    const vouched = {[runnerHeader]: runner, [runnerKeyHeader]: jwk.x};
     return installation.fleet(pool).fetch(upgradeRequest(request.url, vouched, RUNNER_SUBPROTOCOL));
   });
 

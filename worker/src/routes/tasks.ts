@@ -4,6 +4,7 @@ import type {Submission} from '../fleet/fleet-rpc.ts';
 import {idempotencyKey} from '../http/caller.ts';
 import {mount, type Api} from '../http/mount.ts';
 import {firstOf, unwrap} from '../http/problem.ts';
+import {cancelled} from './cancelled.ts';
 
 export function mountTasks(api: Api): void {
   mountSubmissions(api);
@@ -34,7 +35,7 @@ export function mountTasks(api: Api): void {
     contracts.cancelTask,
   )(async ({fleet, caller, params, body}) => {
     const request = {task: params.task, reason: body.reason, graceMs: body.grace_ms};
-    return {status: 200, body: unwrap(await fleet.cancel(caller, request))};
+    return {status: 200, body: cancelled(unwrap(await fleet.cancel(caller, request)))};
   });
 
   mount(

@@ -82,7 +82,8 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
       return;
     }
     this.#inbox.push({socket, message});
-    if (!this.#isCommitting) await this.#commitInbox();
+    // A socket gets its next message when this returns: waiting for the commit would make one commit of each message.
+    if (!this.#isCommitting) this.ctx.waitUntil(this.#commitInbox());
   }
 
   override async webSocketClose(socket: WebSocket): Promise<void> {
@@ -106,6 +107,8 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
         this.#inboxBytes = 0;
         await takeRunnerMessages(this.#log, arrivals, Date.now());
         await this.ctx.storage.sync();
+        // Whatever is being delivered meanwhile shares the next commit; a lone message never waits.
+        if (this.#inbox.length > 0) await scheduler.wait(0);
       }
     } catch (error) {
       this.ctx.abort('the log could not be written');
