@@ -129,7 +129,7 @@ export const logPageSchema = z
     epoch: z.int(),
     from: z.int(),
     to: z.int(),
-    /** Bytes held for this attempt so far. */
+    /** Bytes held so far, of the attempt that was named or of all. */
     length: z.int(),
     sealed: z.boolean(),
     /** Text of the bytes; what is not UTF-8 is replaced. */
@@ -146,7 +146,7 @@ export const getTaskLog = contract({
   query: z.strictObject({
     /** First byte wanted. */
     from: z.coerce.number().int().nonnegative().default(0),
-    /** The attempt; the newest when absent. */
+    /** Offsets count from the start of this attempt; all attempts, one after the other, when absent. */
     epoch: z.coerce.number().int().min(1).optional(),
   }),
   responses: {200: logPageSchema},
