@@ -1,11 +1,15 @@
 import {limits} from '../policy/limits.ts';
 
+/** Order keys count microseconds, so that tasks of one millisecond keep the order in which they came. */
+const keysPerMs = 1_000;
+
 /**
  * A number that orders waiting tasks and never changes while they wait: ageing is the same for all, so a task that is
  * one priority less urgent stands where a task stood that came one ageing step later. One index serves every moment.
+ * `queuedMs` may have a fraction.
  */
 export function orderKey(queuedMs: number, priority: number): number {
-  return queuedMs + (priority - 1) * limits.agingStepMs;
+  return Math.round((queuedMs + (priority - 1) * limits.agingStepMs) * keysPerMs);
 }
 
 /**
@@ -13,7 +17,7 @@ export function orderKey(queuedMs: number, priority: number): number {
  * further rank, so that among the tasks which waited long the fairness keys still take turns.
  */
 export function level(key: number, nowMs: number): number {
-  return Math.max(0, Math.ceil((key - nowMs) / limits.agingStepMs));
+  return Math.max(0, Math.ceil((Math.floor(key / keysPerMs) - nowMs) / limits.agingStepMs));
 }
 
 export type Candidate = {

@@ -27,7 +27,13 @@ describe('a session', () => {
           const isLeased = state === 'leased' || state === 'cancelling';
           const isOver = phase === 'exited' || phase === 'reported';
           const expected =
-            isMine && isLeased ? (isOver ? 'send_exit' : 'keep') : isMine && state === 'offered' && phase === 'accepted' ? 'keep' : 'kill';
+            isMine && isLeased
+              ? isOver
+                ? 'send_exit'
+                : 'keep'
+              : isMine && state === 'offered' && phase === 'accepted'
+                ? 'keep'
+                : 'kill';
           expect({state, phase, epoch, runner, verdict}).toEqual({state, phase, epoch, runner, verdict: expected});
         }
     expect(verdictOf(undefined, {epoch: 1, phase: 'running'}, 'me')).toBe('kill');
@@ -114,7 +120,18 @@ describe('a session', () => {
       });
     world.one();
     const from = {...machine.from, connection: 'new'};
-    const whole = {runner: machine.id, session: 's', protocols: [1], slots: {default: 1}, labels: [], inventory: [], ts: 1, lease_class: 'standard', version: '1', boot_id: 'b'};
+    const whole = {
+      runner: machine.id,
+      session: 's',
+      protocols: [1],
+      slots: {default: 1},
+      labels: [],
+      inventory: [],
+      ts: 1,
+      lease_class: 'standard',
+      version: '1',
+      boot_id: 'b',
+    };
     machine.say({t: 'hello', hello: {...whole, ...hello}, isSigned}, from);
     expect(world.closed).toMatchObject([{connection: 'new', code}]);
     expect(world.core.memory.runners.get(machine.id)?.row.connection).toBe(null);

@@ -207,7 +207,11 @@ describe('the life of a task', () => {
       machine.say({t: 'phase', ...attempt, seq, phase, detail: 'x'});
     for (const seq of [1, 2, 2]) machine.say({t: 'event', ...attempt, seq, kind: 'tool', data: {n: seq}});
     expect(of.task(id)).toMatchObject({phase: 'running', events: before + 4});
-    const events = of.sql.all<{kind: string}>('SELECT kind FROM task_event WHERE task = ? AND seq > ? ORDER BY seq', id, before);
+    const events = of.sql.all<{kind: string}>(
+      'SELECT kind FROM task_event WHERE task = ? AND seq > ? ORDER BY seq',
+      id,
+      before,
+    );
     expect(events.map(({kind}) => kind)).toEqual(['phase', 'phase', 'agent.tool', 'agent.tool']);
   });
 
@@ -235,7 +239,9 @@ describe('the life of a task', () => {
     machine.exit(machine.accept(), failedResult);
     of.advance(limits.retryMaxMs);
     machine.exit(machine.accept(), {kind: 'succeeded'}, {log_len: 5});
-    const rows = of.sql.all<{row: string}>('SELECT row FROM outbox ORDER BY id').map(({row}) => JSON.parse(row) as object);
+    const rows = of.sql
+      .all<{row: string}>('SELECT row FROM outbox ORDER BY id')
+      .map(({row}) => JSON.parse(row) as object);
     expect(rows).toMatchObject([
       {kind: 'history.attempt', task: id, epoch: 1, outcome: 'failed', code: 'agent_failed', task_state: 'pending'},
       {kind: 'log.finish', task: id, state: 'succeeded'},

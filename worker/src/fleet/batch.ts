@@ -6,7 +6,15 @@ import type {AuditRow, OutboxRow} from './outbox-row.ts';
 import {readRunner, upsertRunners, type Runner, type RunnerRow} from './runner-row.ts';
 import {saveSettings} from './settings.ts';
 import type {Sql} from './sql.ts';
-import {insertTasks, taskById, updateTasks, waitingStates, type TaskChange, type TaskRow} from './task-row.ts';
+import {
+  insertTasks,
+  taskById,
+  updateTasks,
+  waitingStates,
+  type TaskChange,
+  type TaskRow,
+  type TaskUpdate,
+} from './task-row.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | {readonly [key: string]: Json};
 
@@ -51,7 +59,7 @@ export class Batch {
   readonly finished: TaskRow[] = [];
   hasOutbox = false;
 
-  readonly #changed = new Map<string, TaskRow>();
+  readonly #changed = new Map<string, TaskUpdate>();
   readonly #created = new Map<string, TaskRow>();
   readonly #runners = new Map<string, RunnerRow>();
   readonly #specs: (readonly [task: string, spec: string])[] = [];
@@ -75,7 +83,12 @@ export class Batch {
   }
 
   task(id: string): TaskRow | undefined {
-    return this.#changed.get(id) ?? this.#created.get(id) ?? this.memory.live.get(id) ?? taskById(this.context.sql, id);
+    return (
+      this.#changed.get(id)?.after ??
+      this.#created.get(id) ??
+      this.memory.live.get(id) ??
+      taskById(this.context.sql, id)
+    );
   }
 
   create(row: TaskRow, spec: string): TaskRow {
@@ -97,7 +110,8 @@ export class Batch {
         next.epoch,
         JSON.stringify(event.data ?? {}),
       ]);
-    this.#set(this.#created.has(row.id) ? this.#created : this.#changed, row.id, next);
+    if (this.#created.has(row.id)) this.#set(this.#created, row.id, next);
+    else this.#set(this.#changed, row.id, {before: this.#changed.get(row.id)?.before ?? row, after: next});
     this.#replace(row, next);
     return next;
   }
@@ -179,8 +193,8 @@ export class Batch {
   /** Writes what has changed so far, one statement per table. */
   flush(): void {
     const {sql} = this.context;
-    insertTasks(sql, [...this.#created.values()]);
-    updateTasks(sql, [...this.#changed.values()]);
+    insertTasks(sql, this.#created.values());
+    updateTasks(sql, this.#changed.values());
     upsertRunners(sql, [...this.#runners.values()]);
     insert(sql, 'task_spec (task, spec)', this.#specs);
     insert(sql, 'task_event (task, seq, at_ms, kind, epoch, data)', this.#events);

@@ -28,6 +28,8 @@ export type Memory = {
   waiting: number;
   /** Lower bound of the earliest `due_ms`. */
   dueMs: number;
+  /** When the newest task was queued, with a fraction that no other task has. */
+  queuedMs: number;
   outboxId: number;
   mailboxSeq: number;
   auditSeq: number;
@@ -50,6 +52,7 @@ export function loadMemory(sql: Sql): Memory {
     settings: loadSettings(sql),
     waiting: queued + number("SELECT count(*) AS n FROM task WHERE state = 'pending'"),
     dueMs: one(sql.all<{n: number | null}>('SELECT min(due_ms) AS n FROM task WHERE due_ms IS NOT NULL')).n ?? Infinity,
+    queuedMs: 0,
     outboxId: number('SELECT max(id) AS n FROM outbox'),
     mailboxSeq: number('SELECT max(seq) AS n FROM mailbox'),
     auditSeq: number(

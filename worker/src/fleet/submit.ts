@@ -68,7 +68,7 @@ function enqueue(batch: Batch, {id, spec, unmet, retriedFrom}: Enqueue): void {
   const competitors = competingTasks(batch, spec);
   const waitsUntilMs = spec.not_before_ms !== undefined && spec.not_before_ms > nowMs ? spec.not_before_ms : null;
   const readyMs = unmet.open.length === 0 ? waitsUntilMs : null;
-  let row = batch.create(newRow({id, spec, nowMs, retriedFrom}), JSON.stringify(spec));
+  let row = batch.create(newRow({id, spec, nowMs, retriedFrom, queuedMs: nextQueuedMs(batch)}), JSON.stringify(spec));
   const dueMs = Math.min(readyMs ?? Infinity, row.deadline_ms ?? Infinity);
   row = batch.change(
     row,
@@ -89,17 +89,21 @@ function enqueue(batch: Batch, {id, spec, unmet, retriedFrom}: Enqueue): void {
   }
 }
 
-function newRow({
-  id,
-  spec,
-  nowMs,
-  retriedFrom,
-}: {
-  id: string;
-  spec: TaskSpec;
-  nowMs: number;
-  retriedFrom: string | null;
-}): TaskRow {
+/** Tasks of one millisecond are a microsecond apart, in the order in which they came. */
+function nextQueuedMs({memory, nowMs}: Batch): number {
+  memory.queuedMs = Math.max(nowMs, memory.queuedMs + 0.001);
+  return memory.queuedMs;
+}
+
+type NewRow = {
+  readonly id: string;
+  readonly spec: TaskSpec;
+  readonly nowMs: number;
+  readonly retriedFrom: string | null;
+  readonly queuedMs: number;
+};
+
+function newRow({id, spec, nowMs, retriedFrom, queuedMs}: NewRow): TaskRow {
   return {
     id,
     state: 'pending',
@@ -124,7 +128,7 @@ function newRow({
     messages: 0,
     messages_open: 0,
     lane: laneOf(spec),
-    order_key: orderKey(Math.max(nowMs, spec.not_before_ms ?? 0), spec.priority),
+    order_key: orderKey(Math.max(nowMs, spec.not_before_ms ?? 0) + (queuedMs - nowMs), spec.priority),
     prefers: JSON.stringify(spec.prefers),
     conc_key: spec.concurrency?.key ?? null,
     attempts_max: spec.attempts_max,
