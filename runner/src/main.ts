@@ -31,7 +31,10 @@ const world: Surroundings = {
   nowMs,
   random: Math.random,
   randomHex: bytes => randomBytes(bytes).toString('hex'),
-  machine: () => ({bootId: bootClock(hostBootSources(nowMs)).bootId, processes: hostProcesses}),
+  machine: () => {
+    const clock = bootClock(hostBootSources(nowMs));
+    return {bootId: clock.bootId, processes: hostProcesses, clock};
+  },
   readInput: charactersMax => readWholeInput(stdin, charactersMax),
   askSecret: question => askSecret({stdin, stderr}, question),
   settings,

@@ -50,7 +50,7 @@ async function runDemo(
       const created = await client.call(createTask, {body: sampleTask(url), signal});
       if (!isJson) terminal.out(`Task ${created.id}: repair the failing test of ${settings.layout.sampleDirectory}\n`);
       const task = await watchTask(created.id, {client, terminal, signal, isQuiet: isJson});
-      report(world, {task, isJson});
+      report(world, {task, isJson, isKept: flag(options, 'keep')});
       return task.state === 'succeeded' ? 0 : 1;
     } finally {
       await installation.stop();
@@ -62,7 +62,9 @@ async function runDemo(
   }
 }
 
-function report({terminal}: Surroundings, {task, isJson}: {task: TaskView; isJson: boolean}): void {
+type Report = {readonly task: TaskView; readonly isJson: boolean; readonly isKept: boolean};
+
+function report({terminal}: Surroundings, {task, isJson, isKept}: Report): void {
   const ms = timings(task);
   if (isJson) {
     const git = task.result?.git;
@@ -79,7 +81,7 @@ function report({terminal}: Surroundings, {task, isJson}: {task: TaskView; isJso
     return;
   }
   terminal.out('');
-  for (const line of outcomeLines(task, terminal)) terminal.out(line);
+  for (const line of outcomeLines(task, terminal, {isKept})) terminal.out(line);
   if (ms.queued_to_running !== null) terminal.out(`  queue   ${duration(ms.queued_to_running)} from queued to running`);
 }
 

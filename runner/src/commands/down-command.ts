@@ -5,6 +5,7 @@ import type {Command} from 'commander';
 import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {isAlive} from '../executor/process-identity.ts';
+import {endAttempts} from '../services/end-attempts.ts';
 import {reapLeftovers} from '../services/leftovers.ts';
 import {removeFile} from '../services/private-file.ts';
 import {signalPid} from '../services/process-group.ts';
@@ -41,6 +42,7 @@ export function downCommand(world: Surroundings): Command {
         progress.end();
       }
       const reaped = await reapLeftovers(layout.servicesDirectory, machine, reapDrainMs);
+      if (up !== undefined || reaped.length > 0) await endAttempts(layout.runnerDirectory, machine);
       await removeFile(layout.upFile);
       const wasRunning = up !== undefined || reaped.length > 0;
       if (options.json === true) terminal.out(JSON.stringify({was_running: wasRunning, reaped}));

@@ -1,5 +1,5 @@
 import type {ApiClient} from '@switchyard/shared/api/client.ts';
-import type {Machine} from '../executor/process-identity.ts';
+import type {HostMachine} from '../services/end-attempts.ts';
 import type {Settings, Flags} from './settings.ts';
 import type {Terminal} from './terminal.ts';
 
@@ -16,7 +16,7 @@ export type Surroundings = {
   readonly nowMs: () => number;
   readonly random: () => number;
   readonly randomHex: (bytes: number) => string;
-  readonly machine: () => Machine;
+  readonly machine: () => HostMachine;
   /** Standard input as a whole; at most this many characters. */
   readonly readInput: (charactersMax: number) => Promise<string>;
   /** Asks a person without showing the answer; undefined where nobody can be asked. */

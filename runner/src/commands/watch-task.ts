@@ -41,23 +41,30 @@ export async function watchTask(task: TaskView['id'], options: WatchOptions): Pr
   return client.call(getTask, {params: {task}, ...(signal === undefined ? {} : {signal})});
 }
 
-/** What came of a task, in a few lines; the commands to look at it come last. */
-export function outcomeLines(task: TaskView, {paint}: Pick<Terminal, 'paint'>): readonly string[] {
-  const {result, state, failures} = task;
-  const took = task.finished_ms === null ? '' : ` in ${duration(task.finished_ms - task.created_ms)}`;
+/** What came of a task, in a few lines; the command to look at it comes last, where the repository stays. */
+export function outcomeLines(
+  task: TaskView,
+  {paint}: Pick<Terminal, 'paint'>,
+  {isKept = true}: {readonly isKept?: boolean} = {},
+): readonly string[] {
+  const {id, state, failures, created_ms: createdMs, finished_ms: finishedMs} = task;
+  const took = finishedMs === null ? '' : ` in ${duration(finishedMs - createdMs)}`;
   const isGood = state === 'succeeded';
-  const lines = [`${mark(isGood, paint)} ${paint('bold', state)}${took}  ${paint('dim', task.id)}`];
-  const last = failures.at(-1);
-  if (!isGood && last !== undefined) lines.push(`  ${last.code}: ${last.detail}`, `  ${last.hint}`);
-  const git = result?.git;
-  if (git) {
-    const change = `${git.files_changed} files, +${git.insertions} -${git.deletions}`;
-    lines.push(`  branch  ${git.branch}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`);
-  }
-  if (result !== null) lines.push(`  log     ${bytes(result.log_bytes)}`);
-  const directory = localDirectory(task.spec.repository?.url);
-  if (git && directory !== undefined) lines.push(`  look    git -C ${directory} show ${git.branch}`);
-  return lines;
+  const last = isGood ? undefined : failures.at(-1);
+  const why = last === undefined ? [] : [`  ${last.code}: ${last.detail}`, `  ${last.hint}`];
+  const head = `${mark(isGood, paint)} ${paint('bold', state)}${took}  ${paint('dim', id)}`;
+  return [head, ...why, ...resultLines(task, isKept)];
+}
+
+function resultLines({result, spec}: TaskView, isKept: boolean): readonly string[] {
+  if (result === null) return [];
+  const log = `  log     ${bytes(result.log_bytes)}`;
+  const {git} = result;
+  if (git === null) return [log];
+  const change = `${git.files_changed} files, +${git.insertions} -${git.deletions}`;
+  const lines = [`  branch  ${git.branch}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`, log];
+  const directory = isKept ? localDirectory(spec.repository?.url) : undefined;
+  return directory === undefined ? lines : [...lines, `  look    git -C ${directory} show ${git.branch}`];
 }
 
 function localDirectory(url: string | undefined): string | undefined {

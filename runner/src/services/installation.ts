@@ -3,9 +3,10 @@ import {apiClient, type ApiClient} from '@switchyard/shared/api/client.ts';
 import {getHealth} from '@switchyard/shared/api/pool-contracts.ts';
 import {listRunners} from '@switchyard/shared/api/runner-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {identityOf, type Machine} from '../executor/process-identity.ts';
+import {identityOf} from '../executor/process-identity.ts';
 import {acquireStateLock} from '../state/state-lock.ts';
 import type {ClientFile} from './client-file.ts';
+import {endAttempts, type HostMachine} from './end-attempts.ts';
 import {reapLeftovers} from './leftovers.ts';
 import {localPool, localRunner} from './local-pool.ts';
 import {checkPortFree} from './port.ts';
@@ -24,7 +25,7 @@ export type InstallationOptions = {
   /** Starts this program: the Node that runs it and the file it runs. */
   readonly program: {readonly node: string; readonly main: string};
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly machine: Machine;
+  readonly machine: HostMachine;
   readonly nowMs: () => number;
   readonly random: () => number;
   readonly randomHex: (bytes: number) => string;
@@ -92,6 +93,8 @@ export async function startInstallation(options: InstallationOptions): Promise<I
       hurry: supervision.hurry,
       stop: async onStopping => {
         await supervision.stop(onStopping);
+        await endAttempts(layout.runnerDirectory, machine);
+        await supervision.written();
         await removeFile(layout.upFile);
         await removeFile(layout.statusFile);
         lock.release();
@@ -142,11 +145,11 @@ class Parts {
   }
 }
 
-function superviseParts(parts: Parts, options: InstallationOptions): Supervision {
+function superviseParts(parts: Parts, options: InstallationOptions): Supervision & {written: () => Promise<void>} {
   const {layout, onStep, nowMs} = options;
   const log = serviceLog(layout.logDirectory, nowMs);
   let lastWrite: Promise<void> = Promise.resolve();
-  return supervise([controlPlaneSpec(parts, options), runnerSpec(parts, options)], {
+  const supervision = supervise([controlPlaneSpec(parts, options), runnerSpec(parts, options)], {
     directory: layout.servicesDirectory,
     machine: options.machine,
     nowMs,
@@ -160,6 +163,7 @@ function superviseParts(parts: Parts, options: InstallationOptions): Supervision
       lastWrite = lastWrite.then(() => writePrivateFile(layout.statusFile, text)).catch(() => undefined);
     },
   });
+  return {...supervision, written: () => lastWrite};
 }
 
 function controlPlaneSpec(parts: Parts, {program, layout, host, port, env}: InstallationOptions): ServiceSpec {

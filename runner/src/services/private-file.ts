@@ -1,3 +1,4 @@
+import {randomBytes} from 'node:crypto';
 import {chmod, link, lstat, mkdir, open, readFile, rename, unlink} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
@@ -34,8 +35,7 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
 }
 
 async function writeBeside(path: string, text: string): Promise<string> {
-  const temporary = `${path}.${process.pid}.new`;
-  await unlink(temporary).catch(() => undefined);
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
   const file = await open(temporary, 'wx', 0o600);
   try {
     await file.writeFile(text);

@@ -1,0 +1,93 @@
+import {join} from 'node:path';
+import {expect, test} from 'vitest';
+import {program} from '../../../runner/src/commands/program.ts';
+import {terminal, type Stream} from '../../../runner/src/commands/terminal.ts';
+
+type Command = ReturnType<typeof program>;
+
+function helpOf(command: Command): string {
+  const parts: string[] = [];
+  command.configureOutput({writeOut: text => parts.push(text)});
+  command.outputHelp();
+  return parts.join('');
+}
+
+function leaves(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
+}
+
+const silent: Stream = {write: () => true};
+const unused = (): never => {
+  throw new Error('help needs nothing from outside');
+};
+const whole = program({
+  env: {},
+  home: '/home/ada',
+  cwd: '/',
+  repository: join(import.meta.dirname, '../../..'),
+  mainFile: '/main.ts',
+  terminal: terminal({out: silent, err: silent}, {}),
+  nowMs: unused,
+  random: unused,
+  randomHex: unused,
+  machine: unused,
+  readInput: unused,
+  askSecret: unused,
+  settings: unused,
+  client: unused,
+});
+
+const shown = leaves(whole).filter(command => command.name() !== 'control-plane');
+
+test('[CL13] the commands are those of the documentation', () => {
+  const path = (command: Command): string =>
+    command.parent === null ? '' : `${path(command.parent)} ${command.name()}`;
+  expect(shown.map(path).map(text => text.trim())).toEqual([
+    'up',
+    'down',
+    'status',
+    'logs',
+    'demo',
+    'task create',
+    'task list',
+    'task show',
+    'task logs',
+    'task cancel',
+    'task retry',
+    'task message',
+    'runner enrol',
+    'runner token',
+    'runner start',
+    'runner status',
+    'runner drain',
+    'runner resume',
+    'runner revoke',
+    'runner service install',
+    'runner service uninstall',
+    'runner service status',
+    'attach',
+    'doctor',
+    'config',
+    'login',
+    'version',
+  ]);
+});
+
+test.for(shown.map(command => [command.name(), command] as const))(
+  '[CL13] the help of %s says what it does, takes --json and has two examples or more',
+  ([, command]) => {
+    const help = helpOf(command);
+    expect(help).toMatch(/^Usage: switchyard .+\n\n\S.+/);
+    expect(help).toContain('--json');
+    expect(help.match(/^ {2}\$ switchyard/gm)?.length).toBeGreaterThanOrEqual(2);
+  },
+);
+
+test('[CL13] an alias does what its command does: start and stop, as older daemons called them', () => {
+  const aliases = Object.fromEntries(whole.commands.map(command => [command.name(), command.aliases()]));
+  expect(aliases).toMatchObject({up: ['start'], down: ['stop']});
+});
+
+test('[CL13] the control plane alone is for up, not for people', () => {
+  expect(helpOf(whole)).not.toContain('control-plane');
+});

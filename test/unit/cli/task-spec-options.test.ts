@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import {expect, test} from 'vitest';
+import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {taskSpecOf, words} from '../../../runner/src/commands/task-spec-options.ts';
+import {UsageError} from '../../../runner/src/commands/usage-error.ts';
+
+const none = {check: [], label: []};
+const here = {cwd: import.meta.dirname};
+
+test('[CL8] the options of task create make a spec that the API accepts', () => {
+  const spec = taskSpecOf(
+    'do it',
+    {
+      check: ['npm test', 'node --test "a b"'],
+      label: ['os=linux'],
+      repo: '.',
+      base: 'main',
+      priority: 'high',
+      timeout: '30m',
+      command: 'my-agent --yes',
+    },
+    here,
+  );
+  expect(taskSpecSchema.parse(spec)).toMatchObject({
+    repository: {url: `file://${import.meta.dirname}`, base: 'main'},
+    agent: {driver: 'exec', command: ['my-agent', '--yes']},
+    checks: [
+      ['npm', 'test'],
+      ['node', '--test', 'a b'],
+    ],
+    priority: 2,
+    requires: ['os=linux'],
+    timeout_ms: 1_800_000,
+  });
+});
+
+test.for([
+  ['--base without --repo', {base: 'main'}],
+  ['an unknown agent', {agent: 'magic'}],
+  ['exec without a command', {agent: 'exec'}],
+  ['a command for the scripted agent', {agent: 'scripted', command: 'x'}],
+  ['a path that is not there', {repo: './nowhere'}],
+  ['a priority out of range', {priority: '6'}],
+  ['a timeout in words', {timeout: 'long'}],
+  ['a label with a space', {label: ['a b']}],
+  ['a check with an open quote', {check: ['echo "a']}],
+  ['an empty check', {check: ['  ']}],
+  ['a branch that git would read as an option', {repo: '.', base: '--upload-pack=x'}],
+] as const)('[CL8] %s is a wrong call, not a request', ([, options]) => {
+  expect(() => taskSpecOf('do it', {...none, ...options}, here)).toThrow(UsageError);
+});
+
+test('[CL8] URLs of repositories are taken as they are', () => {
+  for (const repo of ['https://github.com/o/r', 'git@github.com:o/r.git', 'ssh://git@host/o/r'])
+    expect(taskSpecOf('x', {...none, repo}, here).repository?.url).toBe(repo);
+});
+
+test('[CL9] a command is cut into words by quotes and spaces alone; nothing is expanded', () => {
+  expect(words('--check', `npm  run 'a b' "c \\" d" e\\ f $HOME *.ts '' x'y'"z"`)).toEqual([
+    'npm',
+    'run',
+    'a b',
+    'c " d',
+    'e f',
+    '$HOME',
+    '*.ts',
+    '',
+    'xyz',
+  ]);
+});
+
+test('[CL9] words that are quoted come back as they were', () => {
+  fc.assert(
+    fc.property(
+      fc.array(
+        fc.string({maxLength: 12}).filter(text => !text.includes("'")),
+        {minLength: 1, maxLength: 5},
+      ),
+      parts => {
+        expect(words('--check', parts.map(part => `'${part}'`).join(' '))).toEqual(parts);
+      },
+    ),
+  );
+});
