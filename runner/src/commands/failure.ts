@@ -1,7 +1,7 @@
 import {CommanderError} from 'commander';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {oneLine} from './shown-text.ts';
 import type {ExitCode} from './surroundings.ts';
-import {oneLine} from './table.ts';
 import type {Terminal} from './terminal.ts';
 import {UsageError} from './usage-error.ts';
 

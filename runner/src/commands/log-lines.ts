@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type {Terminal} from './terminal.ts';
-import {cut, oneLine} from './table.ts';
+import {oneLine} from './shown-text.ts';
+import {cut} from './table.ts';
 
 const eventSchema = z.looseObject({
   type: z.string(),
@@ -16,6 +17,11 @@ type AgentLine = z.infer<typeof eventSchema>;
 const heldCharactersMax = 65_536;
 
 export type LogPrinter = {readonly push: (bytes: Uint8Array) => void; readonly end: () => void};
+
+/** For a person who watches, unless it is a pipe or the bytes themselves were asked for. */
+export function logPrinter(terminal: Terminal, isRaw: boolean): LogPrinter {
+  return isRaw || terminal.columns === undefined ? rawPrinter(terminal) : linePrinter(terminal);
+}
 
 /** The bytes as they are: for pipes and files. */
 export function rawPrinter({raw}: Terminal): LogPrinter {

@@ -1,4 +1,5 @@
 import {stripVTControlCharacters} from 'node:util';
+import {oneLine} from './shown-text.ts';
 
 const gap = '  ';
 const narrowest = 8;
@@ -24,11 +25,6 @@ export function cut(text: string, columns: number | undefined): string {
   return `${Array.from(plain)
     .slice(0, Math.max(columns, narrowest) - 1)
     .join('')}…`;
-}
-
-/** What others wrote must not move the cursor, colour the screen or break the line. */
-export function oneLine(text: string): string {
-  return stripVTControlCharacters(text).replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 
 function padded(cell: string, width: number): string {

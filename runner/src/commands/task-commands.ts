@@ -14,6 +14,8 @@ import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {untilInterrupted} from './interrupt.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
+import {logPrinter} from './log-lines.ts';
+import {oneLine} from './shown-text.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
 import {taskSpecOf} from './task-spec-options.ts';
@@ -159,11 +161,12 @@ function logs(world: Surroundings): Command {
         return untilInterrupted(async signal => {
           await watchTask(task, {client, terminal: world.terminal, from, signal, isRaw: flag(options, 'raw')});
         });
+      const printer = logPrinter(world.terminal, flag(options, 'raw'));
       for (let at = from; ;) {
         const page = await client.call(getTaskLog, {params: {task}, query: {from: at}});
         if (options.json === true) world.terminal.out(JSON.stringify(page));
-        else world.terminal.raw(new TextEncoder().encode(page.text));
-        if (page.to <= at || page.to >= page.length) return;
+        else printer.push(new TextEncoder().encode(page.text));
+        if (page.to <= at || page.to >= page.length) return printer.end();
         at = page.to;
       }
     },
@@ -222,7 +225,7 @@ export function finished({terminal}: Pick<Surroundings, 'terminal'>, options: Op
 }
 
 function describeTask(task: TaskView, {terminal, nowMs}: Surroundings): readonly string[] {
-  if (isFinished(task.state)) return [task.title, ...outcomeLines(task, terminal)];
+  if (isFinished(task.state)) return [oneLine(task.title), ...outcomeLines(task, terminal)];
   const rows: [string, string][] = [
     ['state', stateOf(task)],
     ['age', age(task, nowMs())],
@@ -232,8 +235,8 @@ function describeTask(task: TaskView, {terminal, nowMs}: Surroundings): readonly
     ['waits for', task.waiting_for ?? '-'],
   ];
   return [
-    task.title,
-    ...rows.filter(([, value]) => value !== '-').map(([name, value]) => `  ${name.padEnd(10)}${value}`),
+    oneLine(task.title),
+    ...rows.filter(([, value]) => value !== '-').map(([name, value]) => `  ${name.padEnd(10)}${oneLine(value)}`),
   ];
 }
 

@@ -1,12 +1,16 @@
 import {styleText} from 'node:util';
+import {shownLines} from './shown-text.ts';
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
-/** Where a command speaks: results on standard output, everything about the way there on standard error. */
+/**
+ * Where a command speaks: results on standard output, everything about the way there on standard error. What is no
+ * colour of ours and would control a terminal is shown in its place; a pipe gets lines as they are.
+ */
 export type Terminal = {
   readonly out: (line: string) => void;
   readonly err: (line: string) => void;
-  /** Bytes of a log, as they are. */
+  /** Bytes of a log, as they are, also to a terminal. */
   readonly raw: (bytes: Uint8Array) => void;
   readonly paint: (colour: Colour, text: string) => string;
   /** Columns of the terminal; undefined when the output is not one. */
@@ -45,14 +49,18 @@ export function terminal(
   const coloured = wantsColour(out, env);
   const animated = wantsColour(err, env) && env['CI'] === undefined;
   return {
-    out: line => void out.write(`${line}\n`),
-    err: line => void err.write(`${line}\n`),
+    out: line => writeLine(out, line),
+    err: line => writeLine(err, line),
     raw: bytes => void out.write(bytes),
     paint: (colour, text) => (coloured ? styleText(colour, text, {validateStream: false}) : text),
     columns: out.isTTY === true ? (out.columns ?? 80) : undefined,
     isInteractive: out.isTTY === true && err.isTTY === true,
     progress: what => (animated ? spinner(err, what) : plainProgress(err, what)),
   };
+}
+
+function writeLine(stream: Stream, line: string): void {
+  stream.write(`${stream.isTTY === true ? shownLines(line) : line}\n`);
 }
 
 function spinner(err: Stream, first: string): Progress {

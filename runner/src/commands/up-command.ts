@@ -107,7 +107,7 @@ async function whileRunning(
     if (!signal.aborted)
       terminal.err(`The first task could not be run: ${error instanceof Error ? error.message : String(error)}`);
   }
-  if (!isJson && !signal.aborted) for (const line of nextSteps(world)) terminal.out(line);
+  if (!isJson && !signal.aborted) for (const line of nextSteps(world, settings)) terminal.out(line);
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve();
     signal.addEventListener('abort', () => resolve(), {once: true});

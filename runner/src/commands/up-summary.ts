@@ -1,3 +1,5 @@
+import {delimiter} from 'node:path';
+import {findProgram} from '../services/agent-clis.ts';
 import type {UpFile} from '../services/up-file.ts';
 import {agentsLine} from './first-task.ts';
 import type {Settings} from './settings.ts';
@@ -19,13 +21,27 @@ export function summary(world: Surroundings, {layout}: Settings, file: UpFile): 
   ];
 }
 
-export function nextSteps({terminal: {paint}}: Surroundings): readonly string[] {
+/** The commands as a person can type them: with `npx` where the command is not on PATH, with the state that is meant. */
+export function nextSteps(
+  {terminal: {paint}, env}: Pick<Surroundings, 'terminal' | 'env'>,
+  {state}: Settings,
+): readonly string[] {
+  const ownPath = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter(directory => !directory.includes('node_modules'))
+    .join(delimiter);
+  const name = findProgram('switchyard', ownPath) === undefined ? 'npx switchyard' : 'switchyard';
+  const where = state.from === '--state' ? ` --state ${state.value}` : '';
+  const steps = [
+    [`${name} task create "say: hello" --wait${where}`, 'a task of your own'],
+    [`${name} task list${where}`, 'what was asked for so far'],
+    [`${name} doctor${where}`, 'what this machine can run'],
+  ] as const;
+  const width = Math.max(...steps.map(([command]) => command.length));
   return [
     '',
     paint('bold', 'Try next'),
-    '  switchyard task create "say: hello" --wait        a task of your own',
-    '  switchyard task list                              what was asked for so far',
-    '  switchyard doctor                                 what this machine can run',
+    ...steps.map(([command, what]) => `  ${command.padEnd(width)}  ${paint('dim', what)}`),
     '',
     paint('dim', 'Ctrl-C stops everything; the state is kept.'),
   ];

@@ -2,7 +2,9 @@ import type {ApiClient} from '@switchyard/shared/api/client.ts';
 import {getTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
-import {linePrinter, mark, rawPrinter} from './log-lines.ts';
+import {logPrinter, mark} from './log-lines.ts';
+import {shellWord} from './shell-word.ts';
+import {oneLine} from './shown-text.ts';
 import type {Terminal} from './terminal.ts';
 import {bytes, duration} from './units.ts';
 import {UsageError} from './usage-error.ts';
@@ -28,7 +30,7 @@ export function taskId(text: string | undefined): TaskView['id'] {
 /** Prints the log until the task has ended, and answers the task as it is then. */
 export async function watchTask(task: TaskView['id'], options: WatchOptions): Promise<TaskView> {
   const {client, terminal, from = 0, signal, isRaw = false, isQuiet = false} = options;
-  const printer = isRaw || terminal.columns === undefined ? rawPrinter(terminal) : linePrinter(terminal);
+  const printer = logPrinter(terminal, isRaw);
   const follow = {
     from,
     ...(signal === undefined ? {} : {signal}),
@@ -51,7 +53,7 @@ export function outcomeLines(
   const took = finishedMs === null ? '' : ` in ${duration(finishedMs - createdMs)}`;
   const isGood = state === 'succeeded';
   const last = isGood ? undefined : failures.at(-1);
-  const why = last === undefined ? [] : [`  ${last.code}: ${last.detail}`, `  ${last.hint}`];
+  const why = last === undefined ? [] : [`  ${last.code}: ${oneLine(last.detail)}`, `  ${last.hint}`];
   const head = `${mark(isGood, paint)} ${paint('bold', state)}${took}  ${paint('dim', id)}`;
   return [head, ...why, ...resultLines(task, isKept)];
 }
@@ -62,9 +64,9 @@ function resultLines({result, spec}: TaskView, isKept: boolean): readonly string
   const {git} = result;
   if (git === null) return [log];
   const change = `${git.files_changed} files, +${git.insertions} -${git.deletions}`;
-  const lines = [`  branch  ${git.branch}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`, log];
+  const lines = [`  branch  ${oneLine(git.branch)}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`, log];
   const directory = isKept ? localDirectory(spec.repository?.url) : undefined;
-  return directory === undefined ? lines : [...lines, `  look    git -C ${directory} show ${git.branch}`];
+  return directory === undefined ? lines : [...lines, `  look    git -C ${shellWord(directory)} show ${shellWord(git.branch)}`];
 }
 
 function localDirectory(url: string | undefined): string | undefined {

@@ -36,9 +36,10 @@ export function groupMembers(record: ServiceRecord, machine: Machine): readonly 
 /** Signals the leader, drains, kills the group and answers when nobody is left. Killing the dead is no error. */
 export async function endGroup(record: ServiceRecord, machine: Machine, options: EndOptions): Promise<EndOutcome> {
   const members = (): readonly number[] => groupMembers(record, machine);
-  if (members().includes(record.pid)) signalPid(record.pid, options.signal);
-  else for (const pid of members()) signalPid(pid, options.signal);
-  if (await untilEmpty(members, options.drainMs, options.hurry)) return {survivors: [], wasKilled: false};
+  // Only the leader knows what a stop is; what it left behind when it died has nothing to finish.
+  const drainMs = members().includes(record.pid) ? options.drainMs : 0;
+  if (drainMs > 0) signalPid(record.pid, options.signal);
+  if (await untilEmpty(members, drainMs, options.hurry)) return {survivors: [], wasKilled: false};
   for (let waitedMs = 0; members().length > 0 && waitedMs < killMsMax; waitedMs += pollMs) {
     for (const pid of members()) signalPid(pid, 'SIGKILL');
     await wait(pollMs);
