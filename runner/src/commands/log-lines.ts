@@ -69,7 +69,7 @@ function inWords({type, text, title, status, summary, is_error: isError}: AgentL
   if (type === 'tool_call') return `${paint('dim', '▸')} ${said}`;
   if (type === 'tool_call_update') return `${mark(status !== 'failed', paint)} ${said}`;
   if (type === 'result') return `${mark(isError !== true, paint)} ${said}`;
-  return `${paint('dim', type)} ${said}`;
+  return `${paint('dim', oneLine(type))} ${said}`;
 }
 
 export function mark(isGood: boolean, paint: Terminal['paint']): string {

@@ -2,7 +2,8 @@
  * What a terminal obeys or hides instead of showing: control characters of both ranges, line separators, what turns the
  * direction of writing, and characters without a shape. Joiners stay, because scripts and emoji need them.
  */
-const obeyed = /[\p{Cc}\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
+const obeyed =
+  /[\p{Cc}\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 const obeyedInLines = new RegExp(`(?![\\n\\t])${obeyed.source}`, 'gu');
 const colour = /\u001b\[[0-9;:]*m/g;
 /** The colours of this program: one number each. */

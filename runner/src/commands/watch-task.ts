@@ -66,7 +66,9 @@ function resultLines({result, spec}: TaskView, isKept: boolean): readonly string
   const change = `${git.files_changed} files, +${git.insertions} -${git.deletions}`;
   const lines = [`  branch  ${oneLine(git.branch)}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`, log];
   const directory = isKept ? localDirectory(spec.repository?.url) : undefined;
-  return directory === undefined ? lines : [...lines, `  look    git -C ${shellWord(directory)} show ${shellWord(git.branch)}`];
+  return directory === undefined
+    ? lines
+    : [...lines, `  look    git -C ${shellWord(directory)} show ${shellWord(git.branch)}`];
 }
 
 function localDirectory(url: string | undefined): string | undefined {

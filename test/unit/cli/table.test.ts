@@ -1,5 +1,6 @@
 import {expect, test} from 'vitest';
-import {cut, oneLine, table} from '../../../runner/src/commands/table.ts';
+import {oneLine} from '../../../runner/src/commands/shown-text.ts';
+import {cut, table} from '../../../runner/src/commands/table.ts';
 
 test('[CL3] columns are aligned by what is seen, and the last one is not padded', () => {
   const rows = [
