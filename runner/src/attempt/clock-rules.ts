@@ -1,4 +1,4 @@
-import {attemptKey, planOf, type Attempt} from './attempt-state.ts';
+import {planOf, type Attempt} from './attempt-state.ts';
 import type {RunnerState} from './runner-state.ts';
 import {advance, emit, heldItems, put, seal, sendExit, sign, stateOf, type Turn} from './turn.ts';
 import {stopWith} from './work-rules.ts';
@@ -110,8 +110,4 @@ function deadlinesOf({config}: RunnerState, {state, deadlineBootMs}: Attempt): r
   const hard = deadlineBootMs - config.hard_kill_ms;
   if (stoppable.has(state)) return [hard, deadlineBootMs - config.soft_stop_ms];
   return state === 'accepted' || state === 'stopping' ? [hard] : [];
-}
-
-export function isHeld(state: RunnerState, of: {task: string; epoch: number}): boolean {
-  return state.attempts.has(attemptKey(of));
 }

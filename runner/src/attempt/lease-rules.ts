@@ -23,6 +23,9 @@ const leased: ReadonlySet<string> = new Set(['accepted', 'preparing', 'running',
 /** Attempts that may still be cleaning up, beyond the slots: a short task must not wait for the tidying of the last. */
 const cleaningMax = 3;
 
+/** Attempts that could not be cleaned up so far: they are tried again and hold nobody back, until they are so many. */
+const stuckMax = 100;
+
 export function onOffer(turn: Turn, offer: AttemptRef, check: OfferCheck): void {
   const held = turn.attempts.get(attemptKey(offer));
   if (held?.state === 'accepted') {
@@ -65,9 +68,14 @@ function refusalOf(turn: Turn, {task, epoch}: AttemptRef, check: OfferCheck): Re
   const spent = state.maxEpochs.get(task) ?? 0;
   if (epoch <= spent) return reject('bad_envelope', `epoch ${epoch} is not greater than ${spent}, which began here`);
   const held = heldItems(state).length;
-  const cleaning = state.attempts.size - held;
-  if (held >= state.slots || cleaning >= state.slots + cleaningMax)
-    return reject('capacity_reached', `${held} of ${state.slots} slots are taken, ${cleaning} are being cleaned`);
+  const ended = [...state.attempts.values()].filter(({state: at}) => at === 'fenced');
+  const stuck = ended.filter(({retry}) => retry !== null).length;
+  const cleaning = ended.length - stuck;
+  if (held >= state.slots || cleaning >= state.slots + cleaningMax || stuck >= stuckMax)
+    return reject(
+      'capacity_reached',
+      `${held} of ${state.slots} slots are taken, ${cleaning} are being cleaned, ${stuck} could not be cleaned so far`,
+    );
   return undefined;
 }
 

@@ -1,5 +1,5 @@
 import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
-import type {AttemptEvent, AttemptState} from '@switchyard/shared/machine/attempt-machine.ts';
+import type {AttemptState} from '@switchyard/shared/machine/attempt-machine.ts';
 import type {AttemptPhase} from '@switchyard/shared/protocol/attempt-message.ts';
 import type {DownMessage, LeaseConfig, Offer, Welcome} from '@switchyard/shared/protocol/down.ts';
 import type {AttemptResult, ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
@@ -108,5 +108,3 @@ export function initialState(
 ): RunnerState {
   return {...born, isDrainedHere: false, isDrainedThere: false, isConnected: false, nextRenewBootMs: null};
 }
-
-export type MachineEvent = AttemptEvent;

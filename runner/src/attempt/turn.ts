@@ -72,7 +72,9 @@ export function advance(
 
 function announce(turn: Turn, from: Attempt, to: Attempt): void {
   const phase = phaseOf(to);
-  if (phase === undefined || from.state === to.state || phase === 'accepted') return;
+  if (phase === undefined || from.state === to.state) return;
+  // The accept and the exit say these themselves; after its exit the attempt is no longer ours to speak of.
+  if (phase === 'accepted' || phase === 'reported') return;
   emit(turn, {kind: 'phase', of: {task: to.task, epoch: to.epoch, phase}, detail: to.result?.kind ?? ''});
 }
 

@@ -85,6 +85,10 @@ function onFailed(turn: Turn, attempt: Attempt, {of, failure}: {of: string; fail
     if (attempt.state === asked) stopWith(turn, attempt, resultOf(failure), 0);
     return;
   }
+  if (of === 'seal' && (attempt.state === 'exited' || attempt.state === 'reported') && isLogLost(failure)) {
+    advance(turn, attempt, 'gone', {goneWhy: failure.detail.slice(0, 200)});
+    return;
+  }
   const asked: Record<string, readonly Attempt['state'][]> = {
     stop: ['stopping'],
     kill: ['fenced'],
@@ -94,6 +98,14 @@ function onFailed(turn: Turn, attempt: Attempt, {of, failure}: {of: string; fail
   };
   const verb = (['stop', 'kill', 'clean', 'seal', 'sign'] as const).find(each => each === of);
   if (verb !== undefined && asked[verb]?.includes(attempt.state) === true) retryLater(turn, attempt, verb);
+}
+
+/**
+ * The log can never be whole: the server takes nothing more of it, or holds other bytes than this machine. An exit needs
+ * the whole log, so none will ever be accepted; the lease is let go instead, and the task is queued again when it ends.
+ */
+function isLogLost({code}: WorkFailure): boolean {
+  return code === 'lease_lost' || code === 'state_corrupt';
 }
 
 function resultOf({code, detail, retryable, retryAfterMs}: WorkFailure): AttemptResult {

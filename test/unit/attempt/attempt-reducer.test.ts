@@ -1,4 +1,5 @@
 import {describe, expect, test} from 'vitest';
+import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
 import {exitRecordOf} from '../../../runner/src/attempt/exit-facts.ts';
 import {journalChange} from '../../../runner/src/attempt/journal-change.ts';
@@ -26,6 +27,22 @@ const restart = (scene: Scene, {sameBoot = true, now = scene.now}: {sameBoot?: b
   next.now = now;
   next.event({kind: 'restored', sameBoot});
   return next;
+};
+
+/** The agent has ended and its log is being sealed. */
+const sealing = (): Scene => {
+  const scene = new Scene().running();
+  scene.answer({verb: 'run', end: {exitCode: 0, signal: null, summary: 'done', result: null}});
+  scene.answer({verb: 'finish', completion: {result: {kind: 'succeeded'}, git: null}});
+  return scene;
+};
+
+/** The exit was refused because the server lacks a part of the log. */
+const sealingAgain = (): Scene => {
+  const scene = new Scene().reported();
+  scene.event({kind: 'message', message: {t: 'exit_nack', task: taskA, epoch: 1, why: 'log_incomplete'}});
+  scene.tick(1_000);
+  return scene;
 };
 
 describe('starting', () => {
@@ -350,6 +367,41 @@ describe('ending', () => {
     expect(scene.state.attempts.size).toBe(0);
   });
 
+  test('[RN30] Attempts whose trees cannot be removed keep no slot from others', () => {
+    const scene = new Scene({slots: 1});
+    scene.welcome();
+    const tasks = Array.from({length: 8}, (_, n) => taskIdSchema.parse(`tsk_01jd000000000000000000001${n}`));
+    for (const task of tasks) {
+      scene.offer(task);
+      scene.event({kind: 'message', message: {t: 'cancel', task, epoch: 1, grace_ms: 0}});
+      scene.answer({verb: 'sign', record: 'signed'}, task);
+      scene.event({kind: 'message', message: {t: 'exit_ack', task, epoch: 1}});
+      const failure = {code: 'worktree_busy', detail: 'somebody is inside', retryable: true} as const;
+      scene.answer({verb: 'failed', of: 'clean', failure}, task);
+    }
+    expect(scene.state.attempts.size).toBe(8);
+    scene.offer(taskA);
+    expect(sent(scene, 'accept')).toHaveLength(1);
+    scene.tick(60_000);
+    for (const task of tasks) scene.answer({verb: 'clean'}, task);
+    expect([...scene.state.attempts.values()].map(({task}) => task)).toEqual([]);
+  });
+
+  test('[RN30] Work that is being cleaned up holds back offers beyond the slots, so that it cannot pile up', () => {
+    const scene = new Scene({slots: 1});
+    scene.welcome();
+    const answers = Array.from({length: 6}, (_, n) => {
+      const task = taskIdSchema.parse(`tsk_01jd000000000000000000001${n}`);
+      scene.offer(task);
+      const [accept] = sent(scene, 'accept');
+      scene.event({kind: 'message', message: {t: 'cancel', task, epoch: 1, grace_ms: 0}});
+      scene.answer({verb: 'sign', record: 'signed'}, task);
+      scene.event({kind: 'message', message: {t: 'exit_ack', task, epoch: 1}});
+      return accept === undefined ? 'rejected' : 'accepted';
+    });
+    expect(answers).toEqual(['accepted', 'accepted', 'accepted', 'accepted', 'rejected', 'rejected']);
+  });
+
   test('[RN19] An answer that belongs to an earlier state changes nothing', () => {
     const scene = new Scene().running();
     scene.answer({verb: 'finish', completion: {result: {kind: 'succeeded'}, git: null}});
@@ -382,6 +434,31 @@ describe('ending', () => {
     expect(scene.kinds()).toEqual(['clean']);
     scene.tick(600_000);
     expect(sent(scene, 'exit')).toEqual([]);
+  });
+
+  test.for(['lease_lost', 'state_corrupt'] as const)(
+    '[RN29] A log that can never be whole (%s) ends the attempt: no exit, no renewal, its work is salvaged',
+    code => {
+      for (const scene of [sealing(), sealingAgain()]) {
+        scene.answer({verb: 'failed', of: 'seal', failure: {code, detail: 'a later attempt began', retryable: true}});
+        expect(scene.attempt()).toMatchObject({state: 'fenced', goneWhy: 'a later attempt began'});
+        expect(scene.kinds()).toContain('clean');
+        scene.tick(config.renew_ms);
+        expect(scene.effects.find(({kind}) => kind === 'renew')).toMatchObject({items: []});
+        scene.answer({verb: 'clean'});
+        scene.tick(10 * config.renew_ms);
+        expect(scene.kinds()).not.toContain('exit');
+        expect(scene.state.attempts.size).toBe(0);
+      }
+    },
+  );
+
+  test('[RN29] A seal that failed for another reason is tried again', () => {
+    const scene = sealing();
+    scene.answer({verb: 'failed', of: 'seal', failure: {code: 'unavailable', detail: 'cut', retryable: true}});
+    expect(scene.attempt()?.state).toBe('exited');
+    scene.tick(1_000);
+    expect(scene.kinds()).toContain('seal');
   });
 
   test('[RN22] A refused exit is completed by sealing again, or signed anew', () => {
