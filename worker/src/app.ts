@@ -3,6 +3,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {withAnswerHeaders} from './http/answer-headers.ts';
 import {requestIdOf} from './http/exchange.ts';
 import type {Installation, Platform} from './http/installation.ts';
+import {requireKnownHost} from './http/known-host.ts';
 import {allowedMethods, knownRoutes, MethodNotAllowedError, type KnownRoute} from './http/known-routes.ts';
 import {problemResponse} from './http/problem.ts';
 import {mountCredentials} from './routes/credentials.ts';
@@ -34,7 +35,10 @@ export function createServer(installation: Installation): Server {
     throw error;
   });
   app.notFound(async context => unrouted(context.req.raw, routes, installation));
-  return answering(async request => app.fetch(request), installation.platform);
+  return answering(async request => {
+    requireKnownHost(request, installation.hosts);
+    return app.fetch(request);
+  }, installation.platform);
 }
 
 /** What is left when the configuration cannot be trusted: every answer but health is a refusal. Nothing is guessed. */

@@ -27,6 +27,8 @@ export type Environment = {
   readonly DISPATCH_POOL?: string | undefined;
   /** JSON that overrides times of the lease protocol. */
   readonly SWITCHYARD_LEASE?: string | undefined;
+  /** Host names that are answered, separated by commas; all of them when unset. For what listens without a router. */
+  readonly SWITCHYARD_HOSTS?: string | undefined;
 };
 
 const SECRET_BYTES_MIN = 32;

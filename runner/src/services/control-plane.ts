@@ -1,5 +1,6 @@
 import {existsSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
+import {hostname} from 'node:os';
 import {join} from 'node:path';
 import {Log, LogLevel, Miniflare, type MiniflareOptions} from 'miniflare';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
@@ -89,6 +90,7 @@ function miniflareOptions(
             DB: {type: 'd1', id: 'switchyard'},
             SWITCHYARD_SECRET: text(secret),
             SWITCHYARD_SIGNING_KEYS: text(JSON.stringify(signingKeys)),
+            SWITCHYARD_HOSTS: text(hostNames(host)),
             ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, text(value)])),
             ...(page === undefined ? {} : {ASSETS: {type: 'worker', worker: 'page'} as const}),
           },
@@ -102,6 +104,15 @@ function miniflareOptions(
       ...(page === undefined ? [] : [page]),
     ],
   };
+}
+
+/**
+ * What it may be called besides addresses and localhost: the name it was told to listen on, and on every interface the
+ * name of this machine, which no website can point anywhere.
+ */
+function hostNames(host: string): string {
+  const machine = hostname();
+  return ['0.0.0.0', '::'].includes(host) ? [machine, `${machine}.local`].join(',') : host;
 }
 
 /**

@@ -12,6 +12,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {poolSchema, type Pool, type RandomBytes} from '@switchyard/shared/domain/id.ts';
 import {installationSecret, leaseConfig, signingJwks, type Environment} from '../environment.ts';
 import {fleetName, taskLogName} from '../tasklog/task-log-rpc.ts';
+import {knownHosts, type KnownHosts} from './known-host.ts';
 
 /** Where requests get the time, randomness and a place to report to; chosen in worker.ts. */
 export type Platform = {
@@ -29,6 +30,7 @@ export type Installation = {
   readonly platform: Platform;
   readonly database: D1Database;
   readonly assets: Fetcher | undefined;
+  readonly hosts: KnownHosts;
   readonly mint: CredentialMint;
   readonly seal: AttemptSeal;
   readonly signingKey: SigningKey;
@@ -55,6 +57,7 @@ export async function openInstallation(environment: Environment, platform: Platf
     platform,
     database: environment.DB,
     assets: environment.ASSETS,
+    hosts: knownHosts(environment.SWITCHYARD_HOSTS),
     mint: await credentialMint(secret),
     seal: await attemptSeal(secret),
     signingKey,
