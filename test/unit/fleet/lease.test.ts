@@ -167,10 +167,7 @@ describe('the lease', () => {
 
   test('[LP9] silence and a lost connection change nothing before the lease runs out', () => {
     const {world, machine, attempt} = leased();
-    world.run(batch => {
-      batch.changeRunner({...batch.runner(machine.id)!.row, connection: null});
-      return () => undefined;
-    });
+    machine.set({connection: null});
     world.advance(leaseMs);
     expect(world.task(attempt.task).state).toBe('leased');
     machine.hello(1, [{...attempt, phase: 'running', spool_len: 0} as never]);

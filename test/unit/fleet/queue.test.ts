@@ -154,17 +154,11 @@ describe('the order of the queue', () => {
     set({max_concurrent: null, paused: true});
     limited.advance(1);
     expect(machine.offers()).toEqual([]);
-    limited.run(batch => {
-      batch.changeSettings({...batch.memory.settings, paused: false});
-      batch.changeRunner({...batch.runner(machine.id)!.row, draining: 1});
-      return () => undefined;
-    });
+    machine.set({draining: 1});
+    set({paused: false});
     expect(machine.offers()).toEqual([]);
     machine.say({t: 'draining', held: 2});
-    limited.run(batch => {
-      batch.changeRunner({...batch.runner(machine.id)!.row, draining: 0});
-      return () => undefined;
-    });
+    machine.set({draining: 0});
     expect(machine.offers()).toEqual([]);
     machine.renew([], 4);
     expect(machine.offers()).toHaveLength(2);

@@ -12,6 +12,9 @@ const held = (attempt: Attempt, phase: HeldAttempt['phase'] = 'running'): HeldAt
 const verdicts = (world: CoreWorld, machine: TestMachine): unknown =>
   world.take(machine.id, 'welcome')[0]?.verdicts.map(({verdict}) => verdict);
 
+const byOffer = (state: string, phase: string): string =>
+  state === 'offered' && phase === 'accepted' ? 'keep' : 'kill';
+
 describe('a session', () => {
   test('[LP11] what is not provably the current attempt of this runner is killed', () => {
     for (const state of taskStates)
@@ -26,14 +29,8 @@ describe('a session', () => {
           const isMine = epoch === 2 && runner === 'me';
           const isLeased = state === 'leased' || state === 'cancelling';
           const isOver = phase === 'exited' || phase === 'reported';
-          const expected =
-            isMine && isLeased
-              ? isOver
-                ? 'send_exit'
-                : 'keep'
-              : isMine && state === 'offered' && phase === 'accepted'
-                ? 'keep'
-                : 'kill';
+          const mine = isLeased ? (isOver ? 'send_exit' : 'keep') : byOffer(state, phase);
+          const expected = isMine ? mine : 'kill';
           expect({state, phase, epoch, runner, verdict}).toEqual({state, phase, epoch, runner, verdict: expected});
         }
     expect(verdictOf(undefined, {epoch: 1, phase: 'running'}, 'me')).toBe('kill');
@@ -73,9 +70,9 @@ describe('a session', () => {
       const row = batch.task(cancelled.task);
       if (row === undefined) throw new Error('no task');
       batch.change(row, {state: 'cancelling', cancel: JSON.stringify({reason: 'enough', grace_ms: 5})});
-      batch.changeRunner({...batch.runner(machine.id)!.row, draining: 1});
       return () => undefined;
     });
+    machine.set({draining: 1});
     world.take(machine.id);
     machine.hello(4, [held(accepted, 'accepted'), held(lost, 'accepted'), held(cancelled)], {ts: 500});
     const messages = world.take(machine.id);
@@ -113,11 +110,7 @@ describe('a session', () => {
   ])('[LP15] a hello that is $name opens no session', ({code, hello, isSigned, revoked}) => {
     const world = new CoreWorld();
     const machine = world.machine();
-    if (revoked !== null)
-      world.run(batch => {
-        batch.changeRunner({...batch.runner(machine.id)!.row, revoked_ms: revoked});
-        return () => undefined;
-      });
+    if (revoked !== null) machine.set({revoked_ms: revoked});
     world.one();
     const from = {...machine.from, connection: 'new'};
     const whole = {

@@ -2,7 +2,13 @@ import {env} from 'cloudflare:workers';
 import {applyD1Migrations} from 'cloudflare:test';
 import {attemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
 import {fromBase64, sha256Hex, toHex, utf8} from '@switchyard/shared/crypto/bytes.ts';
-import {generatePrivateJwk, importSigningKey, signBytes, signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
+import {
+  generatePrivateJwk,
+  importSigningKey,
+  signBytes,
+  signJws,
+  type SigningKey,
+} from '@switchyard/shared/crypto/jws.ts';
 import {newRunnerId, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
@@ -76,8 +82,7 @@ export class Session {
   }
 
   async next(): Promise<DownMessage> {
-    while (this.#waiting.length === 0)
-      this.#waiting = ((await this.inbox.json()) as {m: DownMessage[]}).m;
+    while (this.#waiting.length === 0) this.#waiting = ((await this.inbox.json()) as {m: DownMessage[]}).m;
     const message = this.#waiting.shift();
     if (message === undefined) throw new Error('no message');
     return message;

@@ -1,7 +1,8 @@
+import {noteAttempt} from './attempt-end.ts';
 import type {Batch} from './batch.ts';
 import {one} from './sql.ts';
 import type {TaskRow} from './task-row.ts';
-import {advance, noteAttempt} from './task-step.ts';
+import {advance} from './task-step.ts';
 
 const dueTasksMax = 500;
 

@@ -2,10 +2,11 @@ import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {failureOf} from '@switchyard/shared/domain/settle.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
+import {noteAttempt} from './attempt-end.ts';
 import type {Batch} from './batch.ts';
 import {resultText} from './task-columns.ts';
 import type {TaskRow} from './task-row.ts';
-import {advance, noteAttempt} from './task-step.ts';
+import {advance} from './task-step.ts';
 import type {CheckedExit, From, Ref} from './up-work.ts';
 
 /**

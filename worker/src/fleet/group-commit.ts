@@ -56,13 +56,18 @@ export class GroupCommit {
     }
     this.#committer.deliver(executed);
     batch.forEach(({settle}, index) => settle(executed.results[index] ?? {ok: false, error: new Error('no result')}));
+    void this.#commitNext();
+  }
+
+  async #commitNext(): Promise<void> {
     this.#isSyncing = true;
-    const next = (): void => {
-      this.#isSyncing = false;
-      if (this.#waiting.length > 0) this.#commit();
-    };
-    // A write that failed breaks the object, and with it every reply that waits behind the output gate.
-    this.#committer.sync().then(next, next);
+    try {
+      await this.#committer.sync();
+    } catch {
+      // A write that failed breaks the object, and with it every reply that waits behind the output gate.
+    }
+    this.#isSyncing = false;
+    if (this.#waiting.length > 0) this.#commit();
   }
 }
 

@@ -47,7 +47,7 @@ export function readRunner(row: RunnerRow): Runner {
   };
 }
 
-const columns = [
+export const runnerColumns = [
   'id',
   'name',
   'x',
@@ -65,15 +65,15 @@ const columns = [
   'seen_ms',
 ] as const satisfies readonly (keyof RunnerRow)[];
 
-const upsert = `INSERT INTO runner (${columns.join(', ')})
-SELECT ${columns.map((_, index) => `value->>${index}`).join(', ')} FROM json_each(?) WHERE true
-ON CONFLICT (id) DO UPDATE SET ${columns
+const upsert = `INSERT INTO runner (${runnerColumns.join(', ')})
+SELECT ${runnerColumns.map((_, index) => `value->>${index}`).join(', ')} FROM json_each(?) WHERE true
+ON CONFLICT (id) DO UPDATE SET ${runnerColumns
   .slice(1)
   .map(name => `${name} = excluded.${name}`)
   .join(', ')}`;
 
 export function upsertRunners(sql: Sql, rows: readonly RunnerRow[]): void {
-  if (rows.length > 0) sql.run(upsert, JSON.stringify(rows.map(row => columns.map(name => row[name]))));
+  if (rows.length > 0) sql.run(upsert, JSON.stringify(rows.map(row => runnerColumns.map(name => row[name]))));
 }
 
 export function allRunners(sql: Sql): readonly RunnerRow[] {

@@ -64,29 +64,40 @@ type Enqueue = {
 };
 
 function enqueue(batch: Batch, {id, spec, unmet, retriedFrom}: Enqueue): void {
-  const {nowMs} = batch;
   const competitors = competingTasks(batch, spec);
-  const waitsUntilMs = spec.not_before_ms !== undefined && spec.not_before_ms > nowMs ? spec.not_before_ms : null;
-  const readyMs = unmet.open.length === 0 ? waitsUntilMs : null;
-  let row = batch.create(newRow({id, spec, nowMs, retriedFrom, queuedMs: nextQueuedMs(batch)}), JSON.stringify(spec));
-  const dueMs = Math.min(readyMs ?? Infinity, row.deadline_ms ?? Infinity);
-  row = batch.change(
-    row,
-    {unmet: unmet.open.length, due_ms: dueMs === Infinity ? null : dueMs},
-    {kind: 'task.submitted', data: retriedFrom === null ? {} : {retried_from: retriedFrom}},
+  const isEarly = (spec.not_before_ms ?? 0) > batch.nowMs;
+  const isHeldBack = unmet.open.length > 0 || isEarly;
+  const created = batch.create(newRow(batch, {id, spec, retriedFrom}), JSON.stringify(spec));
+  const data = retriedFrom === null ? {} : {retried_from: retriedFrom};
+  const dueMs = unmet.open.length === 0 && isEarly ? spec.not_before_ms : undefined;
+  const row = batch.change(
+    created,
+    {unmet: unmet.open.length, due_ms: earliest(dueMs, spec.deadline_ms)},
+    {kind: 'task.submitted', data},
   );
   for (const needs of unmet.open)
     batch.context.sql.run('INSERT OR IGNORE INTO dependency (needs, task) VALUES (?, ?)', needs, id);
   const {cancelSelf, cancel} = concurrencyOnSubmit(spec.concurrency ?? {mode: 'queue', limit: 1}, competitors);
   for (const other of cancel) cancelOther(batch, other, id);
+  begin(batch, row, {cancelSelf, isHeldBack, failed: unmet.failed});
+}
+
+type Beginning = {readonly cancelSelf: boolean; readonly isHeldBack: boolean; readonly failed: string | undefined};
+
+function begin(batch: Batch, row: TaskRow, {cancelSelf, isHeldBack, failed}: Beginning): void {
   if (cancelSelf) {
     cancelTask(batch, row, {reason: `another task holds the concurrency key ${row.conc_key ?? ''}`, grace_ms: 0});
-  } else if (unmet.failed !== undefined) {
-    const note = {code: 'dependency_failed', detail: `${unmet.failed} did not succeed`} as const;
+  } else if (failed !== undefined) {
+    const note = {code: 'dependency_failed', detail: `${failed} did not succeed`} as const;
     advance(batch, row, {event: 'dependencyFailed', note});
-  } else if (unmet.open.length === 0 && waitsUntilMs === null) {
+  } else if (!isHeldBack) {
     advance(batch, row, {event: 'ready'});
   }
+}
+
+function earliest(...times: readonly (number | undefined)[]): number | null {
+  const known = times.filter(time => time !== undefined);
+  return known.length === 0 ? null : Math.min(...known);
 }
 
 /** Tasks of one millisecond are a microsecond apart, in the order in which they came. */
@@ -95,15 +106,9 @@ function nextQueuedMs({memory, nowMs}: Batch): number {
   return memory.queuedMs;
 }
 
-type NewRow = {
-  readonly id: string;
-  readonly spec: TaskSpec;
-  readonly nowMs: number;
-  readonly retriedFrom: string | null;
-  readonly queuedMs: number;
-};
-
-function newRow({id, spec, nowMs, retriedFrom, queuedMs}: NewRow): TaskRow {
+function newRow(batch: Batch, {id, spec, retriedFrom}: Omit<Enqueue, 'unmet'>): TaskRow {
+  const {nowMs} = batch;
+  const fractionMs = nextQueuedMs(batch) - nowMs;
   return {
     id,
     state: 'pending',
@@ -128,18 +133,22 @@ function newRow({id, spec, nowMs, retriedFrom, queuedMs}: NewRow): TaskRow {
     messages: 0,
     messages_open: 0,
     lane: laneOf(spec),
-    order_key: orderKey(Math.max(nowMs, spec.not_before_ms ?? 0) + (queuedMs - nowMs), spec.priority),
+    order_key: orderKey(Math.max(nowMs, spec.not_before_ms ?? 0) + fractionMs, spec.priority),
     prefers: JSON.stringify(spec.prefers),
     conc_key: spec.concurrency?.key ?? null,
     attempts_max: spec.attempts_max,
     not_before_ms: spec.not_before_ms ?? null,
     deadline_ms: spec.deadline_ms ?? null,
-    title: spec.title ?? (spec.prompt.split('\n', 1)[0] ?? '').slice(0, titleCharactersMax),
+    title: spec.title ?? firstLine(spec.prompt),
     repository: spec.repository?.url ?? null,
     agent_type: spec.agent.type,
     created_ms: nowMs,
     retried_from: retriedFrom,
   };
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, titleCharactersMax);
 }
 
 /** `queue: false`: everything that waits is served first; then each task needs a runner that takes it at once. */

@@ -9,6 +9,9 @@ import {specFrom} from './views.ts';
 /** A page with a filter looks at no more tasks than this, so that it costs the same in a pool of any size. */
 const lookedAtMax = 5_000;
 
+/** Sorts behind every task id. */
+const afterEveryTask = 'u';
+
 type Listed = {readonly row: TaskRow; readonly spec: TaskSpec};
 
 /**
@@ -17,30 +20,33 @@ type Listed = {readonly row: TaskRow; readonly spec: TaskSpec};
  */
 export function pageOfTasks(
   sql: Sql,
-  {limit, cursor, states, repository}: TaskListQuery,
+  {limit, cursor = afterEveryTask, states, repository}: TaskListQuery,
 ): {readonly rows: readonly Listed[]; readonly next: string | null} {
   const isFiltered = states !== undefined || repository !== undefined;
-  const window = isFiltered ? lookedAtMax : limit;
   const rows = sql.all<TaskRow & {spec: string}>(
     `SELECT t.*, s.spec FROM (SELECT * FROM task WHERE id < ?1 ORDER BY id DESC LIMIT ?2) AS t
      JOIN task_spec AS s ON s.task = t.id
      WHERE (?3 IS NULL OR t.state IN (SELECT value FROM json_each(?3))) AND (?4 IS NULL OR t.repository = ?4)
      ORDER BY t.id DESC LIMIT ?5`,
-    cursor ?? 'u',
-    window,
+    cursor,
+    isFiltered ? lookedAtMax : limit,
     states === undefined ? null : JSON.stringify(states),
     repository ?? null,
     limit,
   );
   const listed = rows.map(({spec, ...row}) => ({row, spec: specFrom(spec)}));
   if (rows.length === limit) return {rows: listed, next: rows.at(-1)?.id ?? null};
-  if (!isFiltered) return {rows: listed, next: null};
+  return {rows: listed, next: isFiltered ? endOfLook(sql, cursor) : null};
+}
+
+/** The last task at which a filtered page looked, `null` when it looked at all there are. */
+function endOfLook(sql: Sql, cursor: string): string | null {
   const [end] = sql.all<{id: string}>(
     'SELECT id FROM task WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?',
-    cursor ?? 'u',
+    cursor,
     lookedAtMax - 1,
   );
-  return {rows: listed, next: end?.id ?? null};
+  return end?.id ?? null;
 }
 
 const eventData = z.json();

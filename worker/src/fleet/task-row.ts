@@ -93,16 +93,17 @@ const fixedColumns = [
   'retried_from',
 ] as const satisfies readonly (keyof TaskFixed)[];
 
-const allColumns = ['id', ...changingColumns, ...fixedColumns] as const;
+/** Every column of the table, in the order in which they are bound. */
+export const taskColumns = ['id', ...changingColumns, ...fixedColumns] as const;
 
-const insertQuery = `INSERT INTO task (${allColumns.join(', ')}) VALUES (${allColumns.map(() => '?').join(', ')})`;
+const insertQuery = `INSERT INTO task (${taskColumns.join(', ')}) VALUES (${taskColumns.map(() => '?').join(', ')})`;
 
 /**
  * One statement for each row: the rows are wide, and taking a wide row apart out of JSON costs SQLite four times what
  * binding its columns costs.
  */
 export function insertTasks(sql: Sql, rows: Iterable<TaskRow>): void {
-  for (const row of rows) sql.run(insertQuery, ...allColumns.map(name => row[name]));
+  for (const row of rows) sql.run(insertQuery, ...taskColumns.map(name => row[name]));
 }
 
 export type TaskUpdate = {readonly before: TaskRow; readonly after: TaskRow};

@@ -1,4 +1,4 @@
-import {runnerIdSchema, taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {retryDelayMs} from '@switchyard/shared/domain/retry.ts';
 import {keepFailure, type FailureNote} from '@switchyard/shared/domain/settle.ts';
 import {step} from '@switchyard/shared/machine/machine.ts';
@@ -11,7 +11,6 @@ import {
   type TaskState,
 } from '@switchyard/shared/machine/task-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Batch, Json} from './batch.ts';
 import {readCancel, readFailures} from './task-columns.ts';
 import {liveStates, type TaskChange, type TaskRow} from './task-row.ts';
@@ -124,36 +123,4 @@ function finish(batch: Batch, row: TaskRow): void {
     batch.emit({kind: 'log.finish', at_ms: batch.nowMs, task: taskIdSchema.parse(row.id), state: row.state});
   if (!failedStates.has(row.state) || !memory.settings.stop_on_failure || memory.settings.latched) return;
   batch.changeSettings({...memory.settings, latched: true});
-}
-
-/** Remembers that an attempt which had begun is over; `record` where its runner reported it. */
-export function noteAttempt(
-  batch: Batch,
-  {before, after}: {readonly before: TaskRow; readonly after: TaskRow},
-  record: ExitRecord | null,
-): void {
-  const outcome = record?.result.kind ?? 'lease_lost';
-  batch.attemptEnded(before, outcome);
-  const result = record?.result;
-  batch.emit({
-    kind: 'history.attempt',
-    at_ms: batch.nowMs,
-    pool: batch.context.pool,
-    task: taskIdSchema.parse(before.id),
-    epoch: before.epoch,
-    runner: runnerIdSchema.parse(before.runner),
-    title: before.title,
-    repository: before.repository,
-    agent_type: before.agent_type,
-    task_state: after.state,
-    outcome,
-    code: record === null ? 'lease_lost' : result?.kind === 'failed' ? result.code : null,
-    queued_ms: before.queued_ms ?? before.created_ms,
-    started_ms: before.started_ms ?? batch.nowMs,
-    finished_ms: batch.nowMs,
-    exit_code: record?.exit_code ?? null,
-    log_bytes: record?.log_len ?? before.log_bytes,
-    timings: record?.timings ?? null,
-    git: record?.git ?? null,
-  });
 }

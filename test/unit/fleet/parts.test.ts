@@ -1,0 +1,125 @@
+import {describe, expect, test} from 'vitest';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
+import type {Executed, Work} from '../../../worker/src/fleet/fleet-core.ts';
+import {framesOf} from '../../../worker/src/fleet/frames.ts';
+import {GroupCommit} from '../../../worker/src/fleet/group-commit.ts';
+import {migrate} from '../../../worker/src/fleet/migrator.ts';
+import {runnerColumns} from '../../../worker/src/fleet/runner-row.ts';
+import {taskColumns} from '../../../worker/src/fleet/task-row.ts';
+import {CoreWorld, fleetMigrations} from '../../fixtures/fleet-core.ts';
+import {nodeSqlite} from '../../fixtures/node-sqlite.ts';
+
+const reasonOf = (settled: PromiseSettledResult<unknown>): unknown =>
+  settled.status === 'fulfilled' ? settled.value : (settled.reason as Error).message;
+
+describe('parts of the Fleet', () => {
+  test.for([
+    {table: 'task', columns: taskColumns},
+    {table: 'runner', columns: runnerColumns},
+  ])('[FL36] the columns of $table are those of the migrations', ({table, columns}) => {
+    const {sql} = new CoreWorld();
+    const names = sql.all<{name: string}>(`SELECT name FROM pragma_table_info('${table}')`).map(({name}) => name);
+    expect([...columns].toSorted()).toEqual(names.toSorted());
+  });
+
+  test('[FL36] a migration is applied once, and one that fails leaves nothing of itself', () => {
+    const sql = nodeSqlite();
+    const good = {name: '1', statements: 'CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1);'};
+    migrate(sql, [good], 5);
+    migrate(sql, [good], 6);
+    const bad = {name: '2', statements: 'INSERT INTO a VALUES (2); INSERT INTO nowhere VALUES (1)'};
+    expect(() => migrate(sql, [good, bad], 7)).toThrow('nowhere');
+    expect(sql.all('SELECT x FROM a')).toEqual([{x: 1}]);
+    expect(sql.all('SELECT name, applied_ms FROM migration')).toEqual([{name: '1', applied_ms: 5}]);
+    expect(fleetMigrations).toHaveLength(1);
+  });
+
+  function committer() {
+    const batches: number[] = [];
+    const syncs: (() => void)[] = [];
+    const execute = (works: readonly Work<unknown>[]): Executed => {
+      batches.push(works.length);
+      const results = works.map(work => {
+        try {
+          return {ok: true, value: work(undefined as never)()} as const;
+        } catch (error) {
+          if (error instanceof RangeError) throw error;
+          return {ok: false, error} as const;
+        }
+      });
+      return {results, drafts: [], closings: [], hasOutbox: false};
+    };
+    const sync = async (): Promise<void> => new Promise(resolve => syncs.push(resolve));
+    return {batches, syncs, commit: new GroupCommit({execute, sync, deliver: () => undefined})};
+  }
+
+  test('[FL37] the first operation runs at once, and those that arrive meanwhile share the next batch', async () => {
+    const {batches, syncs, commit} = committer();
+    const first = commit.run(() => () => 'first');
+    expect(batches).toEqual([1]);
+    const others = [1, 2, 3].map(async n => commit.run(() => () => n));
+    expect(batches).toEqual([1]);
+    expect(await first).toBe('first');
+    syncs[0]?.();
+    expect(await Promise.all(others)).toEqual([1, 2, 3]);
+    expect(batches).toEqual([1, 3]);
+    syncs[1]?.();
+  });
+
+  test('[FL37] an operation that throws fails only its own caller; a batch that fails fails all of them', async () => {
+    const {syncs, commit} = committer();
+    const first = commit.run(() => () => 0);
+    const [good, bad] = [
+      commit.run(() => () => 1),
+      commit.run(() => {
+        throw new Error('mine');
+      }),
+    ];
+    const settled = Promise.allSettled([first, good, bad]);
+    syncs[0]?.();
+    expect((await settled).map(reasonOf)).toEqual([0, 1, 'mine']);
+    const [one, two] = [
+      commit.run(() => () => 1),
+      commit.run(() => {
+        throw new RangeError('all');
+      }),
+    ];
+    const failed = Promise.allSettled([one, two]);
+    syncs[1]?.();
+    expect((await failed).map(reasonOf)).toEqual(['all', 'all']);
+    expect(await commit.run(() => () => 'after')).toBe('after');
+  });
+
+  test('[FL37] a batch whose transaction fails leaves the core as its database is', () => {
+    const of = new CoreWorld();
+    const id = of.one();
+    expect(() =>
+      of.execute([
+        batch => {
+          const row = batch.task(id);
+          if (row === undefined) throw new Error('no task');
+          batch.change(row, {state: 'nonsense' as never, failures: null as never});
+          return () => undefined;
+        },
+      ]),
+    ).toThrow('NOT NULL');
+    expect(of.core.memory.waiting).toBe(1);
+    expect([...of.core.memory.lanes.all()].map(({count}) => count)).toEqual([1]);
+    expect(of.task(id).state).toBe('queued');
+  });
+
+  test('[FL38] messages leave in order, each frame within the count and the size that a peer takes', () => {
+    const gone = (why: string): DownMessage =>
+      ({t: 'gone', task: 'tsk_01mcc5rm00xh549gadqcbm8b2h', epoch: 1, why}) as DownMessage;
+    expect(framesOf([])).toEqual([]);
+    const many = Array.from({length: limits.controlBatchMax * 2 + 1}, (_, index) => gone(String(index)));
+    const frames = framesOf(many);
+    expect(frames).toHaveLength(3);
+    expect(frames.flatMap(frame => (JSON.parse(frame) as {m: DownMessage[]}).m)).toEqual(many);
+    const large = framesOf([gone('é'.repeat(200_000)), gone('é'.repeat(200_000)), gone('end')]);
+    expect(large).toHaveLength(2);
+    for (const frame of large)
+      expect(new TextEncoder().encode(frame).length).toBeLessThanOrEqual(limits.controlFrameBytesMax);
+  });
+});

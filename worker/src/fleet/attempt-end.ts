@@ -1,0 +1,42 @@
+import {runnerIdSchema, taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import type {Batch} from './batch.ts';
+import type {HistoryAttemptRow} from './outbox-row.ts';
+import type {TaskRow} from './task-row.ts';
+
+/** Remembers that an attempt which had begun is over; `record` where its runner reported it. */
+export function noteAttempt(
+  batch: Batch,
+  {before, after}: {readonly before: TaskRow; readonly after: TaskRow},
+  record: ExitRecord | null,
+): void {
+  const reported = record === null ? lost(before) : told(record);
+  batch.attemptEnded(before, reported.outcome);
+  batch.emit({
+    kind: 'history.attempt',
+    at_ms: batch.nowMs,
+    pool: batch.context.pool,
+    task: taskIdSchema.parse(before.id),
+    epoch: before.epoch,
+    runner: runnerIdSchema.parse(before.runner),
+    title: before.title,
+    repository: before.repository,
+    agent_type: before.agent_type,
+    task_state: after.state,
+    queued_ms: before.queued_ms ?? before.created_ms,
+    started_ms: before.started_ms ?? batch.nowMs,
+    finished_ms: batch.nowMs,
+    ...reported,
+  });
+}
+
+type Reported = Pick<HistoryAttemptRow, 'outcome' | 'code' | 'exit_code' | 'log_bytes' | 'timings' | 'git'>;
+
+function lost({log_bytes}: TaskRow): Reported {
+  return {outcome: 'lease_lost', code: 'lease_lost', exit_code: null, log_bytes, timings: null, git: null};
+}
+
+function told({result, exit_code, log_len, timings, git}: ExitRecord): Reported {
+  const code = result.kind === 'failed' ? result.code : null;
+  return {outcome: result.kind, code, exit_code, log_bytes: log_len, timings, git};
+}
