@@ -1,44 +1,77 @@
 import {spawn, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
 import {fileURLToPath} from 'node:url';
+import {atExit} from './leftovers.ts';
 
-/** A worker process of a side: it reports stamps over IPC, in batches, so that the channel costs little. */
-export type Stamp = readonly ['start' | 'done' | 'ready' | 'info', string, number];
+/**
+ * What a worker process of a side reports: `have` when it holds the item, `start` when it may work on it, `done` when
+ * the end was acknowledged; the id, and microseconds of the monotonic clock.
+ */
+export type Stamp = readonly ['have' | 'start' | 'done' | 'ready', string, number];
 
-export type Worker = {
-  readonly onStamp: (listener: (stamp: Stamp) => void) => void;
+export type Child = {
   readonly process: ChildProcess;
   readonly stop: () => Promise<void>;
 };
 
-export async function startWorker(program: string, env: Readonly<Record<string, string>>): Promise<Worker> {
+export type Worker = Child & {readonly onStamp: (listener: (stamp: Stamp) => void) => void};
+
+const startMsMax = 20_000;
+const stopMsMax = 5_000;
+
+/** A program of this folder as a process of its own, with a channel. Resolves with the first message it sends. */
+export async function startChild(
+  program: string,
+  env: Readonly<Record<string, string>>,
+): Promise<Child & {readonly hello: unknown}> {
   const path = fileURLToPath(new URL(program, import.meta.url));
-  const child = spawn(process.execPath, [path], {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: {...process.env, ...env},
   });
-  const listeners: ((stamp: Stamp) => void)[] = [];
-  const ready = Promise.withResolvers<void>();
-  child.on('message', stamps => {
-    for (const stamp of stamps as readonly Stamp[]) {
-      if (stamp[0] === 'ready') ready.resolve();
-      for (const listener of listeners) listener(stamp);
-    }
+  const forget = atExit(() => void child.kill('SIGKILL'));
+  const hello = await firstMessage(child, program).catch((error: unknown) => {
+    forget();
+    child.kill('SIGKILL');
+    throw error;
   });
-  child.on('exit', code => ready.reject(new Error(`${program} ended with ${code ?? 'a signal'}`)));
-  await ready.promise;
   return {
+    hello,
     process: child,
-    onStamp: listener => void listeners.push(listener),
     stop: async () => {
+      forget();
       if (child.exitCode !== null || child.signalCode !== null) return;
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      const timer = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
       await exited;
       clearTimeout(timer);
     },
   };
+}
+
+function firstMessage(child: ChildProcess, program: string): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${program} said nothing in ${startMsMax} ms`)), startMsMax);
+    child.once('message', message => {
+      clearTimeout(timer);
+      resolve(message);
+    });
+    child.once('exit', code => {
+      clearTimeout(timer);
+      reject(new Error(`${program} ended with ${code ?? 'a signal'}`));
+    });
+  });
+}
+
+/** A worker: it reports stamps in batches, so that the channel costs little. Its first one is `ready`. */
+export async function startWorker(program: string, env: Readonly<Record<string, string>>): Promise<Worker> {
+  const child = await startChild(program, env);
+  const listeners: ((stamp: Stamp) => void)[] = [];
+  child.process.on('message', stamps => {
+    for (const stamp of stamps as readonly Stamp[]) for (const listener of listeners) listener(stamp);
+  });
+  return {...child, onStamp: listener => void listeners.push(listener)};
 }
 
 /** In the worker: collects stamps of one turn of the event loop and sends them together. */

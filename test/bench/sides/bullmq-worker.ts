@@ -2,7 +2,7 @@ import {spawn} from 'node:child_process';
 import {once} from 'node:events';
 import {stamper} from '../child.ts';
 import {nowUs} from '../measure.ts';
-import {Worker} from '../peers/bullmq.ts';
+import {Worker} from '../peers/bullmq.mjs';
 
 const stamp = stamper();
 const port = Number(process.env['BENCH_REDIS_PORT']);
@@ -26,3 +26,4 @@ worker.on('completed', ({id}) => stamp(['done', String(id), nowUs()]));
 await worker.waitUntilReady();
 stamp(['ready', '', 0]);
 process.on('SIGTERM', () => void worker.close(true).then(() => process.exit(0)));
+process.on('disconnect', () => process.exit(1));

@@ -1,12 +1,14 @@
 import {startWorker} from '../child.ts';
-import type {Queue} from '../closed-loop.ts';
-import {Queue as BullQueue} from '../peers/bullmq.ts';
-import {startRedis} from './redis.ts';
+import type {DrainQueue} from '../drain.ts';
+import {Queue} from '../peers/bullmq.mjs';
+import {startRedis, type Fsync} from './redis.ts';
+
+const keptWhenDone = {removeOnComplete: 1_000};
 
 /** BullMQ with its defaults: one producer connection, one worker process with 64 handlers. */
-export async function bullmq(fsync: 'always' | 'everysec', {spawnsAgent}: {spawnsAgent: boolean}): Promise<Queue> {
+export async function bullmq(fsync: Fsync, {spawnsAgent}: {spawnsAgent: boolean}): Promise<DrainQueue> {
   const redis = await startRedis(fsync);
-  const queue = new BullQueue('bench', {connection: {host: '127.0.0.1', port: redis.port}});
+  const queue = new Queue('bench', {connection: {host: '127.0.0.1', port: redis.port}});
   await queue.waitUntilReady();
   const worker = await startWorker('sides/bullmq-worker.ts', {
     BENCH_REDIS_PORT: String(redis.port),
@@ -14,12 +16,13 @@ export async function bullmq(fsync: 'always' | 'everysec', {spawnsAgent}: {spawn
   });
   return {
     name: `BullMQ ${fsync}`,
-    add: async payload => {
-      const job = await queue.add('task', {payload}, {removeOnComplete: 1_000});
-      return String(job.id);
+    add: async payload => String((await queue.add('task', {payload}, keptWhenDone)).id),
+    addBulk: async (payload, count) => {
+      await queue.addBulk(Array.from({length: count}, () => ({name: 'task', data: {payload}, opts: keptWhenDone})));
     },
-    onStart: listener => worker.onStamp(([kind, id, atUs]) => kind === 'start' && listener(id, atUs)),
-    onDone: listener => worker.onStamp(([kind, id, atUs]) => kind === 'done' && listener(id, atUs)),
+    pause: () => queue.pause(),
+    resume: () => queue.resume(),
+    onStamp: worker.onStamp,
     stop: async () => {
       await worker.stop();
       await queue.close();

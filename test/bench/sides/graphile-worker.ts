@@ -1,6 +1,6 @@
 import {stamper} from '../child.ts';
 import {nowUs} from '../measure.ts';
-import {Logger, run} from '../peers/graphile.ts';
+import {Logger, run} from '../peers/graphile.mjs';
 
 const stamp = stamper();
 const runner = await run({
@@ -11,10 +11,11 @@ const runner = await run({
   logger: new Logger(() => () => undefined),
   taskList: {
     bench: async (_payload, {job}) => {
-      stamp(['start', String(job.id), nowUs()]);
+      stamp(['start', job.id, nowUs()]);
     },
   },
 });
-runner.events.on('job:complete', ({job}) => stamp(['done', String(job.id), nowUs()]));
+runner.events.on('job:complete', ({job}) => stamp(['done', job.id, nowUs()]));
 stamp(['ready', '', 0]);
 process.on('SIGTERM', () => void runner.stop().then(() => process.exit(0)));
+process.on('disconnect', () => process.exit(1));

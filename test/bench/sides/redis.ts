@@ -1,41 +1,31 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {mkdtempSync, rmSync} from 'node:fs';
-import {createServer} from 'node:net';
-import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {freePort} from '../../../runner/src/services/port.ts';
+import {atExit} from '../leftovers.ts';
+import {temporaryTree} from '../temporary.ts';
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
+/** When the append-only file is synced: before each answer, as workerd does, or once a second. */
+export type Fsync = 'always' | 'everysec';
 
 export type Server = {readonly port: number; readonly stop: () => Promise<void>};
 
-/** A Redis of its own with an append-only file; `always` syncs before each answer, as workerd does. */
-export async function startRedis(fsync: 'always' | 'everysec'): Promise<Server> {
-  const folder = mkdtempSync(join(tmpdir(), 'bench-redis-'));
+/** A Redis of its own with an append-only file and no snapshots. */
+export async function startRedis(fsync: Fsync): Promise<Server> {
+  const folder = temporaryTree('bench-redis-');
   const port = await freePort();
-  const args = [
-    '--port',
-    String(port),
-    '--bind',
-    '127.0.0.1',
-    '--dir',
-    folder,
-    '--save',
-    '',
-    '--appendonly',
-    'yes',
-    '--appendfsync',
-    fsync,
-  ];
+  const settings = {
+    port: String(port),
+    bind: '127.0.0.1',
+    dir: folder.path,
+    save: '',
+    appendonly: 'yes',
+    appendfsync: fsync,
+  };
+  const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
   const child = spawn('redis-server', args, {stdio: ['ignore', 'pipe', 'inherit']});
-  for await (const chunk of child.stdout) if (String(chunk).includes('Ready to accept')) break;
+  const forget = atExit(() => void child.kill('SIGKILL'));
+  for await (const chunk of child.stdout.iterator({destroyOnReturn: false}))
+    if (String(chunk).includes('Ready to accept')) break;
   child.stdout.resume();
   return {
     port,
@@ -43,7 +33,8 @@ export async function startRedis(fsync: 'always' | 'everysec'): Promise<Server> 
       const exited = once(child, 'exit');
       child.kill('SIGKILL');
       await exited;
-      rmSync(folder, {recursive: true, force: true});
+      forget();
+      folder.remove();
     },
   };
 }
