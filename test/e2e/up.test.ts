@@ -195,6 +195,72 @@ describe('up', () => {
     await held.exited;
     expect(processesOf(state)).toEqual([]);
   });
+
+  test('[CL20] a task is watched, told something, attached to, cancelled and retried from the command line', async () => {
+    const cli = up('--no-first-task');
+    await cli.says('Ctrl-C stops everything');
+    const run = async (...args: readonly string[]) => runCli([...args, '--state', state], {home});
+    const id = taskSchema.parse(
+      lastJson(await run('task', 'create', 'say: ready\nawait message\nwait: 60000', '--json')),
+    ).id;
+    const log = startCli(['task', 'logs', '-f', id, '--state', state], {home});
+    started.push(log);
+    await log.says('"ready"');
+    expect(await run('task', 'message', id, 'go', 'on')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('is kept'),
+    });
+    await log.says('a person says: go on');
+    expect((await run('task', 'list')).stdout).toMatch(new RegExp(`${id} +leased/running`));
+    expect((await run('attach', id, '--print')).stdout).toContain('attach-session');
+    log.child.kill('SIGINT');
+    expect((await log.exited).code).toBe(130);
+
+    expect(taskSchema.parse(lastJson(await run('task', 'cancel', id, '--grace', '500ms', '--json'))).state).toBe(
+      'cancelling',
+    );
+    const rest = startCli(['task', 'logs', '-f', id, '--state', state], {home});
+    started.push(rest);
+    expect((await rest.exited).code).toBe(0);
+    expect((await run('task', 'show', id)).stdout).toContain('cancelled');
+    expect((await run('task', 'logs', id)).stdout).toContain('a person says: go on');
+    const again = taskSchema.parse(lastJson(await run('task', 'retry', id, '--json')));
+    expect(again.id).not.toBe(id);
+    expect((await run('task', 'cancel', again.id, '--grace', '0s')).code).toBe(0);
+    cli.child.kill('SIGTERM');
+    await cli.exited;
+    expect(processesOf(state)).toEqual([]);
+  });
+
+  test('[CL21] another machine is enrolled with a one-use token, drained, resumed and revoked', async () => {
+    const cli = up('--no-first-task');
+    await cli.says('Ctrl-C stops everything');
+    const run = async (args: readonly string[], input = '') => runCli([...args, '--state', state], {home, input});
+    const token = (await run(['runner', 'token'])).stdout.trim();
+    const elsewhere = ['--url', `http://127.0.0.1:${port}`, '--state', join(home, 'other')];
+    const enrol = ['runner', 'enrol', '--name', 'second', '--json', ...elsewhere];
+    const {runner} = z.object({runner: z.string()}).parse(lastJson(await runCli(enrol, {home, input: token})));
+    expect(lastJson(await runCli([...enrol, '--replace'], {home, input: token}))).toMatchObject({
+      error: {code: 'enrolment_invalid'},
+    });
+    const second = startCli(['runner', 'start', '--state', join(home, 'other')], {home});
+    started.push(second);
+    await second.says('runs with');
+    const stateOf = async () => {
+      const {runners} = z
+        .object({runners: z.array(z.object({id: z.string(), state: z.string()}))})
+        .parse(lastJson(await run(['runner', 'status', '--json'])));
+      return runners.find(each => each.id === runner)?.state;
+    };
+    await second.says('connected');
+    expect(await stateOf()).toBe('connected');
+    expect((await run(['runner', 'drain', runner])).stdout).toContain('draining');
+    expect((await run(['runner', 'resume', runner])).stdout).toContain('connected');
+    expect((await run(['runner', 'revoke', runner])).stdout).toContain('revoked');
+    expect((await second.exited).code).toBe(1);
+    expect(second.stderr()).toContain('runner_revoked');
+    expect(await stateOf()).toBe('revoked');
+  });
 });
 
 test('[UP8] the demo proves the whole in one command and leaves nothing behind', async () => {

@@ -19,7 +19,7 @@ import {oneLine} from './shown-text.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
 import {taskSpecOf} from './task-spec-options.ts';
-import {duration, parseCount} from './units.ts';
+import {duration, parseCount, parseDuration} from './units.ts';
 import {outcomeLines, taskId, watchTask} from './watch-task.ts';
 import {UsageError} from './usage-error.ts';
 
@@ -49,13 +49,18 @@ export function taskCommands(world: Surroundings): Command {
         name: 'cancel <task>',
         summary: 'cancel a task; its agent gets a soft stop first',
         examples: ['task cancel tsk_…', 'task cancel tsk_… --reason "wrong branch"'],
-        configure: command => command.option('--reason <text>', 'kept with the task'),
+        configure: command =>
+          command
+            .option('--reason <text>', 'kept with the task')
+            .option('--grace <time>', 'until its agent is killed, such as 30s'),
       },
       async ([id], options) => {
         const params = {task: taskId(id)};
-        const client = await world.client(options);
         const reason = text(options, 'reason');
-        const body = reason === undefined ? {} : {reason};
+        const grace = text(options, 'grace');
+        const graceMs = grace === undefined ? {} : {grace_ms: parseDuration('--grace', grace)};
+        const client = await world.client(options);
+        const body = {...graceMs, ...(reason === undefined ? {} : {reason})};
         show(world, options, await client.call(cancelTask, {params, body}));
       },
     ),
