@@ -21,19 +21,40 @@ export function bearerOf(header: SignedRequest['header']): string | undefined {
   return /^Bearer +(\S+)$/i.exec(header('authorization') ?? '')?.[1];
 }
 
-/** Throws `unauthorized`, `bad_signature` or `stale_signature`. Scope and revocation are the Fleet's to settle. */
+/** Settles who asks once the whole request is there. Throws `bad_signature` or `stale_signature`. */
+export type Claim = (request: SignedRequest) => Promise<Access>;
+
+/**
+ * What the headers claim, before a byte of the body is taken: junk must not make us wait for a body or keep one. Throws
+ * `unauthorized` or `bad_signature`. Scope and revocation are the Fleet's to settle.
+ */
+export async function claimOf(
+  header: SignedRequest['header'],
+  auth: Exclude<Auth, 'none' | 'runner'>,
+  installation: Installation,
+): Promise<Claim> {
+  const bearer = bearerOf(header);
+  if (bearer !== undefined) {
+    const access = await tokenAccess(bearer, installation);
+    return async () => access;
+  }
+  if (auth === 'signed' && signatureForm(header) !== undefined) {
+    const signer = await signerOf(header, installation);
+    return async request => signedAccess(request, signer, installation);
+  }
+  throw new SwitchyardError(
+    'unauthorized',
+    auth === 'signed' ? 'the request has neither a bearer token nor a signature' : 'the request has no bearer token',
+  );
+}
+
+/** The same for a request that is there already. */
 export async function authorize(
   request: SignedRequest,
   auth: Exclude<Auth, 'none' | 'runner'>,
   installation: Installation,
 ): Promise<Access> {
-  const bearer = bearerOf(request.header);
-  if (bearer !== undefined) return tokenAccess(bearer, installation);
-  if (auth === 'signed' && signatureForm(request.header) !== undefined) return signedAccess(request, installation);
-  throw new SwitchyardError(
-    'unauthorized',
-    auth === 'signed' ? 'the request has neither a bearer token nor a signature' : 'the request has no bearer token',
-  );
+  return (await claimOf(request.header, auth, installation))(request);
 }
 
 async function tokenAccess(bearer: string, installation: Installation): Promise<Access> {
@@ -44,8 +65,11 @@ async function tokenAccess(bearer: string, installation: Installation): Promise<
   return {caller: {kind: 'token', id, hash}, pool, fleet: installation.fleet(pool)};
 }
 
-async function signedAccess(request: SignedRequest, installation: Installation): Promise<Access> {
-  const {pool, signer, callerId} = await signerOf(request.header, installation);
+async function signedAccess(
+  request: SignedRequest,
+  {pool, signer, callerId}: RegisteredSigner,
+  installation: Installation,
+): Promise<Access> {
   const {nonce, expiresAtMs} = await verifyRequest(request, signer, installation.platform.nowMs());
   const fleet = installation.fleet(pool);
   if (callerId === undefined) return {caller: {kind: 'dispatch', nonce: {value: nonce, expiresAtMs}}, pool, fleet};

@@ -3,7 +3,7 @@ import type {Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import {toHex} from '@switchyard/shared/crypto/bytes.ts';
 import type {RandomBytes} from '@switchyard/shared/domain/id.ts';
 
-const headerOf =
+export const headerOf =
   (request: Request): SignedRequest['header'] =>
   name =>
     request.headers.get(name) ?? undefined;

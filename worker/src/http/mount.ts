@@ -6,8 +6,8 @@ import type {SignedRequest} from '@switchyard/shared/crypto/request-signature.ts
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {parseJsonBody, readBody} from './body.ts';
-import {authorize, type Access} from './caller.ts';
-import {signedView} from './exchange.ts';
+import {claimOf, type Access} from './caller.ts';
+import {headerOf, signedView} from './exchange.ts';
 import type {Installation} from './installation.ts';
 import {validate} from './validate.ts';
 
@@ -38,8 +38,9 @@ export function mount<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodT
   return (handler: (input: Input<P, Q, B> & Access) => Promise<Answer<A> | Response>): void => {
     app.on(contract.method, contract.path, async context => {
       // The caller is settled before a byte of the body is understood; a signature needs the bytes.
+      const claim = await claimOf(headerOf(context.req.raw), auth, installation);
       const {signed, rawBody} = await receive(context, contract.bodyBytesMax);
-      const access = await authorize(signed, auth, installation);
+      const access = await claim(signed);
       return answer(await handler({...read(contract, context, signed), ...access, rawBody, context}));
     });
   };

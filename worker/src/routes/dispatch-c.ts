@@ -13,8 +13,8 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import type {Caller} from '../fleet/fleet-rpc.ts';
 import {parseJsonBody, readBody} from '../http/body.ts';
-import {authorize, bearerOf, type Access} from '../http/caller.ts';
-import {signedView} from '../http/exchange.ts';
+import {authorize, bearerOf, claimOf, type Access} from '../http/caller.ts';
+import {headerOf, signedView} from '../http/exchange.ts';
 import type {Installation} from '../http/installation.ts';
 import type {Api} from '../http/mount.ts';
 import {firstOf, unwrap} from '../http/problem.ts';
@@ -75,8 +75,9 @@ export function mountDispatch(api: Api): void {
 }
 
 async function open(context: Context, installation: Installation): Promise<{access: Access; rawBody: Bytes}> {
+  const claim = await claimOf(headerOf(context.req.raw), 'signed', installation);
   const rawBody = await readBody(context.req.raw, limits.bodyBytesMax);
-  return {access: await authorize(signedView(context.req.raw, rawBody), 'signed', installation), rawBody};
+  return {access: await claim(signedView(context.req.raw, rawBody)), rawBody};
 }
 
 /**
