@@ -1,0 +1,206 @@
+import {cpSync, existsSync, readFileSync, rmSync} from 'node:fs';
+import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
+import {execa} from 'execa';
+import {afterEach, beforeEach, expect, test} from 'vitest';
+import type {TaskView} from '@switchyard/shared/api/task-view.ts';
+import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {cuttableProxy} from '../fixtures/cuttable-proxy.ts';
+import {Bed} from '../fixtures/installation.ts';
+
+let bed: Bed;
+beforeEach(async () => {
+  bed = await Bed.start();
+}, 60_000);
+afterEach(async () => bed.stop(), 60_000);
+
+const shell = (script: string, more: Partial<TaskSpecInput> = {}): TaskSpecInput => ({
+  prompt: 'go',
+  agent: {driver: 'exec', command: ['/bin/sh', '-c', script]},
+  ...more,
+});
+
+/** Lines that agents wrote to a file outside of everything: how often each task really ran. */
+const starts = (): string[] => {
+  const path = join(bed.folder, 'starts');
+  return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+};
+const startedOnce = (): string => `echo "$SWITCHYARD_TASK.e$SWITCHYARD_EPOCH" >>${join(bed.folder, 'starts')}`;
+const inPhase = (phase: TaskView['phase']) => (task: TaskView) => task.phase === phase;
+
+test('[E2E10] a runner killed while it prepares, runs, checks or reports finishes each attempt once', async () => {
+  const {url, path} = await bed.repository();
+  const runner = await bed.runner('runner');
+  const spec = shell(`${startedOnce()}; echo begin; sleep 1; echo more >>README.md; echo end`, {
+    repository: {url},
+    checks: [['sleep', '1']],
+  });
+  for (const phase of ['preparing', 'running', 'finishing', 'exited'] as const) {
+    const {id} = await bed.submit(spec);
+    // A short phase may be over before it is seen; then the kill falls into the next one, which is as good a place.
+    await bed.until(
+      id,
+      phase,
+      task => (task.phase !== null && orderOf(task.phase) >= orderOf(phase)) || task.finished_ms !== null,
+    );
+    await runner.kill('SIGKILL');
+    await runner.start();
+    const task = await bed.finished(id);
+    expect(task, `killed in ${phase}`).toMatchObject({state: 'succeeded', epoch: 1, failures: []});
+    expect(starts().filter(line => line.startsWith(id))).toEqual([`${id}.e1`]);
+    const log = await bed.log(id);
+    expect(log.match(/^(begin|end)$/gm)).toEqual(['begin', 'end']);
+    const {stdout} = await execa('git', ['-C', path, 'rev-list', '--count', `main..${task.branch}`]);
+    expect(stdout).toBe('1');
+  }
+});
+
+test('[E2E10] an agent that ended while its runner was dead is reported by the next one', async () => {
+  const runner = await bed.runner('runner');
+  const {id} = await bed.submit(shell(`${startedOnce()}; sleep 1; echo finished without a runner`));
+  await bed.until(id, 'running', inPhase('running'));
+  await runner.kill('SIGKILL');
+  await delay(1_500);
+  await runner.start();
+  expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 1});
+  expect(await bed.log(id)).toContain('finished without a runner');
+  expect(starts()).toHaveLength(1);
+});
+
+test('[E2E10] SIGTERM leaves agents for the next runner; SIGINT ends them and gives their tasks back', async () => {
+  const runner = await bed.runner('runner');
+  const {id} = await bed.submit(shell(`${startedOnce()}; sleep 2`));
+  await bed.until(id, 'running', inPhase('running'));
+  await runner.kill('SIGTERM');
+  await runner.start();
+  expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 1});
+
+  const {id: second} = await bed.submit(shell(`${startedOnce()}; test "$SWITCHYARD_EPOCH" = 2 || sleep 641`));
+  await bed.until(second, 'running', inPhase('running'));
+  await runner.kill('SIGINT');
+  expect((await execa('pgrep', ['-f', '^sleep 641'], {reject: false})).stdout).toBe('');
+  await runner.start();
+  expect(await bed.finished(second)).toMatchObject({state: 'succeeded', epoch: 2, failures: []});
+});
+
+test('[E2E11] what a control plane acknowledged before it was killed under load ends exactly once', async () => {
+  await bed.runner('runner', {slots: 8});
+  const acknowledged: string[] = [];
+  let isOver = false;
+  const load = async (): Promise<void> => {
+    while (!isOver && acknowledged.length < 60) {
+      const task = await bed.submit(shell(startedOnce())).catch(() => undefined);
+      if (task === undefined) await delay(50);
+      else acknowledged.push(task.id);
+    }
+  };
+  const lanes = [load(), load(), load()];
+  for (let round = 0; round < 3; round += 1) {
+    const before = acknowledged.length;
+    while (acknowledged.length < before + 5) await delay(20);
+    await bed.killPlane();
+    await bed.startPlane();
+  }
+  isOver = true;
+  await Promise.all(lanes);
+  for (const id of acknowledged) expect((await bed.finished(id as TaskView['id'])).state).toBe('succeeded');
+  const ran = starts();
+  for (const id of acknowledged)
+    expect(
+      ran.filter(line => line.startsWith(id)),
+      id,
+    ).toHaveLength(1);
+});
+
+test('[E2E12] a cut shorter than the lease changes nothing', async () => {
+  const proxy = await cuttableProxy(() => bed.port);
+  await bed.runner('runner', {url: `http://127.0.0.1:${proxy.port}`});
+  const {id} = await bed.submit(shell(`${startedOnce()}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done`));
+  await bed.until(id, 'running', inPhase('running'));
+  proxy.cut();
+  await delay(2_500);
+  proxy.mend();
+  expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 1});
+  expect((await bed.log(id)).match(/^line \d$/gm)).toEqual([1, 2, 3, 4, 5, 6].map(i => `line ${i}`));
+  expect(starts()).toHaveLength(1);
+  await proxy.close();
+});
+
+test('[E2E12] a cut longer than the lease ends the old agent before the task runs again', async () => {
+  const proxy = await cuttableProxy(() => bed.port);
+  await bed.runner('cut-off', {url: `http://127.0.0.1:${proxy.port}`});
+  const alive = join(bed.folder, 'alive');
+  // Each attempt holds a directory while it lives: two at once would collide, and say so.
+  const script = `${startedOnce()}; mkdir ${alive} || echo COLLISION >>${join(bed.folder, 'starts')}; trap 'rmdir ${alive}; exit 143' TERM; test "$SWITCHYARD_EPOCH" -gt 1 && { rmdir ${alive}; exit 0; }; sleep 651 & wait`;
+  const {id} = await bed.submit(shell(script));
+  await bed.until(id, 'running', inPhase('running'));
+  proxy.cut();
+  await bed.runner('healthy');
+  const task = await bed.finished(id, 60_000);
+  expect(task).toMatchObject({state: 'succeeded', failures: [{code: 'lease_lost'}]});
+  // The offers that the silent runner never saw raise the epoch too.
+  expect(starts()).toEqual([`${id}.e1`, `${id}.e${task.epoch}`]);
+  proxy.mend();
+  await proxy.close();
+});
+
+test('[E2E13] of two processes with one key one has the session; no attempt runs twice and no two at once', async () => {
+  const first = await bed.runner('first', {slots: 1});
+  const copy = join(bed.folder, 'second', 'runner');
+  cpSync(join(first.stateDirectory, 'identity.json'), join(copy, 'identity.json'), {recursive: true});
+  await execa('chmod', ['-R', 'go-rwx', join(bed.folder, 'second')]);
+  await bed.runner('second', {slots: 1});
+  const tasks = [];
+  for (let index = 0; index < 4; index += 1) {
+    const alive = join(bed.folder, `alive-${index}`);
+    tasks.push(
+      await bed.submit(
+        shell(
+          `${startedOnce()}; mkdir ${alive} || echo COLLISION >>${join(bed.folder, 'starts')}; sleep 0.2; rmdir ${alive}`,
+        ),
+      ),
+    );
+  }
+  for (const {id} of tasks) expect((await bed.finished(id, 60_000)).state).toBe('succeeded');
+  const ran = starts();
+  expect(ran).not.toContain('COLLISION');
+  expect(new Set(ran).size).toBe(ran.length);
+  rmSync(copy, {recursive: true, force: true});
+});
+
+test('[E2E14] a wall clock that is wrong by days, and jumps, changes nothing', async () => {
+  // Three days ahead, then, two seconds later, five days behind.
+  const skew = 'data:text/javascript,const now=Date.now,t0=now();Date.now=()=>now()+86400000*(now()-t0<2000?3:-5)';
+  await bed.runner('skewed', {nodeArgs: ['--import', skew]});
+  const {url} = await bed.repository();
+  const {id} = await bed.submit(shell('sleep 3; echo x >>README.md', {repository: {url}}));
+  expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 1, failures: []});
+});
+
+const isRoot = process.getuid?.() === 0;
+test.skipIf(!isRoot)(
+  '[E2E15] a full disk fails the attempt and the runner works on (needs root for a small file system)',
+  async () => {
+    const runs = join(bed.folder, 'runner', 'runner', 'runs');
+    await execa('mkdir', ['-p', '-m', '700', runs]);
+    await execa('chmod', ['-R', 'go-rwx', join(bed.folder, 'runner')]);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', runs]);
+    try {
+      await bed.runner('runner', {slots: 1});
+      const {id} = await bed.submit(
+        shell('head -c 8000000 /dev/zero >$HOME/filler; echo status $?', {attempts_max: 1}),
+      );
+      const task = await bed.finished(id);
+      expect(task.finished_ms).not.toBeNull();
+      const {id: next} = await bed.submit(shell('echo still here'));
+      expect(await bed.finished(next)).toMatchObject({state: 'succeeded'});
+      expect(await bed.log(next)).toContain('still here');
+    } finally {
+      await execa('umount', ['-l', runs]);
+    }
+  },
+);
+
+function orderOf(phase: NonNullable<TaskView['phase']>): number {
+  return ['accepted', 'preparing', 'running', 'finishing', 'stopping', 'exited', 'reported'].indexOf(phase);
+}
