@@ -11,6 +11,7 @@ import type {AttemptPlan, WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import type {OfferCheck} from './attempt/runner-state.ts';
 import {upkeep} from './attempt/upkeep.ts';
+import {agentPath} from './executor/agent-path.ts';
 import {bootClock, hostBootSources} from './executor/boot-clock.ts';
 import {findCgroupBase} from './executor/cgroup.ts';
 import {isSecretName, isSecretValue, selectEnvironment} from './executor/environment.ts';
@@ -127,7 +128,11 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
       serverTime.known = time;
     },
   );
-  const facts = await machineFacts({path: process.env['PATH'] ?? '', executors: ['host']});
+  const facts = await machineFacts({
+    path: agentPath(process.env['PATH'], process.execPath),
+    home: homedir(),
+    executors: ['host'],
+  });
   const fatal = Promise.withResolvers<void>();
   // Whoever awaits `finished` hears of it; a rejection that nobody awaits must not end the process by itself.
   fatal.promise.catch(() => undefined);
@@ -162,7 +167,7 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
   });
   loop.start();
   const rounds = keepUp(
-    async () => upkeep({stateDirectory, machine, cgroupBase, context, held: () => loop.status().held, log: onLine}),
+    async () => upkeep({stateDirectory, machine, cgroupBase, context, held: () => loop.attempts(), log: onLine}),
     onLine,
   );
   return running({loop, link, key, finish: fatal, rounds, release});
@@ -275,7 +280,7 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
     trees: {context, mirrors: new Mirrors(context)},
     observer,
     nodePath: process.execPath,
-    agentEnvironment: env,
+    agentEnvironment: {...env, PATH: agentPath(process.env['PATH'], process.execPath)},
     logOf: plan => {
       const secrets = new Secrets();
       secrets.add(secretValues);

@@ -125,6 +125,11 @@ export class AttemptLoop {
     };
   }
 
+  /** All that the journal holds, also what has been reported and is only being cleaned up. */
+  attempts(): readonly AttemptRef[] {
+    return [...this.#state.attempts.values()];
+  }
+
   setSlots(slots: number): void {
     this.#dispatch({kind: 'setSlots', slots});
   }

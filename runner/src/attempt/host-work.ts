@@ -37,9 +37,10 @@ const BEGIN_MS_MAX = 60_000;
 /** What this process holds of one attempt; everything else is on disk. */
 type Held = {
   readonly runDir: string;
-  readonly log: Promise<AttemptLog>;
-  opened: AttemptLog | undefined;
   deadline: Deadline;
+  /** Opened by the first verb that writes to it, also after a restart. */
+  log: Promise<AttemptLog> | undefined;
+  opened: AttemptLog | undefined;
 };
 
 /** The work of attempts on this machine: git worktrees, host processes, log spools. */
@@ -52,9 +53,8 @@ export class HostWork implements AttemptWork {
   }
 
   async prepare(plan: AttemptPlan, signal: AbortSignal): Promise<AttemptResult | null> {
-    const {runDir, log: opened} = this.#hold(plan);
-    await createRunDirectory(runDir);
-    const log = await opened;
+    const {runDir} = this.#hold(plan);
+    const log = await this.#log(plan);
     await writeRunFile(runDir, PROMPT_FILE, plan.spec.prompt);
     if (plan.spec.repository === undefined) {
       await mkdir(scratchDirectoryOf(runDir), {recursive: true, mode: 0o700});
@@ -74,9 +74,9 @@ export class HostWork implements AttemptWork {
   }
 
   async run(plan: AttemptPlan, signal: AbortSignal): Promise<AgentEnd> {
-    const {runDir, log: opened, deadline} = this.#hold(plan);
+    const {runDir, deadline} = this.#hold(plan);
     const {executor, agentEnvironment, nodePath} = this.#options;
-    const log = await opened;
+    const log = await this.#log(plan);
     const driver = driverFor(plan.spec);
     const promptPath = join(runDir, PROMPT_FILE);
     const {argv, env, stdin} = driver.plan({spec: plan.spec, promptPath, nodePath});
@@ -109,7 +109,7 @@ export class HostWork implements AttemptWork {
   }
 
   async finish(plan: AttemptPlan, end: AgentEnd, signal: AbortSignal): Promise<Completion> {
-    const log = await this.#hold(plan).log;
+    const log = await this.#log(plan);
     const worktree = await findTree(this.#options.trees, plan);
     const {result, git} = await complete({
       plan,
@@ -125,7 +125,7 @@ export class HostWork implements AttemptWork {
   }
 
   async stop(plan: AttemptPlan, graceMs: number): Promise<void> {
-    const {runDir} = this.#hold(plan);
+    const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
     const {executor, wait} = this.#options;
     for (const directory of [checksDirectoryOf(runDir), runDir]) {
       if (isOver(await executor.status(directory))) continue;
@@ -139,9 +139,7 @@ export class HostWork implements AttemptWork {
   }
 
   async seal(plan: AttemptPlan, closing: {readonly line: string}, signal: AbortSignal): Promise<SealedLog> {
-    const {runDir, log: opened} = this.#hold(plan);
-    await createRunDirectory(runDir);
-    const log = await opened;
+    const log = await this.#log(plan);
     await log.note(closing.line);
     return log.seal(signal);
   }
@@ -151,7 +149,7 @@ export class HostWork implements AttemptWork {
     await this.#killAll(plan);
     const held = this.#held.get(key);
     this.#held.delete(key);
-    await held?.log.then(async log => log.close()).catch(() => undefined);
+    await held?.log?.then(async log => log.close()).catch(() => undefined);
     await removeTree(this.#options.trees, plan);
     await discard(this.#options.trees.context, runDirectoryOf(this.#options.stateDirectory, plan));
   }
@@ -159,7 +157,7 @@ export class HostWork implements AttemptWork {
   async input(plan: AttemptPlan, data: string): Promise<boolean> {
     const bytes = driverFor(plan.spec).encode({kind: 'message', text: data});
     if (bytes === null) return false;
-    const {runDir, log} = this.#hold(plan);
+    const {runDir} = this.#hold(plan);
     await this.#begun(runDir);
     try {
       await this.#options.executor.write(runDir, Buffer.from(bytes));
@@ -167,7 +165,7 @@ export class HostWork implements AttemptWork {
       if (error instanceof SwitchyardError && error.code === 'not_running') return false;
       throw error;
     }
-    await (await log).note('a message was handed to the agent');
+    await (await this.#log(plan)).note('a message was handed to the agent');
     return true;
   }
 
@@ -188,22 +186,27 @@ export class HostWork implements AttemptWork {
     return this.#held.get(keyOf(plan))?.opened?.length ?? 0;
   }
 
-  /** What is known of the attempt here; its log is opened by the first verb that needs it, also after a restart. */
   #hold(plan: AttemptPlan): Held {
     const key = keyOf(plan);
-    const held = this.#held.get(key);
-    if (held !== undefined) return held;
+    const known = this.#held.get(key);
+    if (known !== undefined) return known;
     const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
-    const log = this.#openLog(plan, runDir);
-    const made: Held = {runDir, log, opened: undefined, deadline: this.#options.deadlineUnknown()};
-    this.#held.set(key, made);
-    log.then(
-      opened => {
-        made.opened = opened;
-      },
-      () => this.#held.delete(key),
-    );
-    return made;
+    const held: Held = {runDir, deadline: this.#options.deadlineUnknown(), log: undefined, opened: undefined};
+    this.#held.set(key, held);
+    return held;
+  }
+
+  /** The log of the attempt, and with it its run directory. One that could not be opened is tried again by the next verb. */
+  async #log(plan: AttemptPlan): Promise<AttemptLog> {
+    const held = this.#hold(plan);
+    held.log ??= this.#openLog(plan, held.runDir);
+    try {
+      held.opened = await held.log;
+      return held.opened;
+    } catch (error) {
+      held.log = undefined;
+      throw error;
+    }
   }
 
   async #openLog(plan: AttemptPlan, runDir: string): Promise<AttemptLog> {

@@ -12,14 +12,15 @@ export type UpkeepOptions = {
   readonly machine: Machine & {readonly clock: BootClock};
   readonly cgroupBase: string | undefined;
   readonly context: WorktreeContext;
-  /** What the journal holds right then. */
+  /** All that the journal holds right then, also what is only being cleaned up: its files are not ours to take. */
   readonly held: () => readonly AttemptName[];
   readonly log: (line: string) => void;
 };
 
 /**
- * One pass over what attempts left on this machine. Kills only what is past its own deadline and unknown to the journal;
- * removes the files of such attempts, after their unpushed work was salvaged; keeps worktrees within disk and count.
+ * One pass over what attempts left on this machine. Kills only what is past its own deadline and unknown to the journal,
+ * and removes the run directory of such an attempt; its worktree stays, with all that is in it, until the limits of disk,
+ * age or count take it, which salvages it first.
  */
 export async function upkeep({stateDirectory, machine, cgroupBase, context, held, log}: UpkeepOptions): Promise<void> {
   const leftovers = await findLeftovers({runsDir: join(stateDirectory, 'runs'), cgroupBase}, machine);

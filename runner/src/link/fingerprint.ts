@@ -2,6 +2,7 @@ import {execFile} from 'node:child_process';
 import {arch, availableParallelism, platform, totalmem} from 'node:os';
 import {promisify} from 'node:util';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {agentClis, findProgram} from '../services/agent-clis.ts';
 
 export type MachineFacts = {
   readonly os: string;
@@ -10,7 +11,7 @@ export type MachineFacts = {
   readonly memoryBytes: number;
   /** Undefined when there is none. */
   readonly gitVersion: string | undefined;
-  /** Agent programs found on PATH, with what they say of their version. */
+  /** Agent CLIs found on the PATH, with what they say of their version. */
   readonly agents: readonly {readonly name: string; readonly version: string}[];
   readonly executors: readonly string[];
 };
@@ -18,17 +19,11 @@ export type MachineFacts = {
 export type FingerprintOptions = {
   /** Where programs are looked for: the PATH that agents get. */
   readonly path: string;
+  /** The home of whoever runs this: agent CLIs read their settings there even to tell their version. */
+  readonly home: string;
   readonly executors: readonly string[];
   readonly deadlineMs?: number | undefined;
 };
-
-/** Name of the label, and the program whose presence it states. */
-const agentPrograms = [
-  {name: 'claude', program: 'claude'},
-  {name: 'codex', program: 'codex'},
-  {name: 'gemini', program: 'gemini'},
-  {name: 'opencode', program: 'opencode'},
-] as const;
 
 const deadlineDefaultMs = 5_000;
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/;
@@ -37,7 +32,7 @@ const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/;
 export async function machineFacts(options: FingerprintOptions): Promise<MachineFacts> {
   const [git, ...agents] = await Promise.all([
     versionOf('git', options),
-    ...agentPrograms.map(async ({name, program}) => ({name, version: await versionOf(program, options)})),
+    ...agentClis.map(async ({name}) => ({name, version: await versionOf(name, options)})),
   ]);
   return {
     os: osName(platform()),
@@ -69,15 +64,17 @@ function osName(name: NodeJS.Platform): string {
 }
 
 async function versionOf(
-  program: string,
-  {path, deadlineMs = deadlineDefaultMs}: FingerprintOptions,
+  name: string,
+  {path, home, deadlineMs = deadlineDefaultMs}: FingerprintOptions,
 ): Promise<string | undefined> {
+  const program = findProgram(name, path);
+  if (program === undefined) return undefined;
   try {
     const {stdout} = await promisify(execFile)(program, ['--version'], {
       timeout: deadlineMs,
       killSignal: 'SIGKILL',
       maxBuffer: 65_536,
-      env: {PATH: path, LC_ALL: 'C', ...(process.env['HOME'] === undefined ? {} : {HOME: process.env['HOME']})},
+      env: {PATH: path, LC_ALL: 'C', HOME: home},
     });
     return /\d+(?:\.\d+)+/.exec(stdout)?.[0] ?? 'unknown';
   } catch {

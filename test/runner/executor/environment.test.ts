@@ -1,4 +1,5 @@
 import {describe, expect, test} from 'vitest';
+import {agentPath} from '../../../runner/src/executor/agent-path.ts';
 import {
   blockedVariableNames,
   isSecretName,
@@ -17,6 +18,21 @@ describe('the environment of an agent', () => {
     });
     expect(selectEnvironment(source, {allow: []})).toEqual({env: {}, blockedNames: []});
     expect(selectEnvironment(source, {allow: ['PATH*']}).env).toEqual({PATH: '/bin', PATHS: 'x'});
+  });
+
+  test('[EN1] what steers programs, ssh and git of the runner stays out', () => {
+    const names = [
+      'LD_PRELOAD',
+      'LD_LIBRARY_PATH',
+      'DYLD_INSERT_LIBRARIES',
+      'NODE_OPTIONS',
+      'NODE_PATH',
+      'BASH_ENV',
+      'ENV',
+    ];
+    const ofGit = ['GIT_DIR', 'GIT_CONFIG_COUNT', 'GIT_SSH_COMMAND', 'GIT_ASKPASS', 'SSH_AUTH_SOCK', 'SSH_ASKPASS'];
+    const source = Object.fromEntries([...names, ...ofGit, 'HOME', 'XDG_CONFIG_HOME'].map(name => [name, '/x']));
+    expect(selectEnvironment(source)).toEqual({env: {}, blockedNames: []});
   });
 
   test('[EN2] known secrets stay out although a pattern allows them', () => {
@@ -76,5 +92,23 @@ describe('the environment of an agent', () => {
     );
     expect(JSON.stringify(result)).not.toContain('canary');
     expect(result.blockedNames).toEqual(['API_KEY', 'OTHER']);
+  });
+});
+
+describe('the PATH of an agent', () => {
+  const node = '/opt/switchyard/node/bin/node';
+
+  test('[EN6] the folders of the machine come first, that of our own Node last', () => {
+    expect(agentPath('/home/ada/bin:/usr/bin', node)).toBe('/home/ada/bin:/usr/bin:/opt/switchyard/node/bin');
+    expect(agentPath('/usr/bin:/opt/switchyard/node/bin:/bin', node)).toBe('/usr/bin:/opt/switchyard/node/bin:/bin');
+  });
+
+  test('[EN6] folders that a worktree could fill, and those of a script of npm, are left out', () => {
+    const path = '/srv/sy/node_modules/.bin:.::bin:/usr/lib/npm/run-script/lib/node-gyp-bin:/usr/bin';
+    expect(agentPath(path, node)).toBe('/usr/bin:/opt/switchyard/node/bin');
+  });
+
+  test.for([undefined, '', '.'])('[EN6] without a PATH (%s) the folders of the system are taken', path => {
+    expect(agentPath(path, node)).toBe('/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/switchyard/node/bin');
   });
 });

@@ -373,7 +373,7 @@ describe('ending', () => {
     const tasks = Array.from({length: 8}, (_, n) => taskIdSchema.parse(`tsk_01jd000000000000000000001${n}`));
     for (const task of tasks) {
       scene.offer(task);
-      scene.event({kind: 'message', message: {t: 'cancel', task, epoch: 1, grace_ms: 0}});
+      scene.event({kind: 'message', message: {t: 'cancel', task, epoch: 1, grace_ms: 0, reason: ''}});
       scene.answer({verb: 'sign', record: 'signed'}, task);
       scene.event({kind: 'message', message: {t: 'exit_ack', task, epoch: 1}});
       const failure = {code: 'worktree_busy', detail: 'somebody is inside', retryable: true} as const;
@@ -394,7 +394,7 @@ describe('ending', () => {
       const task = taskIdSchema.parse(`tsk_01jd000000000000000000001${n}`);
       scene.offer(task);
       const [accept] = sent(scene, 'accept');
-      scene.event({kind: 'message', message: {t: 'cancel', task, epoch: 1, grace_ms: 0}});
+      scene.event({kind: 'message', message: {t: 'cancel', task, epoch: 1, grace_ms: 0, reason: ''}});
       scene.answer({verb: 'sign', record: 'signed'}, task);
       scene.event({kind: 'message', message: {t: 'exit_ack', task, epoch: 1}});
       return accept === undefined ? 'rejected' : 'accepted';

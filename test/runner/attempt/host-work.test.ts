@@ -1,0 +1,133 @@
+import {spawn} from 'node:child_process';
+import {once} from 'node:events';
+import {existsSync, readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {setTimeout as delay} from 'node:timers/promises';
+import {expect, onTestFinished, test} from 'vitest';
+import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {commitTree, prepareTree, type Trees} from '../../../runner/src/attempt/attempt-tree.ts';
+import type {AgentEnd, AttemptPlan} from '../../../runner/src/attempt/attempt-work.ts';
+import {HostWork} from '../../../runner/src/attempt/host-work.ts';
+import {upkeep} from '../../../runner/src/attempt/upkeep.ts';
+import {runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
+import {hostExecutor} from '../../../runner/src/executor/host-executor.ts';
+import {createRunDirectory, writeDeadline} from '../../../runner/src/executor/run-directory.ts';
+import {Secrets} from '../../../runner/src/logs/secrets.ts';
+import {clock, machine, wallNowMs} from '../executor/host-harness.ts';
+import {makeGround, put, sh, task} from '../worktree/ground.ts';
+
+const ended: AgentEnd = {exitCode: 0, signal: null, summary: 'done', result: null};
+const never = new AbortController().signal;
+
+/** The hands of a runner on a ground of git; `again` has the same disk and no memory, as after a restart. */
+function hands() {
+  const {context, mirrors, upstream} = makeGround();
+  const trees: Trees = {context, mirrors};
+  const again = (): HostWork =>
+    new HostWork({
+      stateDirectory: context.root,
+      executor: hostExecutor({clock, wallNowMs, cgroupBase: undefined}),
+      trees,
+      observer: {phaseDetail: () => undefined, agentEvent: () => undefined},
+      nodePath: process.execPath,
+      agentEnvironment: {PATH: process.env['PATH'] ?? ''},
+      logOf: () => ({
+        secrets: new Secrets(),
+        // Nobody listens there: the spool is all that these tests look at.
+        link: {url: 'ws://127.0.0.1:1', headers: async () => ({}), nowMs: () => performance.now(), random: () => 0.5},
+      }),
+      deadlineUnknown: () => ({softMs: clock.nowMs() + 60_000, hardMs: clock.nowMs() + 90_000}),
+      wait: async ms => delay(ms),
+    });
+  const planOf = (spec: Partial<TaskSpecInput> = {}): AttemptPlan => ({
+    task,
+    epoch: 1,
+    branch: `switchyard/${task}/e1`,
+    logTicket: 'ticket',
+    spec: taskSpecSchema.parse({prompt: 'one more line', repository: {url: upstream}, ...spec}),
+  });
+  return {context, trees, upstream, again, planOf};
+}
+
+test('[HW1] a message, a stop or a new deadline for an attempt without files makes none', async () => {
+  const {context, again, planOf} = hands();
+  const work = again();
+  const plan = planOf({repository: undefined});
+  await work.extend(plan, {softBootMs: clock.nowMs() + 1_000, hardBootMs: clock.nowMs() + 2_000});
+  await work.stop(plan, 0);
+  expect(work.spoolLength(plan)).toBe(0);
+  expect(existsSync(runDirectoryOf(context.root, plan))).toBe(false);
+});
+
+test('[HW2] a runner that ended between the commit and the push finds the commit made and pushes it', async () => {
+  const {trees, upstream, again, planOf} = hands();
+  const plan = planOf({checks: [['grep', '-q', 'more', 'README.md']]});
+  const before = again();
+  await before.prepare(plan, never);
+  const worktree = await prepareTree(trees, plan, never);
+  if (worktree === undefined) throw new Error('no worktree');
+  put(worktree.path, 'README.md', 'hello\nmore\n');
+  await commitTree(trees, worktree, plan);
+  const head = sh(worktree.path, 'rev-parse', 'HEAD');
+
+  const work = again();
+  const first = await work.finish(plan, ended, never);
+  expect(first).toMatchObject({result: {kind: 'succeeded'}, git: {head_sha: head, commits: 1, pushed: true}});
+  expect(sh(upstream, 'rev-parse', plan.branch)).toBe(head);
+
+  // Pushed, and the exit not sent: the same again, and upstream has one commit.
+  const second = await again().finish(plan, ended, never);
+  expect(second).toEqual(first);
+  expect(sh(upstream, 'rev-list', '--count', `main..${plan.branch}`)).toBe('1');
+  await work.clean(plan);
+});
+
+test('[HW3] a tree that somebody works in is kept with all files until it is free', async () => {
+  const {context, trees, again, planOf} = hands();
+  const plan = planOf();
+  const work = again();
+  await work.prepare(plan, never);
+  const worktree = await prepareTree(trees, plan, never);
+  if (worktree === undefined) throw new Error('no worktree');
+  put(worktree.path, 'new.txt', 'unsaved\n');
+  const visitor = spawn('sleep', ['60'], {cwd: worktree.path, stdio: 'ignore'});
+  onTestFinished(() => void visitor.kill('SIGKILL'));
+  await once(visitor, 'spawn');
+
+  await expect(work.clean(plan)).rejects.toMatchObject({code: 'worktree_busy'});
+  expect(readFileSync(join(worktree.path, 'new.txt'), 'utf8')).toBe('unsaved\n');
+  expect(existsSync(runDirectoryOf(context.root, plan))).toBe(true);
+
+  const gone = once(visitor, 'exit');
+  visitor.kill('SIGKILL');
+  await gone;
+  await again().clean(plan);
+  expect(existsSync(worktree.path)).toBe(false);
+  expect(existsSync(runDirectoryOf(context.root, plan))).toBe(false);
+  expect(sh(worktree.mirror.path, 'show', `refs/salvage/${task}/e1:new.txt`)).toBe('unsaved');
+});
+
+test('[HW4] upkeep leaves the files of what the journal holds, and takes those of what nobody knows', async () => {
+  const {context} = hands();
+  const [held, unknown] = [
+    {task, epoch: 1},
+    {task, epoch: 2},
+  ];
+  for (const attempt of [held, unknown]) {
+    const runDir = runDirectoryOf(context.root, attempt);
+    await createRunDirectory(runDir);
+    await writeDeadline(runDir, {softMs: 1, hardMs: 2});
+  }
+  const lines: string[] = [];
+  await upkeep({
+    stateDirectory: context.root,
+    machine,
+    cgroupBase: undefined,
+    context,
+    held: () => [held],
+    log: line => lines.push(line),
+  });
+  expect(existsSync(runDirectoryOf(context.root, held))).toBe(true);
+  expect(existsSync(runDirectoryOf(context.root, unknown))).toBe(false);
+  expect(lines).toHaveLength(1);
+});
