@@ -107,7 +107,7 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
     runner: key.runner,
     certificate: key.certificate,
     host: new URL(key.url).host,
-    wallMs: Date.now,
+    wallMs: steadyWallClock(clock.nowMs),
     randomId: randomHex,
   });
   const serverTime: {known: ServerTime | null} = {known: null};
@@ -201,6 +201,12 @@ function running({loop, link, key, finish, rounds, release}: Running): RunningRu
   };
 }
 
+/** The wall clock of the start, carried on by the boot clock: somebody who sets the clock changes nothing here. */
+function steadyWallClock(bootMs: () => number): () => number {
+  const offsetMs = Date.now() - bootMs();
+  return () => bootMs() + offsetMs;
+}
+
 /** Looks after the machine at once and then every minute, one pass at a time. */
 function keepUp(pass: () => Promise<void>, log: (line: string) => void): AbortController {
   const controller = new AbortController();
@@ -276,7 +282,8 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
   };
   return new HostWork({
     stateDirectory,
-    executor: hostExecutor({clock, wallNowMs: Date.now, cgroupBase}),
+    // Only compared with times of files: a clock that somebody sets must not age a claim.
+    executor: hostExecutor({clock, wallNowMs: () => performance.timeOrigin + performance.now(), cgroupBase}),
     trees: {context, mirrors: new Mirrors(context)},
     observer,
     nodePath: process.execPath,

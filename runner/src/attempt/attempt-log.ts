@@ -8,11 +8,15 @@ import type {Secrets} from '../logs/secrets.ts';
 import type {SealedLog} from './attempt-work.ts';
 
 const FINISH_RETRY_MS = 1_000;
+/** A disk that takes no byte for so long is full for good: the log ends with what it took. */
+const FINISH_MS_MAX = 30_000;
 
 export type AttemptLogOptions = {
   readonly directory: string;
   readonly secrets: Secrets;
   readonly link: Omit<LogLinkOptions, 'spool'>;
+  /** Called when the disk does not take the end of the log, after the agent has ended: frees what only it needed. */
+  readonly makeRoom: () => Promise<void>;
 };
 
 /** The log of one attempt while this process holds it: the spool on disk and its upload, which runs beside the work. */
@@ -21,16 +25,18 @@ export class AttemptLog {
   readonly #link: LogLink;
   readonly #outcome: Promise<LogLinkOutcome>;
   readonly #upload = new AbortController();
+  readonly #makeRoom: () => Promise<void>;
 
-  private constructor(spool: LogSpool, link: LogLink) {
+  private constructor(spool: LogSpool, link: LogLink, makeRoom: () => Promise<void>) {
     this.#spool = spool;
     this.#link = link;
+    this.#makeRoom = makeRoom;
     this.#outcome = link.run(this.#upload.signal);
   }
 
-  static async open({directory, secrets, link}: AttemptLogOptions): Promise<AttemptLog> {
+  static async open({directory, secrets, link, makeRoom}: AttemptLogOptions): Promise<AttemptLog> {
     const spool = await LogSpool.open({directory, secrets});
-    return new AttemptLog(spool, new LogLink({...link, spool}));
+    return new AttemptLog(spool, new LogLink({...link, spool}), makeRoom);
   }
 
   get length(): number {
@@ -78,11 +84,13 @@ export class AttemptLog {
   }
 
   async #finish(signal: AbortSignal): Promise<LogEnd> {
-    for (;;) {
+    for (let waitedMs = 0; waitedMs < FINISH_MS_MAX; waitedMs += FINISH_RETRY_MS) {
       const end = await this.#spool.finish();
       if (end !== undefined) return end;
+      await this.#makeRoom();
       await delay(FINISH_RETRY_MS, undefined, {signal});
     }
+    return this.#spool.giveUp();
   }
 }
 

@@ -5,7 +5,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {driverFor} from '../agent/drivers.ts';
 import type {Executor} from '../executor/executor.ts';
-import {createRunDirectory, readRunFile, writeRunFile, type Deadline} from '../executor/run-directory.ts';
+import {createRunDirectory, readRunFile, runFiles, writeRunFile, type Deadline} from '../executor/run-directory.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
 import {discard} from '../worktree/remove.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
@@ -24,7 +24,7 @@ export type HostWorkOptions = {
   readonly nodePath: string;
   /** What the environment policy lets through to every agent; never a secret. */
   readonly agentEnvironment: Readonly<Record<string, string>>;
-  readonly logOf: (plan: AttemptPlan) => Omit<AttemptLogOptions, 'directory'>;
+  readonly logOf: (plan: AttemptPlan) => Omit<AttemptLogOptions, 'directory' | 'makeRoom'>;
   /** Used until the lease says otherwise. */
   readonly deadlineUnknown: () => Deadline;
   readonly wait: (ms: number) => Promise<void>;
@@ -211,7 +211,13 @@ export class HostWork implements AttemptWork {
 
   async #openLog(plan: AttemptPlan, runDir: string): Promise<AttemptLog> {
     await createRunDirectory(runDir);
-    return AttemptLog.open({...this.#options.logOf(plan), directory: runDir});
+    return AttemptLog.open({
+      ...this.#options.logOf(plan),
+      directory: runDir,
+      makeRoom: async () => {
+        for (const own of [runFiles.home, runFiles.tmp]) await discard(this.#options.trees.context, join(runDir, own));
+      },
+    });
   }
 
   /** Waits, not for ever, until the agent is there or will never be: a message may come while it is being started. */

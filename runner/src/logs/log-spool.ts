@@ -160,6 +160,22 @@ export class LogSpool {
     });
   }
 
+  /**
+   * Closes the log with what the disk did take; the rest counts as dropped. For a disk that stays full: the attempt must
+   * end some time. Nothing is written any more.
+   */
+  giveUp(): Promise<LogEnd> {
+    return this.#serially(async () => {
+      const {cursor} = this.#merge.pending();
+      const unstored = cursor.length - this.#length;
+      return {
+        length: this.#length,
+        sha256: this.#hash.copy().digest('hex'),
+        droppedBytes: cursor.droppedBytes + unstored,
+      };
+    });
+  }
+
   /** At most `bytesMax` bytes from `offset`, never beyond `length`. Throws what the file system throws. */
   async read(offset: number, bytesMax: number): Promise<Uint8Array<ArrayBuffer>> {
     const wanted = Math.max(0, Math.min(bytesMax, this.#length - offset));

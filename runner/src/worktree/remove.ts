@@ -70,7 +70,14 @@ export async function discard(context: Pick<WorktreeContext, 'root' | 'randomHex
   const trashPath = join(context.root, 'trash');
   await mkdir(trashPath, {recursive: true});
   const target = join(trashPath, `${basename(path)}.${context.randomHex()}`);
-  await rename(path, target);
+  try {
+    await rename(path, target);
+  } catch (error) {
+    // On another file system than the trash there is nothing to rename to: it is deleted where it is.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
+    deleteInBackground([path]);
+    return;
+  }
   deleteInBackground([target]);
 }
 
