@@ -22,7 +22,7 @@ const shell = (script: string, more: Partial<TaskSpecInput> = {}): TaskSpecInput
   ...more,
 });
 
-test('[E2E1] an agent changes a file in a worktree, and the commit is on the branch of the attempt', async () => {
+test('[EE1] an agent changes a file in a worktree, and the commit is on the branch of the attempt', async () => {
   const {url, path} = await bed.repository('change');
   const {id} = await bed.submit(
     shell('cat >>README.md; echo done', {
@@ -40,7 +40,7 @@ test('[E2E1] an agent changes a file in a worktree, and the commit is on the bra
   expect(main).toBe('1');
 });
 
-test('[E2E2] an agent that leaves no change has failed, whatever it says', async () => {
+test('[EE2] an agent that leaves no change has failed, whatever it says', async () => {
   const {url} = await bed.repository('unchanged');
   const {id} = await bed.submit(shell('echo "I have done everything"', {repository: {url}}));
   const task = await bed.finished(id);
@@ -48,7 +48,7 @@ test('[E2E2] an agent that leaves no change has failed, whatever it says', async
   expect(task.failures[0]).toMatchObject({code: 'agent_no_change'});
 });
 
-test('[E2E2] a check that does not pass is a failure, and nothing is pushed', async () => {
+test('[EE2] a check that does not pass is a failure, and nothing is pushed', async () => {
   const {url, path} = await bed.repository('unchecked');
   const {id} = await bed.submit(shell('echo x >>README.md', {repository: {url}, checks: [['false']]}));
   const task = await bed.finished(id);
@@ -58,14 +58,14 @@ test('[E2E2] a check that does not pass is a failure, and nothing is pushed', as
   expect(await bed.log(id)).toContain('$ false');
 });
 
-test('[E2E3] an agent that hangs is ended at its time, with everything it started', async () => {
+test('[EE3] an agent that hangs is ended at its time, with everything it started', async () => {
   const {id} = await bed.submit(shell('sleep 611 & setsid sleep 612 & sleep 613', {timeout_ms: 1_500}));
   const task = await bed.finished(id);
   expect(task.state).toBe('timed_out');
   expect(await running('sleep 61[123]')).toBe('');
 });
 
-test('[E2E3] an agent that ignores SIGTERM is killed after the grace of a cancel', async () => {
+test('[EE3] an agent that ignores SIGTERM is killed after the grace of a cancel', async () => {
   const {id} = await bed.submit(shell('trap "" TERM; sleep 621; sleep 622; sleep 623'));
   await bed.until(id, 'running', ({phase}) => phase === 'running');
   await bed.client.call(cancelTask, {params: {task: id}, body: {grace_ms: 500, reason: 'enough'}});
@@ -74,13 +74,13 @@ test('[E2E3] an agent that ignores SIGTERM is killed after the grace of a cancel
   expect(await running('sleep 62[123]')).toBe('');
 });
 
-test('[E2E3] a daemon that the agent forks does not outlive it', async () => {
+test('[EE3] a daemon that the agent forks does not outlive it', async () => {
   const {id} = await bed.submit(shell('(env -i setsid sleep 631 >/dev/null 2>&1 </dev/null &); echo started'));
   expect((await bed.finished(id)).state).toBe('succeeded');
   expect(await running('sleep 631')).toBe('');
 });
 
-test('[E2E4] a flood of output arrives whole, byte for byte', async () => {
+test('[EE4] a flood of output arrives whole, byte for byte', async () => {
   const {id} = await bed.submit(shell('yes 0123456789012345678901234567890123456789 | head -c 12000000'));
   expect((await bed.finished(id)).state).toBe('succeeded');
   const log = await bed.log(id);
@@ -93,13 +93,13 @@ test('[E2E4] a flood of output arrives whole, byte for byte', async () => {
   expect(hash(flood)).toBe(hash(sent.replace(/\n*$/, '')));
 });
 
-test('[E2E4] the first line and the last line without an end are there', async () => {
+test('[EE4] the first line and the last line without an end are there', async () => {
   const {id} = await bed.submit(shell('printf "first\\nlast without end"'));
   await bed.finished(id);
   expect(await bed.log(id)).toMatch(/first\nlast without end\n\[switchyard\]/);
 });
 
-test('[E2E5] what looks like a secret reaches neither the agent nor the log', async () => {
+test('[EE5] what looks like a secret reaches neither the agent nor the log', async () => {
   const token = `ghp_${'a1B2'.repeat(9)}`;
   const {id} = await bed.submit(shell(`env; echo ${token}; echo canary-deploy-value-1234`));
   await bed.finished(id);
@@ -114,12 +114,12 @@ test('[E2E5] what looks like a secret reaches neither the agent nor the log', as
 test.for([
   {script: 'exit 3', code: 'agent_failed', detail: 'the agent ended with exit code 3'},
   {script: 'kill -KILL $$', code: 'agent_failed', detail: 'the agent was ended by SIGKILL'},
-])('[E2E6] an agent that ends by $script fails with its reason', async ({script, code, detail}) => {
+])('[EE6] an agent that ends by $script fails with its reason', async ({script, code, detail}) => {
   const {id} = await bed.submit(shell(script));
   expect(await bed.finished(id)).toMatchObject({state: 'dead', failures: [{code, detail}]});
 });
 
-test('[E2E6] an agent whose program is missing fails with its reason', async () => {
+test('[EE6] an agent whose program is missing fails with its reason', async () => {
   const {id} = await bed.submit({prompt: 'x', agent: {driver: 'exec', command: ['no-such-agent']}, attempts_max: 1});
   expect((await bed.finished(id)).failures[0]).toMatchObject({
     code: 'agent_failed',
@@ -139,20 +139,20 @@ test.for([
     repository: {url: 'https://user:secret@example.com/r.git'},
     code: 'repository_invalid',
   },
-])('[E2E7] $what is refused with its reason, and the runner goes on', async ({repository, code}) => {
+])('[EE7] $what is refused with its reason, and the runner goes on', async ({repository, code}) => {
   const {id} = await bed.submit(shell('true', {repository}));
   const task = await bed.finished(id);
   expect(task.failures[0]).toMatchObject({code});
   expect(JSON.stringify(task.failures)).not.toContain('secret');
 });
 
-test('[E2E7] a base branch that does not exist is refused with its reason', async () => {
+test('[EE7] a base branch that does not exist is refused with its reason', async () => {
   const {url} = await bed.repository('no-base');
   const {id} = await bed.submit(shell('true', {repository: {url, base: 'release'}}));
   expect((await bed.finished(id)).failures[0]).toMatchObject({code: 'base_not_found'});
 });
 
-test('[E2E8] a message reaches the running agent once', async () => {
+test('[EE8] a message reaches the running agent once', async () => {
   const {id} = await bed.submit({prompt: 'await message', agent: {driver: 'scripted'}, attempts_max: 1});
   await bed.until(id, 'running', ({phase}) => phase === 'running');
   await bed.client.call(messageTask, {params: {task: id}, body: {text: 'turn left'}});
@@ -160,7 +160,7 @@ test('[E2E8] a message reaches the running agent once', async () => {
   expect((await bed.log(id)).split('a person says: turn left')).toHaveLength(2);
 });
 
-test('[E2E9] two tasks on one repository never share a tree', async () => {
+test('[EE9] two tasks on one repository never share a tree', async () => {
   const {url} = await bed.repository('shared');
   const where = join(bed.folder, 'trees');
   const script = `pwd >>${where}; echo $$ >mine; sleep 0.5; test "$(cat mine)" = $$`;

@@ -28,7 +28,7 @@ const starts = (): string[] => {
 const startedOnce = (): string => `echo "$SWITCHYARD_TASK.e$SWITCHYARD_EPOCH" >>${join(bed.folder, 'starts')}`;
 const inPhase = (phase: TaskView['phase']) => (task: TaskView) => task.phase === phase;
 
-test('[E2E10] a runner killed while it prepares, runs, checks or reports finishes each attempt once', async () => {
+test('[EE10] a runner killed while it prepares, runs, checks or reports finishes each attempt once', async () => {
   const {url, path} = await bed.repository();
   const runner = await bed.runner('runner');
   const spec = shell(`${startedOnce()}; echo begin; sleep 1; echo more >>README.md; echo end`, {
@@ -55,7 +55,7 @@ test('[E2E10] a runner killed while it prepares, runs, checks or reports finishe
   }
 });
 
-test('[E2E10] an agent that ended while its runner was dead is reported by the next one', async () => {
+test('[EE10] an agent that ended while its runner was dead is reported by the next one', async () => {
   const runner = await bed.runner('runner');
   const {id} = await bed.submit(shell(`${startedOnce()}; sleep 1; echo finished without a runner`));
   await bed.until(id, 'running', inPhase('running'));
@@ -67,7 +67,7 @@ test('[E2E10] an agent that ended while its runner was dead is reported by the n
   expect(starts()).toHaveLength(1);
 });
 
-test('[E2E10] SIGTERM leaves agents for the next runner; SIGINT ends them and gives their tasks back', async () => {
+test('[EE10] SIGTERM leaves agents for the next runner; SIGINT ends them and gives their tasks back', async () => {
   const runner = await bed.runner('runner');
   const {id} = await bed.submit(shell(`${startedOnce()}; sleep 2`));
   await bed.until(id, 'running', inPhase('running'));
@@ -83,7 +83,7 @@ test('[E2E10] SIGTERM leaves agents for the next runner; SIGINT ends them and gi
   expect(await bed.finished(second)).toMatchObject({state: 'succeeded', epoch: 2, failures: []});
 });
 
-test('[E2E11] what a control plane acknowledged before it was killed under load ends exactly once', async () => {
+test('[EE11] what a control plane acknowledged before it was killed under load ends exactly once', async () => {
   await bed.runner('runner', {slots: 8});
   const acknowledged: string[] = [];
   let isOver = false;
@@ -112,7 +112,7 @@ test('[E2E11] what a control plane acknowledged before it was killed under load 
     ).toHaveLength(1);
 });
 
-test('[E2E12] a cut shorter than the lease changes nothing', async () => {
+test('[EE12] a cut shorter than the lease changes nothing', async () => {
   const proxy = await cuttableProxy(() => bed.port);
   await bed.runner('runner', {url: `http://127.0.0.1:${proxy.port}`});
   const {id} = await bed.submit(shell(`${startedOnce()}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done`));
@@ -126,7 +126,7 @@ test('[E2E12] a cut shorter than the lease changes nothing', async () => {
   await proxy.close();
 });
 
-test('[E2E12] a cut longer than the lease ends the old agent before the task runs again', async () => {
+test('[EE12] a cut longer than the lease ends the old agent before the task runs again', async () => {
   const proxy = await cuttableProxy(() => bed.port);
   await bed.runner('cut-off', {url: `http://127.0.0.1:${proxy.port}`});
   const alive = join(bed.folder, 'alive');
@@ -144,7 +144,7 @@ test('[E2E12] a cut longer than the lease ends the old agent before the task run
   await proxy.close();
 });
 
-test('[E2E13] of two processes with one key one has the session; no attempt runs twice and no two at once', async () => {
+test('[EE13] of two processes with one key one has the session; no attempt runs twice and no two at once', async () => {
   const first = await bed.runner('first', {slots: 1});
   const copy = join(bed.folder, 'second', 'runner');
   cpSync(join(first.stateDirectory, 'identity.json'), join(copy, 'identity.json'), {recursive: true});
@@ -168,7 +168,7 @@ test('[E2E13] of two processes with one key one has the session; no attempt runs
   rmSync(copy, {recursive: true, force: true});
 });
 
-test('[E2E14] a wall clock that is wrong by days, and jumps, changes nothing', async () => {
+test('[EE14] a wall clock that is wrong by days, and jumps, changes nothing', async () => {
   // Three days ahead, then, two seconds later, five days behind.
   const skew = 'data:text/javascript,const now=Date.now,t0=now();Date.now=()=>now()+86400000*(now()-t0<2000?3:-5)';
   await bed.runner('skewed', {nodeArgs: ['--import', skew]});
@@ -179,7 +179,7 @@ test('[E2E14] a wall clock that is wrong by days, and jumps, changes nothing', a
 
 const isRoot = process.getuid?.() === 0;
 test.skipIf(!isRoot)(
-  '[E2E15] a full disk fails the attempt and the runner works on (needs root for a small file system)',
+  '[EE15] a full disk fails the attempt and the runner works on (needs root for a small file system)',
   async () => {
     const runs = join(bed.folder, 'runner', 'runner', 'runs');
     await execa('mkdir', ['-p', '-m', '700', runs]);
