@@ -63,7 +63,7 @@ function run(argv) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));
   child.on('error', error => {
-    process.stderr.write(`${file} could not be started: ${error.message}\n`);
+    process.stderr.write(`${String(file)} could not be started: ${error.message}\n`);
     process.exit(1);
   });
   child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGINT' ? 130 : 143)));

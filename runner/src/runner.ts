@@ -102,32 +102,7 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
   const {clock} = machine;
   const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
   const context = worktreeContext(stateDirectory);
-  const tokens = connectTokens({
-    signingKey: key.signingKey,
-    runner: key.runner,
-    certificate: key.certificate,
-    host: new URL(key.url).host,
-    wallMs: steadyWallClock(clock.nowMs),
-    randomId: randomHex,
-  });
-  const serverTime: {known: ServerTime | null} = {known: null};
-  const link = watchTime(
-    new FleetLink({
-      url: key.url,
-      runner: key.runner,
-      signingKey: key.signingKey,
-      tokens,
-      version: options.version,
-      bootId: clock.bootId,
-      leaseClass: options.leaseClass ?? 'standard',
-      random: Math.random,
-      randomId: randomHex,
-      log: onLine,
-    }),
-    time => {
-      serverTime.known = time;
-    },
-  );
+  const {link, tokens, serverTime} = openLink(options, key, clock);
   const facts = await machineFacts({
     path: agentPath(process.env['PATH'], process.execPath),
     home: homedir(),
@@ -157,7 +132,7 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
           runner: key.runner,
           pool: key.pool,
           keys: key.dispatchKeys,
-          serverTime: () => serverTime.known,
+          serverTime,
           bootMs: clock.nowMs,
         },
       }),
@@ -171,6 +146,46 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
     onLine,
   );
   return running({loop, link, key, finish: fatal, rounds, release});
+}
+
+type OpenLink = {
+  readonly link: Link;
+  readonly tokens: ConnectTokens;
+  /** Null before the first welcome. */
+  readonly serverTime: () => ServerTime | null;
+};
+
+function openLink(
+  {version, leaseClass, onLine}: RunnerOptions,
+  key: RunnerKey,
+  clock: Parts['machine']['clock'],
+): OpenLink {
+  const {runner, signingKey, certificate, url} = key;
+  const tokens = connectTokens({
+    signingKey,
+    runner,
+    certificate,
+    host: new URL(url).host,
+    wallMs: steadyWallClock(clock.nowMs),
+    randomId: randomHex,
+  });
+  const fleet = new FleetLink({
+    url,
+    runner,
+    signingKey,
+    tokens,
+    version,
+    bootId: clock.bootId,
+    leaseClass: leaseClass ?? 'standard',
+    random: Math.random,
+    randomId: randomHex,
+    log: onLine,
+  });
+  let known: ServerTime | null = null;
+  const link = watchTime(fleet, time => {
+    known = time;
+  });
+  return {link, tokens, serverTime: () => known};
 }
 
 type Running = {
