@@ -1,13 +1,14 @@
 import {spawn} from 'node:child_process';
 import {readFileSync} from 'node:fs';
-import * as z from 'zod';
 
 /**
  * `node checks-program.ts <checks.json>`: runs the declared checks one after the other in the current directory and
  * ends with 0, or with 1 after the first that fails. A program of its own, so that a check is held, killed and adopted
- * exactly as the agent is.
+ * exactly as the agent is. It imports nothing but Node: every attempt waits for its start.
  */
-const checks = z.array(z.array(z.string()).min(1)).parse(JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')));
+const said: unknown = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
+if (!Array.isArray(said)) throw new Error('the file does not hold a list of checks');
+const checks = said.map((check: unknown) => (Array.isArray(check) ? check.map(String) : []));
 
 async function run([file = '', ...rest]: readonly string[]): Promise<number | string> {
   const child = spawn(file, rest, {stdio: ['ignore', 'inherit', 'inherit']});

@@ -1,10 +1,11 @@
 import {execFile} from 'node:child_process';
 import {constants} from 'node:fs';
-import {mkdir, open, rename, stat, unlink} from 'node:fs/promises';
+import {lstat, mkdir, open, rename, unlink} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import {promisify} from 'node:util';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import * as z from 'zod';
+import {createExposedFile, readExposedFile} from '../state/exposed-file.ts';
 import {attemptLabel} from './attempt-name.ts';
 import type {ProcessIdentity} from './process-identity.ts';
 
@@ -71,12 +72,17 @@ export async function createRunDirectory(runDir: string): Promise<void> {
       constants.O_CREAT | constants.O_APPEND | constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     await (await open(join(runDir, log), flags, 0o600)).close();
   }
-  const fifo = join(runDir, runFiles.in);
+  await makeFifo(join(runDir, runFiles.in));
+}
+
+/** Node has no call for it. Looked for first, because every verb of an attempt makes sure of its run directory. */
+async function makeFifo(path: string): Promise<void> {
+  const isThere = async (): Promise<boolean> => (await lstat(path).catch(() => undefined))?.isFIFO() === true;
+  if (await isThere()) return;
   try {
-    await execFileAsync('mkfifo', ['-m', '600', fifo], {timeout: 5_000});
+    await execFileAsync('mkfifo', ['-m', '600', path], {timeout: 5_000});
   } catch (cause) {
-    const there = await stat(fifo).catch(() => undefined);
-    if (there?.isFIFO() !== true) throw new SwitchyardError('executor_unavailable', `mkfifo ${fifo} failed`, {cause});
+    if (!(await isThere())) throw new SwitchyardError('executor_unavailable', `mkfifo ${path} failed`, {cause});
   }
 }
 
@@ -89,8 +95,7 @@ export async function writeRunFile(runDir: string, name: string, text: string): 
   writes += 1;
   const temporary = `${path}.${process.pid}-${writes}.tmp`;
   try {
-    const flags = constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW;
-    await using file = await open(temporary, flags, 0o600);
+    await using file = await createExposedFile(temporary);
     await file.writeFile(text);
     await rename(temporary, path);
   } catch (cause) {
@@ -102,15 +107,7 @@ export async function writeRunFile(runDir: string, name: string, text: string): 
 
 /** The text of a small regular file; undefined when it is absent, is anything else, or is larger than expected. */
 export async function readRunFile(runDir: string, name: string): Promise<string | undefined> {
-  try {
-    await using file = await open(join(runDir, name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    const {size} = await file.stat().then(stats => (stats.isFile() ? stats : {size: Infinity}));
-    if (size > SMALL_FILE_BYTES_MAX) return undefined;
-    const {buffer, bytesRead} = await file.read(Buffer.alloc(SMALL_FILE_BYTES_MAX), 0, SMALL_FILE_BYTES_MAX, 0);
-    return buffer.toString('utf8', 0, bytesRead);
-  } catch {
-    return undefined;
-  }
+  return readExposedFile(join(runDir, name), SMALL_FILE_BYTES_MAX).catch(() => undefined);
 }
 
 export async function writeMeta(runDir: string, meta: RunMeta): Promise<void> {

@@ -17,9 +17,10 @@ cd "$run" || exit 75
 
 identity() { # "<pid> <start> <boot id> <how it is held>" of this very shell: a pid alone is reused by strangers
   if [ -r "/proc/$$/stat" ]; then
-    line=$(cat "/proc/$$/stat")
+    read -r line <"/proc/$$/stat"
+    read -r boot </proc/sys/kernel/random/boot_id
     set -- ${line##*) } # the name before the last parenthesis may hold spaces
-    start=${20} boot=$(cat /proc/sys/kernel/random/boot_id)
+    start=${20}
   else
     set -- $(LC_ALL=C TZ=UTC ps -o lstart= -p $$)
     start=$1_$2_$3_$4_$5 boot=$(sysctl -n kern.bootsessionuuid)

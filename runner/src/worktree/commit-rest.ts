@@ -40,10 +40,12 @@ export async function commitRest(
 ): Promise<CommitOutcome> {
   const git = worktreeGit(context, worktree);
   await clearAbandonedLocks(worktree);
-  const checkedOut = await readCheckedOut(git);
-  const head = await readTip(git, worktree.branch);
+  const [checkedOut, head, unmerged] = await Promise.all([
+    readCheckedOut(git),
+    readTip(git, worktree.branch),
+    readUnmerged(git),
+  ]);
   if (checkedOut !== worktree.branch || head === undefined) return {outcome: 'other-branch', checkedOut};
-  const unmerged = await readUnmerged(git);
   if (unmerged.length > 0) return {outcome: 'conflicted', unmerged: unmerged.map(shownPath)};
 
   const [changes, staged] = await Promise.all([readChanges(git, worktree.path), readStaged(git)]);
@@ -65,8 +67,8 @@ export async function commitRest(
 
   const refused = [...new Set([...staged, ...changes.present].filter(isRefused))].map(shownPath).toSorted();
   const nested = changes.nested.map(shownPath);
-  const tree = await must(git, ['write-tree']);
-  if (tree === (await must(git, ['rev-parse', `${head}^{tree}`]))) return {outcome: 'nothing', refused, nested};
+  const [tree, before] = await Promise.all([must(git, ['write-tree']), must(git, ['rev-parse', `${head}^{tree}`])]);
+  if (tree === before) return {outcome: 'nothing', refused, nested};
   const sha = await must(git, ['commit-tree', tree, '-p', head, '-F', '-'], {
     input: request.message,
     author: request.author,

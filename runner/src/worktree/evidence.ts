@@ -1,24 +1,13 @@
-import {readChanges, readStaged, readUnmerged} from './changes.ts';
-import {gitFailure, entriesOf, shownPath, textOf} from './git.ts';
+import {entriesOf, gitFailure, textOf} from './git.ts';
 import type {Worktree, WorktreeContext} from './places.ts';
 import {worktreeGit, type BoundGit} from './sealed-git.ts';
 
-const pathsShownMax = 200;
-
-/** What git says about an attempt, whatever the agent says. Paths are shown, at most 200 of each kind. */
+/** What the branch of an attempt says that was done, whatever the agent says. What is not committed is no evidence. */
 export interface Evidence {
   /** Tip of the branch of the attempt; undefined when the agent deleted it. */
   readonly headSha: string | undefined;
-  /** What is checked out in the tree: a branch, or undefined for a detached head. */
-  readonly checkedOut: string | undefined;
   readonly commitsAhead: number;
   readonly diff: DiffStat;
-  readonly dirty: {
-    readonly isDirty: boolean;
-    readonly paths: readonly string[];
-    readonly unmerged: readonly string[];
-    readonly nested: readonly string[];
-  };
 }
 
 export interface DiffStat {
@@ -27,48 +16,21 @@ export interface DiffStat {
   readonly deletions: number;
 }
 
-export interface EvidenceRequest {
-  /** Where the work is counted from; the base of the worktree unless it was rebased. */
-  readonly baseSha?: string | undefined;
-  /** Paths that the runner itself put into the tree, such as copied templates: they are nobody's work. */
-  readonly exclude?: readonly string[] | undefined;
-}
-
-/** Nothing in the tree is run or changed. Throws `git_failed`. */
+/** Counted from `baseSha`, the base of the worktree unless it was rebased. Changes nothing. Throws `git_failed`. */
 export async function readEvidence(
   context: WorktreeContext,
   worktree: Worktree,
-  request: EvidenceRequest = {},
+  baseSha: string = worktree.baseSha,
 ): Promise<Evidence> {
   const git = worktreeGit(context, worktree);
-  const baseSha = request.baseSha ?? worktree.baseSha;
-  const [headSha, checkedOut, changes, unmerged] = await Promise.all([
-    readTip(git, worktree.branch),
-    readCheckedOut(git),
-    readChanges(git, worktree.path),
-    readUnmerged(git),
+  const headSha = await readTip(git, worktree.branch);
+  if (headSha === undefined || headSha === baseSha)
+    return {headSha, commitsAhead: 0, diff: {files: 0, insertions: 0, deletions: 0}};
+  const [commitsAhead, diff] = await Promise.all([
+    countAhead(git, baseSha, headSha),
+    readDiffStat(git, baseSha, headSha),
   ]);
-  const staged = await readStaged(git).catch(() => []);
-  const [commitsAhead, diff] =
-    headSha === undefined
-      ? [0, {files: 0, insertions: 0, deletions: 0}]
-      : await Promise.all([countAhead(git, baseSha, headSha), readDiffStat(git, baseSha, headSha)]);
-  const exclude = new Set(request.exclude);
-  const paths = [...new Set([...changes.present, ...changes.absent, ...staged])]
-    .map(shownPath)
-    .filter(path => !exclude.has(path));
-  return {
-    headSha,
-    checkedOut,
-    commitsAhead,
-    diff,
-    dirty: {
-      isDirty: paths.length > 0 || changes.nested.length > 0,
-      paths: paths.slice(0, pathsShownMax),
-      unmerged: unmerged.map(shownPath).slice(0, pathsShownMax),
-      nested: changes.nested.map(shownPath).slice(0, pathsShownMax),
-    },
-  };
+  return {headSha, commitsAhead, diff};
 }
 
 export async function readTip(git: BoundGit, branch: string): Promise<string | undefined> {

@@ -50,10 +50,14 @@ export async function pushAttempt(
   const git = mirrorGit(context, worktree.mirror);
   const head = await readTip(git, worktree.branch);
   if (head === undefined) return {outcome: 'no-branch'};
-  const files = await sensitiveFiles(git, request.baseSha ?? worktree.baseSha, head, request.allowSensitive);
+  const [files, recorded] = await Promise.all([
+    sensitiveFiles(git, request.baseSha ?? worktree.baseSha, head, request.allowSensitive),
+    git(['rev-parse', '--verify', '--quiet', pushedRef(worktree.task, worktree.epoch)]),
+  ]);
   if (files.length > 0) return {outcome: 'sensitive-files', files};
 
-  const sent = await pushOver(git, worktree, {head, request});
+  const expected = recorded.exitCode === 0 ? textOf(recorded.stdout) : '';
+  const sent = await pushOver(git, worktree, {head, expected, request});
   if ('outcome' in sent) return sent;
   if (sent.exitCode !== 0) throw pushFailure(worktree, sent);
   const recordArgs = ['update-ref', pushedRef(worktree.task, worktree.epoch), head];
@@ -66,11 +70,9 @@ export async function pushAttempt(
 async function pushOver(
   git: BoundGit,
   worktree: Worktree,
-  how: {head: string; request: PushRequest},
+  how: {head: string; expected: string; request: PushRequest},
 ): Promise<GitResult | PushOutcome> {
-  const recorded = await git(['rev-parse', '--verify', '--quiet', pushedRef(worktree.task, worktree.epoch)]);
-  const expected = recorded.exitCode === 0 ? textOf(recorded.stdout) : '';
-  const first = await push(git, worktree, {...how, expected});
+  const first = await push(git, worktree, how);
   if (!isStale(first)) return first;
   const remoteSha = await readRemote(git, worktree, how.request);
   if (remoteSha === undefined || !(await isAncestor(git, remoteSha, how.head))) return {outcome: 'stale', remoteSha};
