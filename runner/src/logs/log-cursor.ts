@@ -1,8 +1,10 @@
-import {open, readFile, rename} from 'node:fs/promises';
+import {open, rename} from 'node:fs/promises';
 import {join} from 'node:path';
 
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import * as z from 'zod';
+
+import {createExposedFile, readExposedFile} from '../state/exposed-file.ts';
 
 const bytes = z.int().nonnegative();
 
@@ -27,17 +29,13 @@ export type LogCursor = Readonly<z.infer<typeof cursorSchema>>;
 export const startCursor: LogCursor = {v: 1, out: 0, err: 0, checks: 0, length: 0, droppedBytes: 0, isFinished: false};
 
 const fileName = 'log.cursor';
+const cursorBytesMax = 4_096;
 
 /** The start when there is none. Throws `state_corrupt` for a file that is not a cursor. */
 export async function readCursor(directory: string): Promise<LogCursor> {
   const path = join(directory, fileName);
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    if (isMissing(cause)) return startCursor;
-    throw cause;
-  }
+  const text = await readExposedFile(path, cursorBytesMax);
+  if (text === undefined) return startCursor;
   const parsed = cursorSchema.safeParse(parseJson(text));
   if (!parsed.success) throw new SwitchyardError('state_corrupt', `${path} is not a log cursor: ${text.slice(0, 100)}`);
   return parsed.data;
@@ -49,7 +47,7 @@ export async function readCursor(directory: string): Promise<LogCursor> {
  */
 export async function writeCursor(directory: string, cursor: LogCursor, isDurable: boolean): Promise<void> {
   const path = join(directory, fileName);
-  const file = await open(`${path}.tmp`, 'w', 0o600);
+  const file = await createExposedFile(`${path}.tmp`);
   try {
     await file.writeFile(JSON.stringify(cursor));
     if (isDurable) await file.sync();
@@ -67,10 +65,6 @@ async function syncDirectory(directory: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }
 
 function parseJson(text: string): unknown {

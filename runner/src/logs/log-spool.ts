@@ -1,10 +1,10 @@
 import {createHash, type Hash} from 'node:crypto';
-import {constants} from 'node:fs';
-import {type FileHandle, open} from 'node:fs/promises';
+import type {FileHandle} from 'node:fs/promises';
 import {join} from 'node:path';
 
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 
+import {openExposedFile} from '../state/exposed-file.ts';
 import {readCursor, writeCursor} from './log-cursor.ts';
 import {type AgentStream, LogMerge} from './log-merge.ts';
 import type {Secrets} from './secrets.ts';
@@ -63,7 +63,7 @@ export class LogSpool {
     const {directory, secrets, capBytes = logCapBytes} = options;
     const cursor = await readCursor(directory);
     const path = join(directory, 'log');
-    const file = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    const file = await openExposedFile(path);
     try {
       const {size} = await file.stat();
       if (size < cursor.length) {
