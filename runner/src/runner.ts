@@ -331,7 +331,7 @@ function worktreeContext(root: string): WorktreeContext {
     home: homedir(),
     environment: present({SSH_AUTH_SOCK: process.env['SSH_AUTH_SOCK'], HTTPS_PROXY: process.env['HTTPS_PROXY']}),
   });
-  return {root, git, locks: new MirrorLocks(randomHex), now: Date.now, randomHex};
+  return {root, git, locks: new MirrorLocks(), now: Date.now, randomHex};
 }
 
 function present(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {

@@ -7,8 +7,8 @@ import type {Repository} from './repository-url.ts';
 /**
  * Where things lie under the root, which belongs to one runner:
  *
- *   mirrors/<repository>            bare repository, shared by all attempts; beside it .config .lock .fetch.lock
- *   worktrees/<repository>/<name>   the tree of one attempt; beside it .json (its record) and .lock
+ *   mirrors/<repository>            bare repository, shared by all attempts; beside it .config
+ *   worktrees/<repository>/<name>   the tree of one attempt; beside it .json (its record)
  *   trash/                          trees that wait to be deleted
  */
 export interface WorktreeContext {
@@ -41,7 +41,7 @@ export function mirrorOf(root: string, repository: Repository): Mirror {
   return {repository, path: join(root, 'mirrors', repository.directory)};
 }
 
-/** The lock that is held around every change of the list of worktrees of a mirror. */
+/** Names the lock that is held around every change of the list of worktrees of a mirror, or of one worktree. */
 export function lockPath(place: Pick<Mirror | Worktree, 'path'>): string {
   return `${place.path}.lock`;
 }

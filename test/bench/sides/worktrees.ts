@@ -31,7 +31,7 @@ export async function switchyardTrees(name: string, root: string, upstream: stri
   const context: WorktreeContext = {
     root,
     git: createGit({program: 'git', searchPath: process.env['PATH'] ?? '', home: root}),
-    locks: new MirrorLocks(randomHex),
+    locks: new MirrorLocks(),
     now: () => Date.now(),
     randomHex,
   };

@@ -82,7 +82,7 @@ export function makeContext(base: string): WorktreeContext {
   mkdirSync(root, {recursive: true});
   const randomHex = () => randomBytes(8).toString('hex');
   const git = createGit({program: 'git', searchPath: process.env['PATH'] ?? '', home: base});
-  return {root, git, locks: new MirrorLocks(randomHex), now: () => Date.now(), randomHex};
+  return {root, git, locks: new MirrorLocks(), now: () => Date.now(), randomHex};
 }
 
 export interface Ground {

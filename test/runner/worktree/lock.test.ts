@@ -1,13 +1,9 @@
-import {spawn} from 'node:child_process';
-import {randomBytes} from 'node:crypto';
-import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {MirrorLocks} from '../../../runner/src/worktree/mirror-lock.ts';
-import {identityOf} from '../../../runner/src/worktree/process-identity.ts';
 import {codeOf, temporaryDirectory} from './ground.ts';
 
-const locksOf = () => new MirrorLocks(() => randomBytes(8).toString('hex'));
+const locksOf = () => new MirrorLocks();
 
 describe('a lock', () => {
   test('[WT40] holders in one process come one after another in the order of asking', async () => {
@@ -27,46 +23,28 @@ describe('a lock', () => {
       ),
     );
     expect(order).toEqual(Array.from({length: 20}, (_, n) => n));
-    expect(existsSync(path)).toBe(false);
   });
 
-  test('[WT41] holders in several processes exclude one another', async () => {
-    const base = temporaryDirectory();
-    writeFileSync(join(base, 'count'), '0');
-    const fixture = join(import.meta.dirname, 'fixtures', 'count-under-lock.ts');
-    const runs = Array.from({length: 4}, () =>
-      exitOf(spawn(process.execPath, [fixture, base, '25'], {stdio: ['ignore', 'ignore', 'inherit']})),
-    );
-    expect(await Promise.all(runs)).toEqual([0, 0, 0, 0]);
-    expect(readFileSync(join(base, 'count'), 'utf8')).toBe('100');
-  });
-
-  test('[WT42] the lock of a dead process is taken over, also when its number was given to another', async () => {
+  test('[WT43] a lock that is held is waited for until the deadline, and those behind keep their places', async () => {
     const path = join(temporaryDirectory(), 'x.lock');
-    const child = spawn('true');
-    await exitOf(child);
-    const own = await identityOf(process.pid);
-    for (const holder of [
-      JSON.stringify({pid: child.pid, start: own?.start, token: 'a'}),
-      JSON.stringify({pid: process.pid, start: 'another boot/1', token: 'b'}),
-      '{"pid":',
-      '',
-    ]) {
-      writeFileSync(path, holder);
-      expect(await locksOf().hold(path, async () => 'held', {deadlineMs: 5_000})).toBe('held');
-    }
-  });
-
-  test('[WT43] the lock of a live process is waited for until the deadline, and left as it is', async () => {
-    const path = join(temporaryDirectory(), 'x.lock');
-    const own = await identityOf(process.pid);
-    const held = JSON.stringify({...own, token: 'other'});
-    writeFileSync(path, held);
-    expect(await codeOf(() => locksOf().hold(path, async () => 'held', {deadlineMs: 200}))).toBe('worktree_busy');
+    const locks = locksOf();
+    const {promise: letGo, resolve} = Promise.withResolvers<void>();
+    const order: string[] = [];
+    const holder = locks.hold(path, () => letGo);
+    const impatient = codeOf(() => locks.hold(path, async () => order.push('impatient'), {deadlineMs: 50}));
+    const {promise: called, resolve: entered} = Promise.withResolvers<void>();
+    const patient = locks.hold(path, async () => {
+      order.push('patient');
+      entered();
+    });
+    expect(await impatient).toBe('worktree_busy');
     await expect(
-      locksOf().hold(path, async () => 'held', {signal: AbortSignal.abort(new Error('stop'))}),
+      locks.hold(path, async () => order.push('aborted'), {signal: AbortSignal.abort(new Error('stop'))}),
     ).rejects.toThrow('stop');
-    expect(readFileSync(path, 'utf8')).toBe(held);
+    expect(order).toEqual([]);
+    resolve();
+    await Promise.all([holder, called, patient]);
+    expect(order).toEqual(['patient']);
   });
 
   test('[WT44] an error inside frees the lock', async () => {
@@ -76,7 +54,3 @@ describe('a lock', () => {
     expect(await locks.hold(path, async () => 'again')).toBe('again');
   });
 });
-
-function exitOf(child: ReturnType<typeof spawn>): Promise<number | null> {
-  return new Promise((resolve, reject) => child.once('exit', resolve).once('error', reject));
-}
