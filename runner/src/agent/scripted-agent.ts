@@ -78,14 +78,25 @@ async function follow(instructions: readonly Instruction[], nextMessage: () => P
   }
 }
 
-/** Messages arrive as JSON lines on standard input, in order, and are kept until the script asks for one. */
+/**
+ * Messages arrive on standard input, in order, and are kept until the script asks for one: as JSON lines from the
+ * runner, as plain lines from a person who took the session over.
+ */
 function messages(): () => Promise<string> {
   const lines = createInterface({input: process.stdin})[Symbol.asyncIterator]();
   return async () => {
     const {value} = await lines.next();
-    const parsed: unknown = JSON.parse(value ?? '{}');
-    return typeof parsed === 'object' && parsed !== null && 'text' in parsed ? String(parsed.text) : '';
+    return messageOf(value ?? '');
   };
+}
+
+function messageOf(line: string): string {
+  try {
+    const parsed: unknown = JSON.parse(line);
+    return typeof parsed === 'object' && parsed !== null && 'text' in parsed ? String(parsed.text) : line;
+  } catch {
+    return line;
+  }
 }
 
 const prompt = readFileSync(process.argv[2] ?? '', 'utf8');

@@ -18,3 +18,5 @@ export function scratchDirectoryOf(runDir: string): string {
 
 export const PROMPT_FILE = 'prompt';
 export const CHECKS_FILE = 'checks.json';
+/** The merged and redacted log of the attempt, as `LogSpool` writes it. */
+export const LOG_FILE = 'log';

@@ -3,7 +3,8 @@ import {existsSync} from 'node:fs';
 import type {Command} from 'commander';
 import {getTask} from '@switchyard/shared/api/task-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {runDirectoryOf} from '../attempt/attempt-paths.ts';
+import {driverFor} from '../agent/drivers.ts';
+import {LOG_FILE, runDirectoryOf} from '../attempt/attempt-paths.ts';
 import {tmuxViewer} from '../executor/tmux-viewer.ts';
 import {findProgram} from '../services/agent-clis.ts';
 import {flag, leaf} from './leaf.ts';
@@ -27,11 +28,13 @@ export function attachCommand(world: Surroundings): Command {
       if (findProgram('tmux', env['PATH']) === undefined)
         throw new SwitchyardError('executor_unavailable', 'tmux is not installed: switchyard doctor shows how');
       const {layout} = await world.settings(options);
-      const {epoch} = await (await world.client(options)).call(getTask, {params: {task}});
+      const {epoch, spec} = await (await world.client(options)).call(getTask, {params: {task}});
       const runDirectory = runDirectoryOf(layout.runnerDirectory, {task, epoch});
       if (!existsSync(runDirectory))
         throw new SwitchyardError('not_found', `${task} does not run on this machine; use switchyard task logs -f`);
-      const viewer = tmuxViewer({stateDir: layout.runnerDirectory, env: tmuxEnvironment(env)});
+      if (flag(options, 'takeOver') && driverFor(spec).encode({kind: 'message', text: ''}) === null)
+        throw new SwitchyardError('invalid_request', `the ${spec.agent.driver} agent of ${task} reads no input`);
+      const viewer = tmuxViewer({stateDir: layout.runnerDirectory, env: tmuxEnvironment(env), shownFile: LOG_FILE});
       const open = flag(options, 'takeOver') ? viewer.takeOver : viewer.open;
       const {name, attachCommand: attach} = await open({task, epoch}, runDirectory);
       if (options.json === true) return terminal.out(JSON.stringify({session: name, attach}));

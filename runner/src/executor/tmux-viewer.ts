@@ -26,6 +26,8 @@ export type TmuxViewerOptions = {
   /** For the tmux server, whose panes inherit it: PATH, HOME and LANG are enough. */
   readonly env: Readonly<Record<string, string>>;
   readonly tmux?: string;
+  /** What of the run directory is shown; the standard output of the agent unless it is named. */
+  readonly shownFile?: string;
 };
 
 const TMUX_MS_MAX = 5_000;
@@ -34,7 +36,7 @@ const SOCKET_PATH_BYTES_MAX = 103;
 /** `cat` never gives the agent an end of file: the dead man holds the FIFO open. */
 const TAKE_OVER = 'tail -n +1 -F -- "$1" & trap "kill $!" EXIT; cat >"$2"';
 
-export function tmuxViewer({stateDir, env, tmux = 'tmux'}: TmuxViewerOptions): TmuxViewer {
+export function tmuxViewer({stateDir, env, tmux = 'tmux', shownFile = runFiles.out}: TmuxViewerOptions): TmuxViewer {
   const socket = join(stateDir, 'tmux.sock');
   if (Buffer.byteLength(socket) > SOCKET_PATH_BYTES_MAX)
     throw new SwitchyardError('configuration_invalid', `${socket} is longer than ${SOCKET_PATH_BYTES_MAX} bytes`);
@@ -61,10 +63,10 @@ export function tmuxViewer({stateDir, env, tmux = 'tmux'}: TmuxViewerOptions): T
   };
   return {
     close,
-    open: (attempt, runDir) => start(attempt, 'view', ['tail', '-n', '+1', '-F', '--', join(runDir, runFiles.out)]),
+    open: (attempt, runDir) => start(attempt, 'view', ['tail', '-n', '+1', '-F', '--', join(runDir, shownFile)]),
     async takeOver(attempt, runDir) {
       await close(attempt);
-      const files = [join(runDir, runFiles.out), join(runDir, runFiles.in)];
+      const files = [join(runDir, shownFile), join(runDir, runFiles.in)];
       return start(attempt, 'type', ['sh', '-c', TAKE_OVER, 'take-over', ...files]);
     },
     async list() {

@@ -18,7 +18,8 @@ const busy = 5;
  * Makes this process the only one that uses the state directory. Throws `already_running`, naming the holder.
  *
  * The lock is an exclusive transaction of SQLite, which is a lock of the kernel on the file: it ends with the process,
- * however that ends, so a stale one cannot exist and none is ever broken by mistake.
+ * however that ends, so a stale one cannot exist and none is ever broken by mistake. It is the only lock between
+ * processes; all others (journal, mirrors, spools) live in memory behind it.
  */
 export function acquireStateLock(directory: string, self: LockHolder): StateLock {
   mkdirSync(directory, {recursive: true, mode: 0o700});

@@ -56,8 +56,11 @@ test.for(['../outside.txt', '/tmp/switchyard-outside.txt', '.git/config'])(
   },
 );
 
-test('[AG9] it takes a message from its standard input', async () => {
-  const {events, code} = await follow('await message', '{"type":"message","text":"go left"}\n');
+test.for([
+  {from: 'the runner', line: '{"type":"message","text":"go left"}\n'},
+  {from: 'a person who took the session over', line: 'go left\n'},
+])('[AG9] it takes a message of $from from its standard input', async ({line}) => {
+  const {events, code} = await follow('await message', line);
   expect(code).toBe(0);
   expect(events.map(({text}) => text)).toContain('a person says: go left');
 });
