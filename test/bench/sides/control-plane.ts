@@ -24,12 +24,15 @@ export type BenchControlPlane = {
   readonly stop: () => Promise<void>;
 };
 
-/** The shipped embedded control plane on a state directory of its own, with one pool. */
+/**
+ * The shipped embedded control plane on a state directory of its own, with one pool. `BENCH_REPOSITORY` names another
+ * checkout whose Worker is to be measured, such as the one before a change.
+ */
 export async function startControlPlane(): Promise<BenchControlPlane> {
   const state = temporaryTree('bench-switchyard-');
   const layout = stateLayout(state.path);
   const running = await startShipped({
-    repository,
+    repository: process.env['BENCH_REPOSITORY'] ?? repository,
     directory: layout.controlPlaneDirectory,
     host: '127.0.0.1',
     port: await freePort(),
