@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentEvent, Decoded, ProcessEnd, Reading} from './driver.ts';
 
@@ -23,7 +24,7 @@ const resultLine = z.looseObject({
  * that the agent gave up. Anything else on the line is log text, not an error: agents print what they like.
  */
 export function decodeJsonLine(state: LinesState, line: string): Decoded<LinesState> {
-  const json = line.startsWith('{') && line.length <= EVENT_CHARACTERS_MAX ? parse(line) : undefined;
+  const json = line.startsWith('{') && line.length <= EVENT_CHARACTERS_MAX ? parseJson(line) : undefined;
   const event = eventLine.safeParse(json);
   if (!event.success) return {state, events: []};
   const result = resultLine.safeParse(json);
@@ -45,14 +46,6 @@ function eventKind(type: string): string {
     .replace(/^[_.]+/, '')
     .slice(0, 60);
   return kind === '' ? 'agent' : kind;
-}
-
-function parse(line: string): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
-  }
 }
 
 /** An agent that ends by a signal or a non-zero code has failed, whatever it left behind; that is worth another try. */

@@ -22,6 +22,7 @@ import {
   type WorkAnswer,
 } from './runner-state.ts';
 import {heldItems} from './turn.ts';
+import {eventOf} from './server-message.ts';
 import {failureOf, WorkCalls} from './work-calls.ts';
 
 export type AttemptLoopOptions = {
@@ -130,10 +131,6 @@ export class AttemptLoop {
     return [...this.#state.attempts.values()];
   }
 
-  setSlots(slots: number): void {
-    this.#dispatch({kind: 'setSlots', slots});
-  }
-
   /** Takes nothing more; resolves when nothing is held, or when the signal aborts. */
   async drain(signal?: AbortSignal): Promise<void> {
     this.#dispatch({kind: 'drainHere'});
@@ -169,7 +166,7 @@ export class AttemptLoop {
 
   /** In the order of the server, although the check of an offer takes a moment. */
   #receive(message: DownMessage): void {
-    this.#enqueue(async () => this.#eventOf(message));
+    this.#enqueue(async () => eventOf(message, this.#options));
   }
 
   #enqueue(decode: () => Promise<RunnerEvent | undefined>): void {
@@ -180,39 +177,6 @@ export class AttemptLoop {
       if (event !== undefined) this.#dispatch(event);
     };
     this.#inbound = handle();
-  }
-
-  async #eventOf(message: DownMessage): Promise<RunnerEvent | undefined> {
-    switch (message.t) {
-      case 'challenge':
-        return undefined;
-      case 'server_drain':
-        this.#options.log(`the control plane restarts in ${message.after_ms} ms`);
-        return undefined;
-      case 'welcome':
-        return {kind: 'welcome', welcome: message};
-      case 'offer':
-        return {kind: 'offer', offer: message, check: await this.#check(message)};
-      case 'go':
-      case 'gone':
-      case 'renewed':
-      case 'exit_ack':
-      case 'exit_nack':
-      case 'cancel':
-      case 'input':
-      case 'drain':
-      case 'resume':
-        return {kind: 'message', message};
-    }
-  }
-
-  async #check(offer: Offer): Promise<OfferCheck> {
-    try {
-      return await this.#options.checkOffer(offer);
-    } catch (error) {
-      const {code, detail} = failureOf(error);
-      return {ok: false, code, detail, retryable: true};
-    }
   }
 
   #dispatch(event: RunnerEvent): void {

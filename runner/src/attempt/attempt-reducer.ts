@@ -60,9 +60,6 @@ function decide(turn: Turn, event: RunnerEvent): void {
       turn.change = {...turn.change, isDrainedHere: true};
       stopAll(turn, event.graceMs, {kind: 'interrupted', detail: event.detail.slice(0, 1_000)});
       return;
-    case 'setSlots':
-      turn.change = {...turn.change, slots: event.slots};
-      return;
     case 'restored':
     case 'tick':
       return;

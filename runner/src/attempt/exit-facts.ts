@@ -51,7 +51,7 @@ function span(from: number | null, to: number | null): number {
 
 /** The last line of the log, for people. */
 export function closingLine({result}: Pick<Attempt, 'result'>): string {
-  return `switchyard: ${result === null ? 'ended' : sentence(result)}`;
+  return result === null ? 'ended' : sentence(result);
 }
 
 function sentence(result: AttemptResult): string {

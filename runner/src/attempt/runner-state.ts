@@ -67,7 +67,6 @@ export type RunnerEvent =
   | {readonly kind: 'drainHere'}
   /** End every attempt: they go back to the queue. */
   | {readonly kind: 'stopAll'; readonly graceMs: number; readonly detail: string}
-  | {readonly kind: 'setSlots'; readonly slots: number}
   | {readonly kind: 'tick'};
 
 export type HeldItem = {readonly task: Attempt['task']; readonly epoch: number; readonly phase: AttemptPhase};

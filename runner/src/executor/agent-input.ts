@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {runFiles} from './run-directory.ts';
+import {errnoOf} from '../state/errno.ts';
 
 /** PIPE_BUF of Linux; a write of this size goes in whole or not at all, so that two writers do not mix inside it. */
 const WRITE_BYTES_MAX = 4_096;
@@ -51,8 +52,7 @@ function writeSome(fd: number, bytes: Uint8Array): number {
   try {
     return writeSync(fd, bytes);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
-    if (code === 'EAGAIN') return 0;
+    if (errnoOf(cause) === 'EAGAIN') return 0;
     throw new SwitchyardError('not_running', 'the agent closed its input', {cause});
   }
 }

@@ -8,6 +8,7 @@ import * as z from 'zod';
 import {createExposedFile, readExposedFile} from '../state/exposed-file.ts';
 import {attemptLabel} from './attempt-name.ts';
 import type {ProcessIdentity} from './process-identity.ts';
+import {errnoOf} from '../state/errno.ts';
 
 /**
  * All files of one attempt, the same on every executor.
@@ -100,7 +101,7 @@ export async function writeRunFile(runDir: string, name: string, text: string): 
     await rename(temporary, path);
   } catch (cause) {
     await unlink(temporary).catch(() => undefined);
-    const isFull = cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+    const isFull = ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '');
     throw new SwitchyardError(isFull ? 'disk_full' : 'internal', `cannot write ${path}`, {cause});
   }
 }

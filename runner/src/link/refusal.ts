@@ -1,4 +1,5 @@
 import {problemSchema} from '@switchyard/shared/api/problem.ts';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import type {SessionEnd} from './carrier.ts';
 
 export const refusalBytesMax = 65_536;
@@ -19,12 +20,4 @@ export function refusalOf(
     date: headers.date,
     retryAfterMs: headers.retryAfter !== undefined && Number.isFinite(seconds) ? seconds * 1_000 : undefined,
   };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

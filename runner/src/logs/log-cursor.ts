@@ -2,6 +2,7 @@ import {open, rename} from 'node:fs/promises';
 import {join} from 'node:path';
 
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import * as z from 'zod';
 
 import {createExposedFile, readExposedFile} from '../state/exposed-file.ts';
@@ -64,13 +65,5 @@ async function syncDirectory(directory: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

@@ -8,6 +8,7 @@ import {openExposedFile} from '../state/exposed-file.ts';
 import {readCursor, writeCursor} from './log-cursor.ts';
 import {type AgentStream, LogMerge} from './log-merge.ts';
 import type {Secrets} from './secrets.ts';
+import {errnoOf} from '../state/errno.ts';
 
 /** Agent output in one log. Notes of the runner come on top, so that the log can always say how it ended. */
 export const logCapBytes = 256 * 1024 * 1024;
@@ -219,7 +220,7 @@ export class LogSpool {
       this.#health = {kind: 'ok'};
       return true;
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      const code = errnoOf(error);
       const isFull = code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG';
       this.#health = {kind: isFull ? 'disk_full' : 'failing', detail: String(error)};
       return false;

@@ -9,6 +9,7 @@ import {installationSecret, type InstallationSecret} from './installation-secret
 import {checkPortFree, portTaken} from './port.ts';
 import {makePrivateDirectory} from './private-file.ts';
 import {workerBundle} from './worker-bundle.ts';
+import {errnoOf} from '../state/errno.ts';
 
 /** As in wrangler.toml; a test compares the two. */
 export const compatibility = {date: '2026-11-02', flags: ['nodejs_compat']} as const;
@@ -139,7 +140,7 @@ function pageWorker(repository: string, directory: string): MiniflareOptions['wo
 /** Somebody may have taken the port after it was tried. */
 async function asStartError(error: unknown, {host, port}: ControlPlaneOptions): Promise<SwitchyardError> {
   if (error instanceof SwitchyardError) return error;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const code = errnoOf(error) ?? '';
   if (code === 'ERR_ADDRESS_IN_USE') return portTaken(host, port);
   return new SwitchyardError('unavailable', `workerd did not start: ${firstLine(error)}`, {cause: error});
 }

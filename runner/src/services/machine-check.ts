@@ -8,7 +8,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {findCgroupBase} from '../executor/cgroup.ts';
 import {readPolicyFile} from '../state/policy-file.ts';
 import {agentClis, findAgentClis, findProgram} from './agent-clis.ts';
-import {codeOf} from './private-file.ts';
+import {errnoOf} from '../state/errno.ts';
 import type {StateLayout} from './state-layout.ts';
 
 export type Finding = {
@@ -115,11 +115,11 @@ async function stateFinding({layout: {root}}: MachineCheck): Promise<Finding> {
     if ((mode & 0o077) === 0) return ok('state', root);
     return {name: 'state', level: 'fail', detail: `${root} is open to others`, fix: `Run chmod 700 ${root}`};
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return ok('state', `${root} is made at the first start`);
+    if (errnoOf(error) === 'ENOENT') return ok('state', `${root} is made at the first start`);
     return {
       name: 'state',
       level: 'fail',
-      detail: `${root}: ${codeOf(error) ?? String(error)}`,
+      detail: `${root}: ${errnoOf(error) ?? String(error)}`,
       fix: 'Choose another directory with --state.',
     };
   }

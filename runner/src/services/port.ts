@@ -2,7 +2,7 @@ import {execFile} from 'node:child_process';
 import {createServer} from 'node:net';
 import {promisify} from 'node:util';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {codeOf} from './private-file.ts';
+import {errnoOf} from '../state/errno.ts';
 
 const lookupMs = 3_000;
 
@@ -35,7 +35,7 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
 async function tryToListen(host: string, port: number): Promise<string | undefined> {
   const server = createServer();
   const failure = await new Promise<string | undefined>(resolve => {
-    server.once('error', error => resolve(codeOf(error) ?? error.message));
+    server.once('error', error => resolve(errnoOf(error) ?? error.message));
     server.listen({host, port, exclusive: true}, () => resolve(undefined));
   });
   if (failure === undefined) await new Promise(resolve => server.close(resolve));

@@ -2,6 +2,7 @@ import {randomBytes} from 'node:crypto';
 import {chmod, link, lstat, mkdir, open, readFile, rename, unlink} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {errnoOf} from '../state/errno.ts';
 
 /** Bytes of the largest state file of this folder's kind. */
 const fileBytesMax = 1_048_576;
@@ -27,7 +28,7 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
     await link(temporary, path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await unlink(temporary);
@@ -53,7 +54,7 @@ export async function readStateFile(path: string): Promise<string | undefined> {
     if (size > fileBytesMax) throw new SwitchyardError('state_corrupt', `${path} is larger than ${fileBytesMax} bytes`);
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
@@ -78,10 +79,6 @@ export async function removeFile(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error;
+    if (errnoOf(error) !== 'ENOENT') throw error;
   }
-}
-
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
 }

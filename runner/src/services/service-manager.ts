@@ -4,8 +4,9 @@ import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {findProgram} from './agent-clis.ts';
-import {codeOf, removeFile} from './private-file.ts';
+import {removeFile} from './private-file.ts';
 import {launchdAgent, launchdLabel, systemdUnit, systemdUnitName, type UnitPlan} from './service-unit.ts';
+import {errnoOf} from '../state/errno.ts';
 
 const commandMs = 20_000;
 
@@ -97,7 +98,7 @@ async function run([file = '', ...args]: readonly string[]): Promise<string> {
   try {
     return (await promisify(execFile)(file, args, {timeout: commandMs})).stdout;
   } catch (cause) {
-    const said = [codeOf(cause), textOf(cause, 'stdout'), textOf(cause, 'stderr')].filter(Boolean).join(' ').trim();
+    const said = [errnoOf(cause), textOf(cause, 'stdout'), textOf(cause, 'stderr')].filter(Boolean).join(' ').trim();
     throw new SwitchyardError('unavailable', `${[file, ...args].join(' ')}: ${said}`, {cause});
   }
 }

@@ -3,6 +3,7 @@ import {createInterface} from 'node:readline';
 import type {Readable} from 'node:stream';
 import * as z from 'zod';
 import {isErrorCode, SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {identityOf, type Machine} from '../executor/process-identity.ts';
 import {SERVICE_MARK, type ServiceRecord} from './service-record.ts';
 
@@ -103,12 +104,4 @@ function endedEarly(name: string, {code, signal}: ServiceExit, tail: readonly st
 
 function eachLine(stream: Readable, onLine: (line: string) => void): void {
   createInterface({input: stream, crlfDelay: Infinity}).on('line', line => onLine(line.slice(0, lineCharactersMax)));
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

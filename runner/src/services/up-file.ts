@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {isAlive, type Machine} from '../executor/process-identity.ts';
 import {readStateFile} from './private-file.ts';
 
@@ -22,12 +23,4 @@ export async function runningUp(path: string, machine: Machine): Promise<UpFile 
   if (text === undefined) return undefined;
   const parsed = upFileSchema.safeParse(parseJson(text));
   return parsed.success && isAlive(parsed.data, machine) ? parsed.data : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

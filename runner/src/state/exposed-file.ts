@@ -1,6 +1,7 @@
 import {constants} from 'node:fs';
 import {open, unlink, type FileHandle} from 'node:fs/promises';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {errnoOf} from './errno.ts';
 
 /**
  * Files in a directory that an agent can write to. Whatever lies under a name may have been put there by it: a link to a
@@ -38,7 +39,7 @@ export async function readExposedFile(path: string, bytesMax: number): Promise<s
   try {
     file = await open(path, constants.O_RDONLY | neverElsewhere);
   } catch (cause) {
-    if (codeOf(cause) === 'ENOENT') return undefined;
+    if (errnoOf(cause) === 'ENOENT') return undefined;
     if (isRefusal(cause)) throw new SwitchyardError('state_corrupt', `${path} is not a regular file`, {cause});
     throw cause;
   }
@@ -55,9 +56,5 @@ export async function readExposedFile(path: string, bytesMax: number): Promise<s
 
 /** How open(2) answers for a link, for a FIFO without a reader and for a directory. */
 function isRefusal(error: unknown): boolean {
-  return ['ELOOP', 'EMLINK', 'ENXIO', 'EISDIR'].includes(codeOf(error) ?? '');
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+  return ['ELOOP', 'EMLINK', 'ENXIO', 'EISDIR'].includes(errnoOf(error) ?? '');
 }

@@ -3,6 +3,7 @@ import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {errnoOf} from './errno.ts';
 
 /**
  * What the owner of this machine lets the control plane do with it. The control plane may ask for less, never for more.
@@ -40,8 +41,7 @@ export async function readPolicyFile(path: string): Promise<{readonly policy: Po
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
-      return {policy: defaultPolicy, isDefault: true};
+    if (errnoOf(cause) === 'ENOENT') return {policy: defaultPolicy, isDefault: true};
     throw new SwitchyardError('configuration_invalid', `the policy file ${path} cannot be read`, {cause});
   }
   let json: unknown;

@@ -1,6 +1,7 @@
 import {constants} from 'node:fs';
 import {copyFile, lstat, mkdir, realpath} from 'node:fs/promises';
 import {join, sep} from 'node:path';
+import {errnoOf} from '../state/errno.ts';
 
 const fileBytesMax = 10 * 1024 * 1024;
 const filesMax = 200;
@@ -44,7 +45,7 @@ async function copyOne(treePath: string, sourceRoot: string, path: string): Prom
     await copyFile(source, join(treePath, path), constants.COPYFILE_EXCL);
     return undefined;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return 'exists';
+    if (errnoOf(error) === 'EEXIST') return 'exists';
     throw error;
   }
 }

@@ -8,6 +8,7 @@ import {isFullSha, lockPath, mirrorOf, type Mirror, type WorktreeContext} from '
 import {discard} from './remove.ts';
 import type {Repository} from './repository-url.ts';
 import {mirrorGit, sealedConfigPath, type BoundCall} from './sealed-git.ts';
+import {errnoOf} from '../state/errno.ts';
 
 const networkDeadlineMs = 15 * 60_000;
 
@@ -282,5 +283,5 @@ function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Pro
 }
 
 function ignoreMissing(error: unknown): void {
-  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  if (errnoOf(error) !== 'ENOENT') throw error;
 }

@@ -7,6 +7,7 @@ import {adminPath, lockPath, pushedRef, type Worktree, type WorktreeContext} fro
 import {removeRecord} from './record.ts';
 import {salvage, type Salvaged} from './salvage.ts';
 import {mirrorGit} from './sealed-git.ts';
+import {errnoOf} from '../state/errno.ts';
 
 /**
  * The only module that deletes trees. A tree is renamed into `trash/`, which takes a moment at any size, and is deleted
@@ -74,7 +75,7 @@ export async function discard(context: Pick<WorktreeContext, 'root' | 'randomHex
     await rename(path, target);
   } catch (error) {
     // On another file system than the trash there is nothing to rename to: it is deleted where it is.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
+    if (errnoOf(error) !== 'EXDEV') throw error;
     deleteInBackground([path]);
     return;
   }

@@ -1,5 +1,6 @@
 import {errorCodes, isErrorCode, SwitchyardError, type ErrorCode} from '../domain/error.ts';
 import {problemSchema} from './problem.ts';
+import {parseJson} from '../domain/parse-json.ts';
 
 /** Bytes of the largest answer that is read into memory. */
 const answerBytesMax = 33_554_432;
@@ -19,14 +20,6 @@ export async function readBounded(response: Response): Promise<string> {
       throw new SwitchyardError('unavailable', `the answer is longer than ${answerBytesMax} bytes`);
     }
     text += decoder.decode(value, {stream: true});
-  }
-}
-
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

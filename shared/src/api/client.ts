@@ -1,7 +1,8 @@
 import type * as z from 'zod';
 import {SwitchyardError} from '../domain/error.ts';
 import {limits} from '../policy/limits.ts';
-import {errorOf, parseJson, readBounded} from './api-answer.ts';
+import {parseJson} from '../domain/parse-json.ts';
+import {errorOf, readBounded} from './api-answer.ts';
 import type {Contract, Responses} from './contract.ts';
 import {followLog, type FollowOptions, type LogItem} from './log-follow.ts';
 
