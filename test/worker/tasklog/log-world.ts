@@ -31,8 +31,12 @@ export function newLog() {
         [logEpochHeader]: String(epoch),
         [runnerHeader]: as,
       }),
-    view: async (from = 0, state = 'leased') =>
-      upgrade(`https://log/?from=${from}`, {[logRoleHeader]: 'viewer', [logStateHeader]: state}),
+    view: async (from = 0, state = 'leased', epoch?: number) =>
+      upgrade(`https://log/?from=${from}`, {
+        [logRoleHeader]: 'viewer',
+        [logStateHeader]: state,
+        ...(epoch === undefined ? {} : {[logEpochHeader]: String(epoch)}),
+      }),
     stored: async (): Promise<Uint8Array> => (await log.read({from: 0, bytesMax: 1_000_000})).bytes,
   };
 }

@@ -110,16 +110,27 @@ describe('people follow the log of a task', () => {
     expect(rest).toHaveLength(chunks * chunk.length - received);
   });
 
-  test.for([{message: 'hello'}, {message: '{"t":"ack","to":1}'}, {message: '{"t":"ack","to":-1}'}])(
-    '[TL19] a viewer that acknowledges what it was not sent is let go: $message',
-    async ({message}) => {
-      const {view} = newLog();
-      const viewer = await view();
-      await viewer.json();
-      viewer.socket.send(message);
-      expect(await viewer.closed()).toMatchObject({closed: 4400});
-    },
-  );
+  test.for([
+    {name: 'text that is no JSON', message: 'hello', code: 'malformed', request: null},
+    {name: 'JSON that is no object', message: '7', code: 'malformed', request: null},
+    {name: 'bytes', message: new Uint8Array([1]), code: 'malformed', request: null},
+    {name: 'a negative offset', message: '{"t":"ack","to":-1,"request":"r1"}', code: 'malformed', request: 'r1'},
+    {name: 'a long message', message: `{"t":"ack","to":0,"x":"${'x'.repeat(400)}"}`, code: 'malformed', request: null},
+    {name: 'an unsent offset', message: '{"t":"ack","to":4,"request":"r2"}', code: 'unsent_offset', request: 'r2'},
+    {name: 'an unknown type', message: '{"t":"later","request":"r3"}', code: 'unknown_type', request: 'r3'},
+  ])('[TL19] $name is answered by a typed error, and the connection goes on (E22)', async row => {
+    const {connect, view} = newLog();
+    const runner = await connect(1);
+    runner.socket.send(frame(0, utf8('abc')));
+    await acknowledged(runner, 3);
+    const viewer = await view();
+    await viewer.json();
+    await viewer.bytes();
+    viewer.socket.send(row.message);
+    expect(await viewer.json()).toMatchObject({t: 'error', code: row.code, request: row.request});
+    runner.socket.send(frame(3, utf8('def')));
+    expect(text(await follow(viewer, 3, 6))).toBe('def');
+  });
 
   test('[TL20] an offset of the stream, or of one attempt, answers a page', async () => {
     const {connect, log} = newLog();
@@ -146,5 +157,90 @@ describe('people follow the log of a task', () => {
     expect(await page({from: 0, bytesMax: 99, epoch: 1})).toMatchObject({length: 6, text: 'first '});
     expect(await page({from: 99, bytesMax: 9})).toMatchObject({from: 99, to: 99, length: 12, text: ''});
     expect(await page({from: 0, bytesMax: 9, epoch: 7})).toMatchObject({length: 0, text: ''});
+  });
+
+  test('[TL21] a viewer of one attempt gets its bytes alone, from its own start, and goes when it has ended', async () => {
+    const {connect, view, log} = newLog();
+    const first = await connect(1);
+    first.socket.send(frame(0, utf8('first')));
+    await acknowledged(first, 5);
+    const early = await view(1, '', 1);
+    expect(await early.json()).toEqual({t: 'state', length: 5});
+    expect(text(await follow(early, 1, 5))).toBe('irst');
+    const second = await connect(2);
+    second.socket.send(frame(0, await gzip(utf8('second ')), true));
+    await acknowledged(second, 7);
+    const late = await view(0, '', 2);
+    expect(await late.json()).toEqual({t: 'state', length: 7});
+    second.socket.send(frame(7, utf8('more')));
+    expect(text(await follow(late, 0, 11))).toBe('second more');
+    await log.finishAttempt(1, 'failed');
+    expect(await early.json()).toEqual({t: 'end', state: 'failed', length: 5});
+    expect(await early.closed()).toMatchObject({closed: 1000});
+    await log.finishAttempt(1, 'succeeded');
+    const again = await view(4, '', 1);
+    await again.json();
+    expect(text(await follow(again, 4, 5))).toBe('t');
+    expect(await again.json()).toEqual({t: 'end', state: 'failed', length: 5});
+    await evictDurableObject(log);
+    second.socket.send(frame(11, utf8('!')));
+    expect(text(await follow(late, 11, 12))).toBe('!');
+    await log.finish('succeeded');
+    await log.finishAttempt(2, 'succeeded');
+    expect(await late.json()).toEqual({t: 'end', state: 'succeeded', length: 12});
+  });
+
+  test('[TL21] a viewer of an attempt that had ended when it came is let go without a call of the Fleet', async () => {
+    const {connect, view} = newLog();
+    const runner = await connect(1);
+    runner.socket.send(frame(0, utf8('abc')));
+    await acknowledged(runner, 3);
+    const viewer = await view(0, 'interrupted', 1);
+    await viewer.json();
+    expect(text(await follow(viewer, 0, 3))).toBe('abc');
+    expect(await viewer.json()).toEqual({t: 'end', state: 'interrupted', length: 3});
+  });
+
+  test('[TL22] a viewer of an attempt without a log waits for it, or until nothing can come any more', async () => {
+    const {connect, view, log} = newLog();
+    const waits = await view(0, '', 1);
+    expect(await waits.json()).toEqual({t: 'state', length: 0});
+    const overtaken = await view(0, '', 2);
+    await overtaken.json();
+    const runner = await connect(1);
+    runner.socket.send(frame(0, utf8('here')));
+    expect(text(await follow(waits, 0, 4))).toBe('here');
+    const third = await connect(3);
+    third.socket.send(frame(0, utf8('later')));
+    expect(await overtaken.json()).toEqual({t: 'end', state: 'interrupted', length: 0});
+    const never = await view(0, '', 4);
+    await never.json();
+    await log.finish('cancelled');
+    expect(await never.json()).toEqual({t: 'end', state: 'cancelled', length: 0});
+  });
+
+  test('[TL23] the chunks of an attempt are read whole, with the time at which they were stored', async () => {
+    const before = Date.now();
+    const {connect, log} = newLog();
+    const first = await connect(1);
+    first.socket.send(frame(0, utf8('first')));
+    await acknowledged(first, 5);
+    const second = await connect(2);
+    second.socket.send(frame(0, await gzip(utf8('second')), true));
+    await acknowledged(second, 6);
+    second.socket.send(frame(6, utf8('third')));
+    await acknowledged(second, 11);
+    const read = async (from: number, bytesMax: number) => {
+      const {chunks, ...rest} = await log.readChunks({from, bytesMax, epoch: 2});
+      for (const {atMs} of chunks) expect(atMs).toBeGreaterThanOrEqual(before);
+      return {...rest, chunks: chunks.map(({to, bytes}) => [to, text(bytes)])};
+    };
+    expect(await read(0, 1)).toEqual({length: 11, sealed: false, chunks: [[6, 'second']]});
+    const rest = [
+      [6, 'cond'],
+      [11, 'third'],
+    ];
+    expect(await read(2, 99)).toEqual({length: 11, sealed: false, chunks: rest});
+    expect((await log.readChunks({from: 0, bytesMax: 9, epoch: 3})).chunks).toEqual([]);
   });
 });

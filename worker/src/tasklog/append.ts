@@ -20,7 +20,7 @@ const gone = (why: string): FrameAnswer => ({kind: 'answer', message: {t: 'gone'
 export function takeFrame(
   message: Uint8Array,
   epoch: number,
-  {store, hash}: {store: LogStore; hash: LogHash},
+  {store, hash, nowMs}: {store: LogStore; hash: LogHash; nowMs: number},
 ): FrameAnswer {
   const decoded = decodeLogFrame(message);
   if (!decoded.ok) return malformed(decoded.refused);
@@ -39,7 +39,7 @@ export function takeFrame(
   const fresh = raw.subarray(verdict.skip);
   const isWhole = frame.isGzip && verdict.skip === 0;
   const start = attempt.base + attempt.length;
-  store.append({start, rawBytes: fresh.length, isGzip: isWhole, bytes: isWhole ? frame.payload : fresh});
+  store.append({start, rawBytes: fresh.length, isGzip: isWhole, bytes: isWhole ? frame.payload : fresh, atMs: nowMs});
   hash.add(epoch, attempt.length, fresh);
   return {kind: 'answer', message: {t: 'ack', len: verdict.len}, grew: true};
 }

@@ -1,6 +1,6 @@
 import {concat} from '@switchyard/shared/crypto/bytes.ts';
 import {rawBytesFrom, type LogStore} from './log-store.ts';
-import type {LogPage} from './task-log-rpc.ts';
+import type {LogChunks, LogPage} from './task-log-rpc.ts';
 
 /** What is asked for beyond this is cut: one answer between objects must stay far below what the platform carries. */
 export const pageBytesMax = 1_048_576;
@@ -26,6 +26,27 @@ export function readPage(store: LogStore, {from, bytesMax, epoch}: Asked): LogPa
     sealed: typeof last?.sha256 === 'string',
     bytes,
   };
+}
+
+/** Rows of the older APIs: see `TaskLogRpc.readChunks`. */
+export function readChunks(
+  store: LogStore,
+  {from, bytesMax, epoch}: {readonly from: number; readonly bytesMax: number; readonly epoch: number},
+): LogChunks {
+  const attempt = store.attempts().find(each => each.epoch === epoch);
+  if (attempt === undefined) return {chunks: [], length: 0, sealed: false};
+  const {base, length, sha256} = attempt;
+  const chunks: LogChunks['chunks'][number][] = [];
+  let bytesLeft = Math.min(bytesMax, pageBytesMax);
+  for (let at = from; at < length && bytesLeft > 0;) {
+    const chunk = store.chunkAt(base + at);
+    if (chunk === undefined) break;
+    const bytes = rawBytesFrom(chunk, base + at);
+    at += bytes.length;
+    bytesLeft -= bytes.length;
+    chunks.push({to: at, atMs: chunk.atMs, bytes});
+  }
+  return {chunks, length, sealed: sha256 !== null};
 }
 
 function bytesBetween(store: LogStore, from: number, to: number): Uint8Array {

@@ -1,7 +1,9 @@
+import {attemptEnds, type AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import {taskStateSchema} from '@switchyard/shared/api/task-view.ts';
 import {logPayloadBytesMax} from '@switchyard/shared/protocol/log-frame.ts';
 import {gunzipSync} from 'node:zlib';
+import * as z from 'zod';
 
 /** One attempt's range of the stream; it ends where the next one begins, or at the end of the stream. */
 export type AttemptRange = {
@@ -18,10 +20,14 @@ export type StoredChunk = {
   readonly rawBytes: number;
   readonly isGzip: boolean;
   readonly bytes: Uint8Array;
+  /** When it was stored; null for what was stored before this was noted. */
+  readonly atMs: number | null;
 };
 
 type AttemptRow = {epoch: number; base: number; runner: string; sha256: string | null};
-type ChunkRow = {start: number; raw_bytes: number; is_gzip: number; bytes: ArrayBuffer};
+type ChunkRow = {start: number; raw_bytes: number; is_gzip: number; bytes: ArrayBuffer; at_ms: number | null};
+
+const attemptEndSchema = z.enum(attemptEnds);
 
 /**
  * The rows of one task's log. The length of the stream is not stored: it is where the last chunk ends, so an append
@@ -39,6 +45,9 @@ export type LogStore = {
   readonly chunkAt: (offset: number) => StoredChunk | undefined;
   readonly ending: () => TaskState | undefined;
   readonly finish: (state: TaskState) => void;
+  /** How an attempt ended, as far as the log was told. */
+  readonly attemptEnding: (epoch: number) => AttemptEnd | undefined;
+  readonly finishAttempt: (epoch: number, state: AttemptEnd) => void;
 };
 
 export function logStore(sql: SqlStorage): LogStore {
@@ -63,14 +72,15 @@ export function logStore(sql: SqlStorage): LogStore {
     open: (epoch, runner) => {
       sql.exec('INSERT INTO attempt (epoch, base, runner) VALUES (?, ?, ?)', epoch, endOf(), runner);
     },
-    append: ({start, rawBytes, isGzip, bytes}) => {
+    append: ({start, rawBytes, isGzip, bytes, atMs}) => {
       sql.exec(
-        'INSERT INTO chunk (start, raw_bytes, is_gzip, bytes) VALUES (?, ?, ?, ?)',
+        'INSERT INTO chunk (start, raw_bytes, is_gzip, bytes, at_ms) VALUES (?, ?, ?, ?, ?)',
         start,
         rawBytes,
         isGzip ? 1 : 0,
         // The driver takes whole buffers; a payload is a view. A Buffer's own `slice` would be another view.
         new Uint8Array(bytes).buffer,
+        atMs,
       );
       end = start + rawBytes;
     },
@@ -80,7 +90,7 @@ export function logStore(sql: SqlStorage): LogStore {
     chunkAt: offset => {
       const [row] = sql
         .exec<ChunkRow>(
-          'SELECT start, raw_bytes, is_gzip, bytes FROM chunk WHERE start <= ? ORDER BY start DESC LIMIT 1',
+          'SELECT start, raw_bytes, is_gzip, bytes, at_ms FROM chunk WHERE start <= ? ORDER BY start DESC LIMIT 1',
           offset,
         )
         .toArray();
@@ -90,6 +100,7 @@ export function logStore(sql: SqlStorage): LogStore {
         rawBytes: row.raw_bytes,
         isGzip: row.is_gzip === 1,
         bytes: new Uint8Array(row.bytes),
+        atMs: row.at_ms,
       };
     },
     ending: () => {
@@ -98,6 +109,13 @@ export function logStore(sql: SqlStorage): LogStore {
     },
     finish: state => {
       sql.exec('INSERT INTO ending (id, state) VALUES (1, ?) ON CONFLICT (id) DO NOTHING', state);
+    },
+    attemptEnding: epoch => {
+      const [row] = sql.exec<{state: string}>('SELECT state FROM attempt_ending WHERE epoch = ?', epoch).toArray();
+      return row === undefined ? undefined : attemptEndSchema.parse(row.state);
+    },
+    finishAttempt: (epoch, state) => {
+      sql.exec('INSERT INTO attempt_ending (epoch, state) VALUES (?, ?) ON CONFLICT (epoch) DO NOTHING', epoch, state);
     },
   };
 }

@@ -54,7 +54,7 @@ export async function takeRunnerMessages(log: Log, arrivals: readonly Arrival[],
       const state = socketStateOf(socket);
       if (state?.role !== 'runner') return [];
       if (typeof message === 'string') return takeControl(log, {socket, text: message, state});
-      const taken = takeFrame(new Uint8Array(message), state.epoch, log);
+      const taken = takeFrame(new Uint8Array(message), state.epoch, {...log, nowMs});
       if (taken.kind === 'malformed') return [{socket, malformed: taken.why}];
       grew ||= taken.grew;
       return [{socket, message: taken.message}];

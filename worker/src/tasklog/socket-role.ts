@@ -12,7 +12,13 @@ const runnerStateSchema = z.strictObject({
 export type RunnerState = z.output<typeof runnerStateSchema>;
 
 const offset = z.int().nonnegative();
-const viewerStateSchema = z.strictObject({role: z.literal('viewer'), sent: offset, acked: offset, ackedAtMs: offset});
+const viewerStateSchema = z.strictObject({
+  role: z.literal('viewer'),
+  epoch: epochSchema.nullable(),
+  sent: offset,
+  acked: offset,
+  ackedAtMs: offset,
+});
 
 const socketStateSchema = z.discriminatedUnion('role', [runnerStateSchema, viewerStateSchema]);
 export type SocketState = z.output<typeof socketStateSchema>;
@@ -24,7 +30,7 @@ export function socketStateOf(socket: WebSocket): SocketState | undefined {
 
 const openingSchema = z.discriminatedUnion('role', [
   runnerStateSchema,
-  z.object({role: z.literal('viewer'), from: z.coerce.number().pipe(offset)}),
+  z.object({role: z.literal('viewer'), from: z.coerce.number().pipe(offset), epoch: epochSchema.nullable()}),
 ]);
 export type Opening = z.output<typeof openingSchema>;
 
@@ -39,6 +45,10 @@ export function openingOf(request: Request): Opening | undefined {
           epoch: Number(headers.get(logEpochHeader)),
           runner: headers.get(runnerHeader),
         }
-      : {role: headers.get(logRoleHeader), from: new URL(url).searchParams.get('from') ?? 0},
+      : {
+          role: headers.get(logRoleHeader),
+          from: new URL(url).searchParams.get('from') ?? 0,
+          epoch: headers.has(logEpochHeader) ? Number(headers.get(logEpochHeader)) : null,
+        },
   ).data;
 }

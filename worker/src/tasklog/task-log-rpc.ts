@@ -1,3 +1,4 @@
+import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 
 /**
@@ -14,6 +15,13 @@ export type LogPage = {
   readonly bytes: Uint8Array;
 };
 
+/** Chunks of one attempt as they were stored; `to` is where a chunk ends in the attempt. */
+export type LogChunks = {
+  readonly chunks: readonly {readonly to: number; readonly atMs: number | null; readonly bytes: Uint8Array}[];
+  readonly length: number;
+  readonly sealed: boolean;
+};
+
 export interface TaskLogRpc {
   /** At most `bytesMax` bytes from an offset of the stream, or of one attempt where `epoch` is given. */
   read(range: {
@@ -21,11 +29,18 @@ export interface TaskLogRpc {
     readonly bytesMax: number;
     readonly epoch?: number | undefined;
   }): Promise<LogPage>;
+  /** Whole chunks from an offset of an attempt on, the first one cut at that offset; at least one where there is one. */
+  readChunks(range: {readonly from: number; readonly bytesMax: number; readonly epoch: number}): Promise<LogChunks>;
   /** The task has ended: viewers are told the state and let go. Safe to repeat. */
   finish(state: TaskState): Promise<void>;
+  /** An attempt has ended: its own viewers are told how and let go. Safe to repeat; the first end stays. */
+  finishAttempt(epoch: number, state: AttemptEnd): Promise<void>;
 }
 
-/** Set by the Worker on upgrades and streams after it has verified them; stripped from what clients send. */
+/**
+ * Set by the Worker on upgrades and streams after it has verified them; stripped from what clients send. The state is that of the
+ * task, or the end of the attempt where a viewer names one.
+ */
 export const logRoleHeader = 'x-switchyard-log-role';
 export const logTaskHeader = 'x-switchyard-log-task';
 export const logEpochHeader = 'x-switchyard-log-epoch';

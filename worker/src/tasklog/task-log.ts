@@ -1,20 +1,23 @@
 import {DurableObject} from 'cloudflare:workers';
+import * as z from 'zod';
+import {attemptEnds, type AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import {attemptSeal, type AttemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
 import {taskStateSchema} from '@switchyard/shared/api/task-view.ts';
+import {isFinished, type TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import initial from '../../../migrations/tasklog/0001_log.sql';
+import attemptEnding from '../../../migrations/tasklog/0002_attempt_ending.sql';
 import {installationSecret, type Environment} from '../environment.ts';
 import {durableObjectSql} from '../fleet/durable-object-sql.ts';
 import {migrate} from '../fleet/migrator.ts';
 import {LogHash} from './log-hash.ts';
-import {readPage} from './log-page.ts';
+import {readChunks, readPage} from './log-page.ts';
 import {logStore} from './log-store.ts';
 import {tellWatching, type Log} from './log.ts';
 import {greetRunner, takeRunnerMessages, type Arrival} from './runner-sockets.ts';
 import {openingOf, socketStateOf} from './socket-role.ts';
 import {tryClose} from './socket-send.ts';
-import {logStateHeader, type LogPage, type TaskLogRpc} from './task-log-rpc.ts';
+import {logStateHeader, type LogChunks, type LogPage, type TaskLogRpc} from './task-log-rpc.ts';
 import {admitViewer, takeViewerMessage, updateViewers} from './viewer-sockets.ts';
 
 /** Bytes that wait for the commit before them; a runner that keeps its window never comes near. */
@@ -22,7 +25,12 @@ const INBOX_BYTES_MAX = 8 * 1_048_576;
 /** RFC 6455, section 7.4.1. */
 const MESSAGE_TOO_BIG = 1009;
 
-const migrations = [{name: '0001_log', statements: initial}];
+const migrations = [
+  {name: '0001_log', statements: initial},
+  {name: '0002_attempt_ending', statements: attemptEnding},
+];
+
+const attemptEndSchema = z.enum(attemptEnds);
 
 /** The log of one task: takes bytes from the socket of its attempt, keeps them, shows them to whoever looks. */
 export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
@@ -49,8 +57,17 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
     return readPage(this.#log.store, range);
   }
 
+  async readChunks(range: Parameters<TaskLogRpc['readChunks']>[0]): Promise<LogChunks> {
+    return readChunks(this.#log.store, range);
+  }
+
   async finish(state: TaskState): Promise<void> {
     this.#log.store.finish(state);
+    updateViewers(this.#log, Date.now());
+  }
+
+  async finishAttempt(epoch: number, state: AttemptEnd): Promise<void> {
+    this.#log.store.finishAttempt(epoch, state);
     updateViewers(this.#log, Date.now());
   }
 
@@ -63,7 +80,8 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
       greetRunner(this.#log, server, opening);
       return new Response(null, {status: 101, webSocket: client});
     }
-    const viewer = {from: opening.from, knownState: knownStateOf(request), nowMs: Date.now()};
+    this.#believe(request.headers.get(logStateHeader), opening.epoch);
+    const viewer = {from: opening.from, epoch: opening.epoch, nowMs: Date.now()};
     if (!admitViewer(this.#log, server, viewer)) return new Response(null, {status: 429});
     const protocol = request.headers.get('sec-websocket-protocol');
     const headers = protocol === null ? {} : {'sec-websocket-protocol': protocol};
@@ -94,6 +112,18 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
     return this.webSocketClose(socket);
   }
 
+  /** What the Fleet said when it let a viewer in, where it says that there is an end. */
+  #believe(said: string | null, epoch: number | null): void {
+    const {store} = this.#log;
+    if (epoch === null) {
+      const state = taskStateSchema.safeParse(said).data;
+      if (state !== undefined && isFinished(state) && store.ending() === undefined) store.finish(state);
+      return;
+    }
+    const state = attemptEndSchema.safeParse(said).data;
+    if (state !== undefined && store.attemptEnding(epoch) === undefined) store.finishAttempt(epoch, state);
+  }
+
   /**
    * The first message commits at once; what arrives while that commit is on its way shares the next one. A failure
    * ends this instance with its sockets: what it holds in memory may not be what is stored.
@@ -117,8 +147,4 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
       this.#isCommitting = false;
     }
   }
-}
-
-function knownStateOf(request: Request): TaskState | undefined {
-  return taskStateSchema.safeParse(request.headers.get(logStateHeader)).data;
 }

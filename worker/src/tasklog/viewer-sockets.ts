@@ -1,28 +1,26 @@
-import {isFinished, type TaskState} from '@switchyard/shared/machine/task-machine.ts';
-import {logViewCloseCodes} from '@switchyard/shared/protocol/log-view.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {countViewers, openViewers, socketTags, tellWatching, type Log} from './log.ts';
 import {socketStateOf} from './socket-role.ts';
-import {tryClose} from './socket-send.ts';
-import {acknowledged, newViewer, pump, tell, type ViewerState} from './viewers.ts';
+import {trySend} from './socket-send.ts';
+import {viewedRange} from './viewed-range.ts';
+import {hear, newViewer, pump, tell, type ViewerState} from './viewers.ts';
 
-/** False when the log has all the viewers it may have. `knownState` is what the Fleet said when it let the viewer in. */
+/** False when the log has all the viewers it may have. */
 export function admitViewer(
   log: Log,
   socket: WebSocket,
-  {from, knownState, nowMs}: {from: number; knownState: TaskState | undefined; nowMs: number},
+  viewer: {readonly from: number; readonly epoch: number | null; readonly nowMs: number},
 ): boolean {
   const {ctx, store} = log;
   if (countViewers(ctx) >= limits.logViewersMax) return false;
-  if (knownState !== undefined && isFinished(knownState) && store.ending() === undefined) store.finish(knownState);
   ctx.acceptWebSocket(socket, [socketTags.viewer]);
-  tell(socket, {t: 'state', length: store.end()});
-  advance(log, socket, newViewer(from, nowMs), nowMs);
+  tell(socket, {t: 'state', length: viewedRange(store, viewer.epoch).length});
+  advance(log, socket, newViewer(viewer), viewer.nowMs);
   tellWatching(ctx);
   return true;
 }
 
-/** The log grew, or the task ended. */
+/** The log grew, or the task or an attempt ended. */
 export function updateViewers(log: Log, nowMs: number): void {
   for (const socket of openViewers(log.ctx)) {
     const state = socketStateOf(socket);
@@ -30,19 +28,19 @@ export function updateViewers(log: Log, nowMs: number): void {
   }
 }
 
+/** A message that cannot be taken is answered; the viewer and what it follows go on. */
 export function takeViewerMessage(
   log: Log,
   socket: WebSocket,
   {state, message, nowMs}: {state: ViewerState; message: string | ArrayBuffer; nowMs: number},
 ): void {
-  const next = typeof message === 'string' ? acknowledged(state, message, nowMs) : undefined;
-  if (next === undefined)
-    tryClose(socket, logViewCloseCodes.malformed, 'expected {"t":"ack","to":<offset that was sent>}');
-  else advance(log, socket, next, nowMs);
+  const heard = hear(state, message, nowMs);
+  if (heard.ok) advance(log, socket, heard.viewer, nowMs);
+  else trySend(socket, JSON.stringify(heard.error));
 }
 
 function advance({ctx, store}: Log, socket: WebSocket, viewer: ViewerState, nowMs: number): void {
-  const next = pump(socket, viewer, {store, ending: store.ending(), nowMs});
+  const next = pump(socket, viewer, {store, range: viewedRange(store, viewer.epoch), nowMs});
   if (next === undefined) tellWatching(ctx);
   else socket.serializeAttachment(next);
 }

@@ -1,0 +1,5 @@
+ALTER TABLE chunk ADD COLUMN at_ms INTEGER;
+CREATE TABLE attempt_ending (
+  epoch INTEGER PRIMARY KEY,
+  state TEXT NOT NULL
+);
