@@ -87,9 +87,13 @@ export async function readTreeEvidence({context}: Trees, worktree: Worktree): Pr
   };
 }
 
-/** Throws where the branch could not be pushed; the worktree keeps the work. */
-export async function pushTree({context}: Trees, worktree: Worktree, signal: AbortSignal): Promise<void> {
-  const pushed = await pushAttempt(context, worktree, {signal});
+/** Sends exactly this commit. Throws where the branch could not be pushed; the worktree keeps the work. */
+export async function pushTree(
+  {context}: Trees,
+  worktree: Worktree,
+  {headSha, signal}: {readonly headSha: string; readonly signal: AbortSignal},
+): Promise<void> {
+  const pushed = await pushAttempt(context, worktree, {headSha, signal});
   switch (pushed.outcome) {
     case 'pushed':
       return;
@@ -100,6 +104,11 @@ export async function pushTree({context}: Trees, worktree: Worktree, signal: Abo
       );
     case 'stale':
       throw new SwitchyardError('git_failed', `somebody else changed ${worktree.branch} upstream`);
+    case 'moved':
+      throw new SwitchyardError(
+        'agent_failed',
+        `${worktree.branch} went on to ${pushed.headSha.slice(0, 12)} after ${headSha.slice(0, 12)} was checked`,
+      );
     case 'no-branch':
       throw new SwitchyardError('agent_failed', `the agent deleted the branch ${worktree.branch}`);
   }

@@ -56,7 +56,7 @@ async function push(
   worktree: Worktree,
   git: GitEvidence,
 ): Promise<GitEvidence> {
-  await pushTree(trees, worktree, signal);
+  await pushTree(trees, worktree, {headSha: git.head_sha, signal});
   await tell(`pushed ${worktree.branch}`);
   return {...git, pushed: true};
 }

@@ -18,6 +18,8 @@ const pushDeadlineMs = 10 * 60_000;
 
 export interface PushRequest {
   readonly credential?: GitCredential | undefined;
+  /** The commit that was looked at and checked: nothing else is sent. The tip of the branch when absent. */
+  readonly headSha?: string | undefined;
   /** Where the commits of the attempt begin; the base of the worktree unless it was rebased. */
   readonly baseSha?: string | undefined;
   readonly allowSensitive?: readonly string[] | undefined;
@@ -30,6 +32,8 @@ export type PushOutcome =
   | {readonly outcome: 'sensitive-files'; readonly files: readonly string[]}
   /** Somebody else changed the branch upstream; it was left as it is. */
   | {readonly outcome: 'stale'; readonly remoteSha: string | undefined}
+  /** The branch has another commit than the one that was to be sent. */
+  | {readonly outcome: 'moved'; readonly headSha: string}
   | {readonly outcome: 'no-branch'};
 
 /**
@@ -50,6 +54,7 @@ export async function pushAttempt(
   const git = mirrorGit(context, worktree.mirror);
   const head = await readTip(git, worktree.branch);
   if (head === undefined) return {outcome: 'no-branch'};
+  if (request.headSha !== undefined && head !== request.headSha) return {outcome: 'moved', headSha: head};
   const [files, recorded] = await Promise.all([
     sensitiveFiles(git, request.baseSha ?? worktree.baseSha, head, request.allowSensitive),
     git(['rev-parse', '--verify', '--quiet', pushedRef(worktree.task, worktree.epoch)]),
