@@ -28,4 +28,6 @@ export const heldAttemptSchema = z.strictObject({
 export type HeldAttempt = z.infer<typeof heldAttemptSchema>;
 
 /** Most attempts that this runner will hold, per class of slot. 0 while it drains. */
-export const slotsSchema = z.record(z.string().min(1).max(40), z.int().min(0).max(256));
+export const slotsSchema = z
+  .record(z.string().min(1).max(40), z.int().min(0).max(256))
+  .refine(slots => Object.keys(slots).length <= 16, 'at most 16 classes');

@@ -1,5 +1,6 @@
 import type {AttemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
 import {utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {importVerifyingKey, verifyBytes, verifyJws, type VerifyingKey} from '@switchyard/shared/crypto/jws.ts';
 import {EXIT_TYP, type PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
 import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
@@ -60,6 +61,8 @@ async function checkExit(
   if (record === undefined) return {ok: false, why: 'bad_signature'};
   if (record.task !== task || record.epoch !== epoch || record.runner !== peer.runner)
     return {ok: false, why: 'invalid'};
+  // People look at the branch that it names, and more will be built on it: a runner vouches for its own only.
+  if (record.git !== null && record.git.branch !== attemptBranch(task, epoch)) return {ok: false, why: 'invalid'};
   if (record.log_len === 0) return {ok: true, record};
   const receipt = {task, epoch, length: record.log_len, sha256: record.log_sha256};
   const isWhole = record.log_receipt !== null && (await seal.verifyReceipt(record.log_receipt, receipt));
