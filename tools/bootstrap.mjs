@@ -42,7 +42,7 @@ function install() {
 
 /** `switchyard …` and `name.ts …` run under the pinned Node; anything else is a tool from node_modules/.bin. */
 function commandLine([program, ...rest]) {
-  if (program === 'switchyard') return [bin('node'), [join(root, 'runner/src/main.ts'), ...rest]];
+  if (program === 'switchyard') return [bin('node'), [join(root, 'runner/bin/switchyard.mjs'), ...rest]];
   if (program.endsWith('.ts')) return [bin('node'), [join(root, program), ...rest]];
   return [bin(program), rest];
 }

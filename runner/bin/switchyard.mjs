@@ -1,15 +1,18 @@
 #!/usr/bin/env node
-// The published command. Types are stripped by the pinned Node, so an older one on PATH only hands over to it.
+// The published command. The program needs the pinned Node, so an older one on PATH only hands over to it.
 import {spawn} from 'node:child_process';
 import {dirname, join} from 'node:path';
-import {fileURLToPath} from 'node:url';
+import {fileURLToPath, pathToFileURL} from 'node:url';
+import {program} from './program.mjs';
 
-const runner = join(dirname(fileURLToPath(import.meta.url)), '..');
-const main = join(runner, 'src/main.ts');
-if (process.features.typescript === 'strip' && Number.parseInt(process.versions.node, 10) >= 24) {
-  await import(main);
+const self = fileURLToPath(import.meta.url);
+if (Number.parseInt(process.versions.node, 10) >= 24) {
+  // Whoever asks for a stack gets lines of the sources.
+  if ((process.env.SWITCHYARD_DEBUG ?? '') !== '') process.setSourceMapsEnabled(true);
+  await import(pathToFileURL(program()).href);
 } else {
-  const child = spawn(join(runner, 'node_modules/.bin/node'), [main, ...process.argv.slice(2)], {stdio: 'inherit'});
+  const node = join(dirname(self), '../node_modules/.bin/node');
+  const child = spawn(node, [self, ...process.argv.slice(2)], {stdio: 'inherit'});
   // A terminal sends Ctrl-C to the whole group, the child included; the other signals reach only this process.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));

@@ -15,7 +15,7 @@ import {hostProcesses} from './executor/process-table.ts';
 
 /** The command line's composition root: the only place that chooses its clock, its chance and its streams. */
 const {env, stdin, stdout, stderr, argv} = process;
-const mainFile = fileURLToPath(import.meta.url);
+const repository = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const home = env['HOME'] ?? homedir();
 const terminal = terminalOf({out: stdout, err: stderr}, env);
 const nowMs = (): number => Date.now();
@@ -25,8 +25,9 @@ const world: Surroundings = {
   env,
   home,
   cwd: process.cwd(),
-  repository: join(dirname(mainFile), '../..'),
-  mainFile,
+  repository,
+  // By the command and not by this module: the same path runs the program after every update.
+  mainFile: join(repository, 'runner/bin/switchyard.mjs'),
   terminal,
   nowMs,
   random: Math.random,

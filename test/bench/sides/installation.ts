@@ -9,7 +9,7 @@ import {nowUs, type Figures} from '../measure.ts';
 import {temporaryTree} from '../temporary.ts';
 import {repository} from './control-plane.ts';
 
-const main = join(repository, 'runner/src/main.ts');
+const main = join(repository, 'runner/bin/switchyard.mjs');
 const demoMsMax = 120_000;
 const readyMsMax = 60_000;
 

@@ -177,7 +177,7 @@ test('[CL18] doctor tries each part, says how to mend it, and exits with 1 only 
 test('[SV5] service install --print shows the unit of this machine and changes nothing', async () => {
   const {code, stdout} = await cli(['runner', 'service', 'install', '--print', '--slots', '3']);
   expect(code).toBe(0);
-  expect(stdout).toContain(join(repository, 'runner/src/main.ts'));
+  expect(stdout).toContain(join(repository, 'runner/bin/switchyard.mjs'));
   expect(stdout).toContain(join(home, '.switchyard'));
   expect(existsSync(join(home, '.config'))).toBe(false);
 });
