@@ -1,4 +1,4 @@
-import {lstatSync, readdirSync, readFileSync} from 'node:fs';
+import {existsSync, lstatSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
@@ -66,6 +66,20 @@ test('[SE8] what is pushed is the commit that was checked: a check that commits 
   expect(ended.failures.at(-1)).toMatchObject({code: 'agent_failed'});
   const branches = await execa('git', ['-C', origin.path, 'branch', '--list', 'switchyard/*']);
   expect(branches.stdout).toBe('');
+});
+
+test('[SE14] a hook that one agent plants in the mirror does not run in the git of the next one', async () => {
+  const origin = await bed.repository('hooked');
+  const witness = join(bed.folder, 'hook-ran');
+  const plant =
+    'dir=$(git rev-parse --git-common-dir)/hooks; mkdir -p "$dir"; for hook in pre-commit reference-transaction; do ' +
+    `printf '#!/bin/sh\\ntouch ${witness}\\n' >"$dir/$hook"; chmod +x "$dir/$hook"; done; echo a >a.txt`;
+  const commit = 'echo b >b.txt; git add b.txt; git -c user.name=a -c user.email=a@b commit -qm b';
+  for (const script of [plant, commit]) {
+    const task = await bed.submit(shell(script, {repository: {url: origin.url}}));
+    expect((await bed.finished(task.id)).state).toBe('succeeded');
+  }
+  expect(existsSync(witness)).toBe(false);
 });
 
 /** Everything that opens something, in the state directories of a control plane and a runner. */

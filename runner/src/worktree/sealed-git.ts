@@ -1,4 +1,4 @@
-import {lstat, readFile, rename, unlink, writeFile} from 'node:fs/promises';
+import {lstat, readFile, rename, rm, unlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {GitCall, GitResult} from './git.ts';
@@ -55,6 +55,8 @@ export function sealedConfigPath(mirror: Mirror): string {
 async function sealConfig(context: WorktreeContext, mirror: Mirror): Promise<void> {
   // A file of this name sends git to another repository's configuration.
   await unlink(join(mirror.path, 'commondir')).catch(missing);
+  // Ours run nothing of it, but the git of the next agent would: the worktrees of a mirror share its hooks.
+  await rm(join(mirror.path, 'hooks'), {recursive: true, force: true});
   const sealed = await readFile(sealedConfigPath(mirror)).catch(missing);
   if (sealed === undefined)
     throw new SwitchyardError('git_failed', `${sealedConfigPath(mirror)} is missing: synchronise the mirror first`);
