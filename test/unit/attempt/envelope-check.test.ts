@@ -61,21 +61,25 @@ test('[EV1] The envelope of this runner and attempt is accepted with its spec', 
   });
 });
 
+const refusedForGood = {ok: false, code: 'bad_envelope', retryable: false};
+
 test.for([
-  ['[EV1] another runner', {aud: other}],
-  ['[EV1] another pool', {pool: 'other'}],
-  ['[EV1] another task', {task: taskB, branch: `switchyard/${taskB}/e2`}],
-  ['[EV1] another epoch', {epoch: 1, branch: `switchyard/${taskA}/e1`}],
-  ['[EV1] another branch', {branch: 'main'}],
-  ['[EV1] another issuer', {iss: 'somebody'}],
-  ['[EV2] an unknown signed field', {egress: 'none'}],
-  ['[EV4] a hash of another spec', {spec_sha256: 'a'.repeat(64)}],
-] as const)('%s is refused for good', async ([, change]) => {
-  expect(await checkEnvelope(options, await offerOf(change))).toMatchObject({
-    ok: false,
-    code: 'bad_envelope',
-    retryable: false,
-  });
+  ['another runner', {aud: other}],
+  ['another pool', {pool: 'other'}],
+  ['another task', {task: taskB, branch: `switchyard/${taskB}/e2`}],
+  ['another epoch', {epoch: 1, branch: `switchyard/${taskA}/e1`}],
+  ['another branch', {branch: 'main'}],
+  ['another issuer', {iss: 'somebody'}],
+] as const)('[EV1] %s is refused for good', async ([, change]) => {
+  expect(await checkEnvelope(options, await offerOf(change))).toMatchObject(refusedForGood);
+});
+
+test('[EV2] an unknown signed field is refused for good', async () => {
+  expect(await checkEnvelope(options, await offerOf({egress: 'none'}))).toMatchObject(refusedForGood);
+});
+
+test('[EV4] a hash of another spec is refused for good', async () => {
+  expect(await checkEnvelope(options, await offerOf({spec_sha256: 'a'.repeat(64)}))).toMatchObject(refusedForGood);
 });
 
 test.for([

@@ -44,7 +44,7 @@ const fragments = [
 ];
 const texts = fc.array(fc.constantFrom(...fragments), {maxLength: 40}).map(parts => Buffer.from(parts.join('')));
 
-test('[RX1] [RX2] however the input is cut, the output is that of a search over the whole input', () => {
+test('[RX2] however the input is cut, the output is that of a search over the whole input', () => {
   const secrets = secretsOf(...awkward);
   fc.assert(
     fc.property(texts, fc.array(fc.nat({max: 2000}), {maxLength: 30}), (bytes, cuts) => {
