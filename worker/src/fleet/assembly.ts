@@ -57,6 +57,7 @@ export async function assemble(
   const commit = new GroupCommit({
     execute: works => core.execute(works),
     sync: async () => state.storage.sync(),
+    letIn: async () => ambient.wait(0),
     deliver,
   });
   const seal: Parameters<typeof bindSeal>[0] = {pool, sql, signingKey, attemptSeal: seals, ...ambient};

@@ -2,7 +2,7 @@ import type {PoolSettings} from '@switchyard/shared/api/pool-contracts.ts';
 import type {LeaseConfig} from '@switchyard/shared/protocol/down.ts';
 import type {Draft} from './draft.ts';
 import type {Memory} from './memory.ts';
-import type {AuditRow, OutboxRow} from './outbox-row.ts';
+import {outboxDueMs, type AuditRow, type OutboxRow} from './outbox-row.ts';
 import {readRunner, upsertRunners, type Runner, type RunnerRow} from './runner-row.ts';
 import {saveSettings} from './settings.ts';
 import type {Sql} from './sql.ts';
@@ -57,7 +57,8 @@ export class Batch {
   readonly closings: Closing[] = [];
   /** Tasks that ended and whose dependants have not been told. */
   readonly finished: TaskRow[] = [];
-  hasOutbox = false;
+  /** When the first of the rows that this batch leaves in the outbox is due; `Infinity` where it leaves none. */
+  outboxDueMs = Infinity;
 
   readonly #changed = new Map<string, TaskUpdate>();
   readonly #created = new Map<string, TaskRow>();
@@ -167,8 +168,9 @@ export class Batch {
 
   emit(row: OutboxRow): void {
     this.memory.outboxId += 1;
-    this.hasOutbox = true;
-    this.#push(this.#outbox, [this.nowMs, this.memory.outboxId, JSON.stringify(row)]);
+    const dueMs = outboxDueMs(row, this.nowMs);
+    this.outboxDueMs = Math.min(this.outboxDueMs, dueMs);
+    this.#push(this.#outbox, [dueMs, this.memory.outboxId, JSON.stringify(row)]);
   }
 
   audit(entry: Pick<AuditRow, 'actor' | 'action' | 'target' | 'detail'>): void {

@@ -34,7 +34,8 @@ export type Executed = {
   readonly results: readonly Settled<unknown>[];
   readonly drafts: readonly Addressed[];
   readonly closings: readonly Closing[];
-  readonly hasOutbox: boolean;
+  /** When the first new row of the outbox is due; `Infinity` where there is none. */
+  readonly outboxDueMs: number;
 };
 
 /**
@@ -99,7 +100,7 @@ export class FleetCore {
       results: readers.map(read),
       drafts: batch.drafts,
       closings: batch.closings,
-      hasOutbox: batch.hasOutbox,
+      outboxDueMs: batch.outboxDueMs,
     };
   }
 

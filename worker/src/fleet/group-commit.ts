@@ -9,6 +9,8 @@ export type Committer = {
   readonly execute: (works: readonly Work<unknown>[]) => Executed;
   /** Resolves when everything written so far is durable. */
   readonly sync: () => Promise<void>;
+  /** Resolves once events that have arrived already were let in. */
+  readonly letIn: () => Promise<void>;
   /** Takes what a batch sends; called once for each batch, in order. */
   readonly deliver: (executed: Executed) => void;
 };
@@ -56,16 +58,18 @@ export class GroupCommit {
     }
     this.#committer.deliver(executed);
     batch.forEach(({settle}, index) => settle(executed.results[index] ?? {ok: false, error: new Error('no result')}));
-    void this.#commitNext();
+    void this.#commitNext(batch.length > 1);
   }
 
-  async #commitNext(): Promise<void> {
+  async #commitNext(isBusy: boolean): Promise<void> {
     this.#isSyncing = true;
     try {
       await this.#committer.sync();
     } catch {
       // A write that failed breaks the object, and with it every reply that waits behind the output gate.
     }
+    // Where operations come together more are on their way, and a commit costs far more than letting them in.
+    if (isBusy) await this.#committer.letIn();
     this.#isSyncing = false;
     if (this.#waiting.length > 0) this.#commit();
   }

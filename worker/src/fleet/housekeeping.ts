@@ -44,10 +44,12 @@ export class Housekeeping {
     await this.#setAlarm(this.#parts.outbox.nextDueMs());
   }
 
-  afterBatch({hasOutbox}: Executed): void {
-    const {keep, outbox} = this.#parts;
-    keep(this.#setAlarm(Infinity));
-    if (hasOutbox) keep(this.#drain(outbox));
+  afterBatch({outboxDueMs}: Executed): void {
+    const {keep, nowMs} = this.#parts;
+    if (outboxDueMs <= nowMs()) keep(this.#drain());
+    const dueMs = this.#dueMs(outboxDueMs);
+    // Mostly the alarm rings early enough already, and nothing has to be awaited.
+    if (this.#parts.wakeUp.isLaterThan(dueMs)) keep(this.#parts.wakeUp.setFor(dueMs, nowMs()));
   }
 
   /** A socket was opened: it has to say hello in time. */
@@ -82,17 +84,21 @@ export class Housekeeping {
     return hasMore;
   }
 
-  async #drain(outbox: Outbox): Promise<void> {
-    await outbox.drain();
-    await this.#setAlarm(outbox.nextDueMs());
+  async #drain(): Promise<void> {
+    await this.#parts.outbox.drain();
+    await this.#setAlarm(this.#parts.outbox.nextDueMs());
   }
 
   async #setAlarm(dueMs: number): Promise<void> {
-    const {core, wakeUp, nowMs} = this.#parts;
-    const now = nowMs();
+    const {wakeUp, nowMs} = this.#parts;
+    await wakeUp.setFor(this.#dueMs(dueMs), nowMs());
+  }
+
+  #dueMs(dueMs: number): number {
+    const {core, nowMs} = this.#parts;
     // A session that says nothing from now on is looked at in time; an alarm that rings earlier looks as well.
-    const silenceMs = hasSession(core) ? now + limits.sessionSilentMs : Infinity;
-    await wakeUp.setFor(Math.min(dueMs, core.nextDueMs(), silenceMs, now + cleanupEveryMs), now);
+    const silenceMs = hasSession(core) ? nowMs() + limits.sessionSilentMs : Infinity;
+    return Math.min(dueMs, core.nextDueMs(), silenceMs, nowMs() + cleanupEveryMs);
   }
 
   /** The latest sign of life of a runner: a message, a ping that was answered while the object slept, or our own start. */

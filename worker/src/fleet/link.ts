@@ -1,7 +1,7 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {RandomBytes} from '@switchyard/shared/domain/id.ts';
 import {toHex} from '@switchyard/shared/crypto/bytes.ts';
-import {decodeBatch} from '@switchyard/shared/protocol/batch.ts';
+import {decodeBatch, encodeBatch, encodeBatches} from '@switchyard/shared/protocol/batch.ts';
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import {upMessageSchema, type UpMessage} from '@switchyard/shared/protocol/up.ts';
@@ -9,7 +9,6 @@ import type {Addressed} from './batch.ts';
 import type {UpChecker} from './check-up.ts';
 import type {Draft} from './draft.ts';
 import type {Executed, FleetCore} from './fleet-core.ts';
-import {framesOf} from './frames.ts';
 import {checkRunner} from './greeting.ts';
 import type {GroupCommit} from './group-commit.ts';
 import {isPolling} from './mailbox.ts';
@@ -58,8 +57,7 @@ export class Link {
       sockets.close(nonce, code, isRevoked ? 'this runner was revoked' : 'the runner is not enrolled with this key');
       return;
     }
-    const [frame] = framesOf([{t: 'challenge', nonce}]);
-    if (frame !== undefined) sockets.send(nonce, frame);
+    sockets.send(nonce, encodeBatch([{t: 'challenge', nonce} satisfies DownMessage]));
   }
 
   /** One frame of a socket. Resolves when it was handled; never rejects for what the peer did. */
@@ -70,10 +68,11 @@ export class Link {
     const messages = this.#decode(from, frame);
     if (messages === undefined) return;
     const before = this.#arrivals.get(from.connection);
-    const handled = this.#handle(from, messages, before);
-    this.#arrivals.set(from.connection, handled);
-    await handled;
-    if (this.#arrivals.get(from.connection) === handled) this.#arrivals.delete(from.connection);
+    const handling = this.#handle(from, messages, before);
+    this.#arrivals.set(from.connection, handling.entered);
+    await handling.entered;
+    if (this.#arrivals.get(from.connection) === handling.entered) this.#arrivals.delete(from.connection);
+    await handling.done;
   }
 
   async closed(socket: WebSocket): Promise<void> {
@@ -94,24 +93,24 @@ export class Link {
     const bySocket = groupBySocket(drafts);
     const ends = closings.filter(({connection}) => !isPolling(connection));
     if (bySocket.size === 0 && ends.length === 0) return;
-    const {seal, sockets} = this.#parts;
-    const sealed = [...bySocket].map(async ([connection, {runner, drafts: own}]) => ({
-      connection,
-      frames: framesOf(await seal(runner, own)),
-    }));
-    const ready = Promise.all(sealed);
-    this.#departure = this.#departure
-      .then(async () => ready)
-      .then(
-        outgoing => {
-          for (const {connection, frames} of outgoing) for (const frame of frames) sockets.send(connection, frame);
-        },
-        // Signing failed: the offers expire, and everything else is said again at the next renewal or hello.
-        () => this.#parts.core.refuse('deliver.failed'),
-      )
-      .then(() => {
-        for (const {connection, code, why} of ends) sockets.close(connection, code, why);
-      });
+    const {sockets} = this.#parts;
+    const sealing = Promise.all(
+      [...bySocket].map(async ([connection, outgoing]) => ({connection, frames: await this.#frames(outgoing)})),
+    );
+    this.#departure = this.#departure.then(async () => {
+      for (const {connection, frames} of await sealing) for (const frame of frames) sockets.send(connection, frame);
+      for (const {connection, code, why} of ends) sockets.close(connection, code, why);
+    });
+  }
+
+  /** None where signing failed: offers expire, and everything else is said again at the next renewal or hello. */
+  async #frames({runner, drafts}: Outgoing): Promise<readonly string[]> {
+    try {
+      return encodeBatches(await this.#parts.seal(runner, drafts));
+    } catch {
+      this.#parts.core.refuse('deliver.failed');
+      return [];
+    }
   }
 
   /** Checks the signatures in these messages, one by one where they have any. */
@@ -137,11 +136,26 @@ export class Link {
     }
   }
 
-  async #handle(from: From, messages: readonly UpMessage[], before: Promise<void> | undefined): Promise<void> {
-    const isPlain = messages.every(({t}) => t !== 'hello' && t !== 'exit');
-    const checking = isPlain ? undefined : this.check(from, from.connection, messages);
-    if (before !== undefined) await before;
-    const checked = checking === undefined ? messages.filter(isChecked) : await checking;
+  /**
+   * `entered` resolves when the frame stands in the queue of operations: the next frame of the socket waits for that,
+   * and not for the commit, so that frames can share one.
+   */
+  #handle(
+    from: From,
+    messages: readonly UpMessage[],
+    before: Promise<void> | undefined,
+  ): {readonly entered: Promise<void>; readonly done: Promise<void>} {
+    const done = Promise.withResolvers<void>();
+    const enter = async (): Promise<void> => {
+      const isPlain = messages.every(isChecked);
+      const checked = isPlain ? messages.filter(isChecked) : await this.check(from, from.connection, messages);
+      if (before !== undefined) await before;
+      done.resolve(this.#apply(from, checked));
+    };
+    return {entered: enter(), done: done.promise};
+  }
+
+  async #apply(from: From, checked: readonly CheckedUp[]): Promise<void> {
     try {
       await this.#parts.commit.run(batch => {
         for (const message of checked) handleUp(batch, from, message);

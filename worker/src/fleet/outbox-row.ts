@@ -89,7 +89,18 @@ export type LogFinishRow = {
 
 export type OutboxRow = DirectoryRow | LogFinishRow;
 
-export const directoryBatchMax = 100;
+export const directoryBatchMax = 500;
+
+/** The directory hears of things at most this much later, so that what happened together is written together. */
+export const directoryDelayMs = 1_000;
+
+/**
+ * When a row is due. Somebody may look at a log, so its end is told at once; rows for the directory fall due together, at
+ * whole seconds: one alarm and one write for all of them.
+ */
+export function outboxDueMs({kind}: OutboxRow, nowMs: number): number {
+  return kind === 'log.finish' ? nowMs : (Math.floor(nowMs / directoryDelayMs) + 1) * directoryDelayMs;
+}
 
 /** Where the rows go. A rejected promise means that the same rows come again later. */
 export type OutboxTargets = {

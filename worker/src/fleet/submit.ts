@@ -42,10 +42,14 @@ export function submit(
   if (memory.waiting + submission.specs.length > limits.queuedTasksMax)
     throw new SwitchyardError('queue_full', `${memory.waiting} tasks wait`, {retryAfterMs: capacityRetryAfterMs});
   if (!submission.queue) requireCapacity(batch, submission.specs);
-  const drafts = submission.specs.map(spec => ({spec, unmet: openDependencies(batch, spec)}));
-  const ids = drafts.map(({spec, unmet}) => {
+  const wanted = submission.specs.map(spec => ({
+    spec,
+    text: JSON.stringify(spec),
+    unmet: openDependencies(batch, spec),
+  }));
+  const ids = wanted.map(each => {
     const id = newTaskId(batch.nowMs, randomBytes);
-    enqueue(batch, {id, spec, unmet, retriedFrom: submission.retriedFrom ?? null});
+    enqueue(batch, {id, ...each, retriedFrom: submission.retriedFrom ?? null});
     return id;
   });
   const [first] = ids;
@@ -59,15 +63,17 @@ export function submit(
 type Enqueue = {
   readonly id: string;
   readonly spec: TaskSpec;
+  /** The spec as JSON: what is stored, hashed and signed. */
+  readonly text: string;
   readonly unmet: Dependencies;
   readonly retriedFrom: string | null;
 };
 
-function enqueue(batch: Batch, {id, spec, unmet, retriedFrom}: Enqueue): void {
+function enqueue(batch: Batch, {id, spec, text, unmet, retriedFrom}: Enqueue): void {
   const competitors = competingTasks(batch, spec);
   const isEarly = (spec.not_before_ms ?? 0) > batch.nowMs;
   const isHeldBack = unmet.open.length > 0 || isEarly;
-  const created = batch.create(newRow(batch, {id, spec, retriedFrom}), JSON.stringify(spec));
+  const created = batch.create(newRow(batch, {id, spec, retriedFrom}), text);
   const data = retriedFrom === null ? {} : {retried_from: retriedFrom};
   const dueMs = unmet.open.length === 0 && isEarly ? spec.not_before_ms : undefined;
   const row = batch.change(
@@ -106,7 +112,7 @@ function nextQueuedMs({memory, nowMs}: Batch): number {
   return memory.queuedMs;
 }
 
-function newRow(batch: Batch, {id, spec, retriedFrom}: Omit<Enqueue, 'unmet'>): TaskRow {
+function newRow(batch: Batch, {id, spec, retriedFrom}: Omit<Enqueue, 'unmet' | 'text'>): TaskRow {
   const {nowMs} = batch;
   const fractionMs = nextQueuedMs(batch) - nowMs;
   return {

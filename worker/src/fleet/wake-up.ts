@@ -12,6 +12,11 @@ export class WakeUp {
     this.#setMs = setMs ?? Infinity;
   }
 
+  /** Whether the alarm rings later than this. */
+  isLaterThan(dueMs: number): boolean {
+    return dueMs < this.#setMs;
+  }
+
   /** An alarm at the present moment, set while one rings, would be lost: it is set for the next millisecond at least. */
   async setFor(dueMs: number, nowMs: number): Promise<void> {
     const atMs = Math.max(nowMs + 1, dueMs);
