@@ -3,6 +3,7 @@ import {importSigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {poolSchema, type RandomBytes} from '@switchyard/shared/domain/id.ts';
 import initial from '../../../migrations/fleet/0001_initial.sql';
+import agent from '../../../migrations/fleet/0002_agent.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import {installationSecret, leaseConfig, signingJwks, type Environment} from '../environment.ts';
 import {fleetName, taskLogName} from '../tasklog/task-log-rpc.ts';
@@ -20,7 +21,10 @@ import {sealDrafts} from './sealer.ts';
 import type {Service} from './service.ts';
 import {WakeUp} from './wake-up.ts';
 
-export const migrations = [{name: '0001_initial', statements: initial}];
+export const migrations = [
+  {name: '0001_initial', statements: initial},
+  {name: '0002_agent', statements: agent},
+];
 
 /** Time and chance of the platform. */
 export type Ambient = {
@@ -80,7 +84,10 @@ function targetsOf(environment: Environment, pool: string): ConstructorParameter
   const {TASK_LOG, DB} = environment;
   return {
     deliverToDirectory: async rows => deliverToDirectory(DB, rows),
-    finishLog: async ({task, state}) => TASK_LOG.get(TASK_LOG.idFromName(taskLogName(pool, task))).finish(state),
+    finishLog: async row => {
+      const log = TASK_LOG.get(TASK_LOG.idFromName(taskLogName(pool, row.task)));
+      await ('epoch' in row ? log.finishAttempt(row.epoch, row.state) : log.finish(row.state));
+    },
   };
 }
 

@@ -1,4 +1,6 @@
+import {attemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import {runnerIdSchema, taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import {failureOf, type FailureNote} from '@switchyard/shared/domain/settle.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Batch} from './batch.ts';
 import type {HistoryAttemptRow} from './outbox-row.ts';
@@ -11,12 +13,17 @@ export function noteAttempt(
   record: ExitRecord | null,
 ): void {
   const reported = record === null ? lost(before) : told(record);
-  batch.attemptEnded(before, reported.outcome);
+  const state = attemptEnd(before.state, record?.result.kind ?? null);
+  const {outcome, exit_code: exitCode} = reported;
+  batch.attemptEnded(before, {outcome, state, exitCode, ...(noteOf(before, record) ?? {code: null, detail: null})});
+  const task = taskIdSchema.parse(before.id);
+  // Somebody may follow this attempt alone, and the task may go on.
+  if (before.log_live === 1) batch.emit({kind: 'log.finish', at_ms: batch.nowMs, task, epoch: before.epoch, state});
   batch.emit({
     kind: 'history.attempt',
     at_ms: batch.nowMs,
     pool: batch.context.pool,
-    task: taskIdSchema.parse(before.id),
+    task,
     epoch: before.epoch,
     runner: runnerIdSchema.parse(before.runner),
     title: before.title,
@@ -28,6 +35,13 @@ export function noteAttempt(
     finished_ms: batch.nowMs,
     ...reported,
   });
+}
+
+/** What went wrong with an attempt that did not succeed. */
+function noteOf({runner}: TaskRow, record: ExitRecord | null): FailureNote | undefined {
+  if (record === null) return {code: 'lease_lost', detail: `runner ${runner ?? ''} did not renew in time`};
+  const {result} = record;
+  return result.kind === 'succeeded' || result.kind === 'cancelled' ? undefined : failureOf(result);
 }
 
 type Reported = Pick<HistoryAttemptRow, 'outcome' | 'code' | 'exit_code' | 'log_bytes' | 'timings' | 'git'>;

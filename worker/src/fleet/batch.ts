@@ -1,4 +1,5 @@
 import type {PoolSettings} from '@switchyard/shared/api/pool-contracts.ts';
+import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import type {LeaseConfig} from '@switchyard/shared/protocol/down.ts';
 import type {Draft} from './draft.ts';
 import type {Memory} from './memory.ts';
@@ -32,7 +33,28 @@ export type BatchContext = {
 };
 
 type EventRow = readonly [task: string, seq: number, atMs: number, kind: string, epoch: number, data: string];
-type AttemptRow = readonly [task: string, epoch: number, runner: string, outcome: string, endedMs: number];
+type AttemptRow = readonly [
+  task: string,
+  epoch: number,
+  runner: string,
+  outcome: string,
+  endedMs: number,
+  startedMs: number,
+  state: AttemptEnd,
+  exitCode: number | null,
+  code: string | null,
+  detail: string | null,
+];
+
+/** What is remembered of an attempt that has ended, beside the row of its task. */
+export type EndedAttempt = {
+  /** As the runner reported it, or that the lease was lost. */
+  readonly outcome: string;
+  readonly state: AttemptEnd;
+  readonly exitCode: number | null;
+  readonly code: string | null;
+  readonly detail: string | null;
+};
 
 /** A message and the connection that spoke for its runner when it was decided: it is for that one or for none. */
 export type Addressed = {readonly runner: string; readonly connection: string; readonly draft: Draft};
@@ -138,8 +160,11 @@ export class Batch {
     )[0]?.outcome;
   }
 
-  attemptEnded(row: TaskRow, outcome: string): void {
-    if (row.runner !== null) this.#push(this.#attempts, [row.id, row.epoch, row.runner, outcome, this.nowMs]);
+  attemptEnded({id, epoch, runner, started_ms}: TaskRow, ended: EndedAttempt): void {
+    if (runner === null) return;
+    const {nowMs} = this;
+    const {outcome, state, exitCode, code, detail} = ended;
+    this.#push(this.#attempts, [id, epoch, runner, outcome, nowMs, started_ms ?? nowMs, state, exitCode, code, detail]);
   }
 
   /** Best effort: nothing is sent to a runner without a connection, for its next `hello` asks for everything again. */
@@ -200,7 +225,11 @@ export class Batch {
     upsertRunners(sql, [...this.#runners.values()]);
     insert(sql, 'task_spec (task, spec)', this.#specs);
     insert(sql, 'task_event (task, seq, at_ms, kind, epoch, data)', this.#events);
-    insert(sql, 'attempt (task, epoch, runner, outcome, ended_ms)', this.#attempts);
+    insert(
+      sql,
+      'attempt (task, epoch, runner, outcome, ended_ms, started_ms, state, exit_code, code, detail)',
+      this.#attempts,
+    );
     insert(
       sql,
       'outbox (due_ms, id, row, failures)',
@@ -246,7 +275,7 @@ export class Batch {
 
 const isWaiting = (row: TaskRow | undefined): boolean => row !== undefined && waitingStates.has(row.state);
 
-function insert(sql: Sql, into: string, rows: readonly (readonly (string | number)[])[]): void {
+function insert(sql: Sql, into: string, rows: readonly (readonly (string | number | null)[])[]): void {
   const [first] = rows;
   if (first === undefined) return;
   const columns = first.map((_, index) => `value->>${index}`).join(', ');

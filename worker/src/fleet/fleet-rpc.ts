@@ -1,7 +1,9 @@
+import type {AgentStatus, AttemptRecord} from '@switchyard/shared/api/agent-view.ts';
 import type {Scope} from '@switchyard/shared/api/contract.ts';
 import type {PoolSettings, PoolView} from '@switchyard/shared/api/pool-contracts.ts';
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
+import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
 import type {RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
@@ -48,7 +50,25 @@ export type TaskListQuery = {
   readonly repository?: string | undefined;
 };
 
-export type LogAccess = {readonly task: TaskId; readonly state: TaskState; readonly epoch: number};
+export type LogAccess = {
+  readonly task: TaskId;
+  readonly state: TaskState;
+  readonly epoch: number;
+  /** How the attempt that was asked for ended; null while it has not, or where none was. */
+  readonly ended: AttemptEnd | null;
+};
+
+/** An attempt under the id by which the older API knows it. */
+export type NamedAttempt = {readonly id: string; readonly attempt: AttemptRecord};
+
+export type AgentListQuery = {
+  readonly limit: number;
+  /** From `next` of the page before. */
+  readonly cursor?: string | undefined;
+  readonly status?: AgentStatus | undefined;
+  readonly type?: string | undefined;
+  readonly task?: TaskId | undefined;
+};
 
 export type SettingsChange = {
   readonly paused?: boolean | undefined;
@@ -105,8 +125,23 @@ export interface FleetRpc {
     caller: Caller,
     request: {readonly task: TaskId; readonly text: string},
   ): Promise<Outcome<{readonly seq: number}>>;
-  /** Also remembers, when `live`, that the TaskLog must hear of the end of this task. */
-  logAccess(caller: Caller, request: {readonly task: TaskId; readonly live: boolean}): Promise<Outcome<LogAccess>>;
+  /**
+   * Also remembers, when `live`, that the TaskLog must hear of the end of this task and of its attempts. `not_found` for
+   * an `epoch` that the task has not had.
+   */
+  logAccess(
+    caller: Caller,
+    request: {readonly task: TaskId; readonly live: boolean; readonly epoch?: number | undefined},
+  ): Promise<Outcome<LogAccess>>;
+
+  /** Newest first. An id that was given out once stays with its attempt for as long as the task is kept. */
+  listAgents(
+    caller: Caller,
+    query: AgentListQuery,
+  ): Promise<Outcome<{readonly agents: readonly NamedAttempt[]; readonly next: string | null}>>;
+  /** Every attempt that has not ended, newest first. */
+  activeAgents(caller: Caller): Promise<Outcome<{readonly agents: readonly string[]}>>;
+  getAgent(caller: Caller, id: string): Promise<Outcome<NamedAttempt>>;
 
   listRunners(caller: Caller): Promise<Outcome<{readonly runners: readonly RunnerView[]}>>;
   createEnrolment(

@@ -2,6 +2,7 @@ import {DurableObject} from 'cloudflare:workers';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
 import type {Environment} from '../environment.ts';
+import * as agents from './agent-calls.ts';
 import {assemble, type Assembly} from './assembly.ts';
 import {runnerHeader, runnerKeyHeader, type FleetRpc} from './fleet-rpc.ts';
 import * as pool from './pool-calls.ts';
@@ -84,6 +85,15 @@ export class Fleet extends DurableObject<Environment> implements FleetRpc {
   }
   async logAccess(...args: Args<'logAccess'>): Answer<'logAccess'> {
     return tasks.logAccess(this.#service, ...args);
+  }
+  async listAgents(...args: Args<'listAgents'>): Answer<'listAgents'> {
+    return agents.listAgents(this.#service, ...args);
+  }
+  async activeAgents(...args: Args<'activeAgents'>): Answer<'activeAgents'> {
+    return agents.activeAgents(this.#service, ...args);
+  }
+  async getAgent(...args: Args<'getAgent'>): Answer<'getAgent'> {
+    return agents.getAgent(this.#service, ...args);
   }
   async listRunners(...args: Args<'listRunners'>): Answer<'listRunners'> {
     return runners.listRunners(this.#service, ...args);

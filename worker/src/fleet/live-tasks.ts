@@ -31,6 +31,10 @@ export class LiveTasks {
     return this.#rows.get(id);
   }
 
+  all(): Iterable<TaskRow> {
+    return this.#rows.values();
+  }
+
   ofRunner(runner: string): Iterable<TaskRow> {
     return this.#byRunner.get(runner)?.values() ?? [];
   }

@@ -1,4 +1,5 @@
 import type {Scope} from '@switchyard/shared/api/contract.ts';
+import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
 import type {RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
@@ -79,13 +80,11 @@ export type AuditRow = {
 /** Rows for D1; `deliverToDirectory(database, rows)` takes up to `directoryBatchMax` of them at once. */
 export type DirectoryRow = HistoryAttemptRow | DirectoryRunnerRow | DirectoryCredentialRow | AuditRow;
 
-/** The viewers of a log are told that the task has ended. */
-export type LogFinishRow = {
-  readonly kind: 'log.finish';
-  readonly at_ms: number;
-  readonly task: TaskId;
-  readonly state: TaskState;
-};
+/** The viewers of a log are told that the task has ended, or, where an epoch is named, that attempt. */
+export type LogFinishRow = {readonly kind: 'log.finish'; readonly at_ms: number; readonly task: TaskId} & (
+  | {readonly state: TaskState}
+  | {readonly epoch: number; readonly state: AttemptEnd}
+);
 
 export type OutboxRow = DirectoryRow | LogFinishRow;
 

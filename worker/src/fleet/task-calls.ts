@@ -8,6 +8,7 @@ import type {Caller, LogAccess, Outcome, Submission, TaskListQuery} from './flee
 import {takeMessage} from './messages.ts';
 import {outcomeOf, reading, writing, type Service} from './service.ts';
 import {submit} from './submit.ts';
+import {endOfAttempt} from './attempt-records.ts';
 import {pageOfEvents, pageOfTasks} from './task-lists.ts';
 import {taskById, type TaskRow} from './task-row.ts';
 import {positionOf, specOf, taskView, type Sight} from './views.ts';
@@ -108,9 +109,15 @@ export function message(
 export function logAccess(
   service: Service,
   caller: Caller,
-  {task, live}: {readonly task: TaskId; readonly live: boolean},
+  {task, live, epoch: asked}: {readonly task: TaskId; readonly live: boolean; readonly epoch?: number | undefined},
 ): Promise<Outcome<LogAccess>> {
-  const access = ({id, state, epoch}: TaskRow): LogAccess => ({task: taskIdSchema.parse(id), state, epoch});
+  const access = (row: TaskRow): LogAccess => {
+    const {id, state, epoch} = row;
+    if (asked !== undefined && asked > epoch)
+      throw new SwitchyardError('not_found', `the task has no attempt ${asked}`);
+    const ended = asked === undefined ? null : endOfAttempt(service.core.parts.sql, row, asked);
+    return {task: taskIdSchema.parse(id), state, epoch, ended};
+  };
   if (!live) return reading(service, {caller, scope: 'read'}, sight => access(found(rowOf(sight, task), task)));
   return writing(service, {caller, scope: 'read'}, batch => {
     const row = found(batch.task(task), task);
