@@ -6,6 +6,7 @@ import type {Installation, Platform} from './http/installation.ts';
 import {requireKnownHost} from './http/known-host.ts';
 import {allowedMethods, knownRoutes, MethodNotAllowedError, type KnownRoute} from './http/known-routes.ts';
 import {problemResponse} from './http/problem.ts';
+import {mountAgents} from './routes/agents-b.ts';
 import {mountCredentials} from './routes/credentials.ts';
 import {mountDispatch} from './routes/dispatch-c.ts';
 import {degradedHealth, mountHealth} from './routes/health.ts';
@@ -29,6 +30,7 @@ export function createServer(installation: Installation): Server {
   mountCredentials(api);
   mountHealth(api);
   mountDispatch(api);
+  mountAgents(api);
   const routes = knownRoutes(app);
   // One place turns errors into answers: the catch below, which knows the id of the request.
   app.onError(error => {

@@ -1,3 +1,4 @@
+import * as agent from './agent-contracts.ts';
 import type {AnyContract} from './contract.ts';
 import * as pool from './pool-contracts.ts';
 import * as runner from './runner-contracts.ts';
@@ -27,4 +28,9 @@ export const contracts: readonly AnyContract[] = [
   pool.revokeCredential,
   pool.createPool,
   pool.getHealth,
+  agent.listAgents,
+  agent.listActiveAgents,
+  agent.getAgent,
+  agent.getAgentLogs,
+  agent.getServiceHealth,
 ];

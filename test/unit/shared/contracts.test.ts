@@ -26,7 +26,7 @@ describe.each(contracts.map(contract => ({id: contract.id, contract})))('$id', (
   test('[AP2] names in its path what its parameters are', () => {
     const inPath = [...contract.path.matchAll(/:(\w+)/g)].map(match => match[1] ?? '');
     expect(inPath.toSorted()).toEqual(keysOf(contract.params).toSorted());
-    expect(contract.path).toMatch(/^\/v1(?:\/:?[a-z]+)+$/);
+    expect(contract.path).toMatch(/^\/(?:v1|api)(?:\/:?[a-z]+)+$/);
   });
 
   test('[AP3] refuses parameters, a query and a body with a field that it does not know', () => {

@@ -8,7 +8,9 @@ import {
 } from '@switchyard/shared/crypto/jws.ts';
 import {enrolmentProof} from '@switchyard/shared/api/runner-contracts.ts';
 import {taskIdSchema, type RunnerId, type TaskId} from '@switchyard/shared/domain/id.ts';
+import type {AttemptPhase} from '@switchyard/shared/protocol/attempt-message.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
+import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {encodeLogFrame} from '@switchyard/shared/protocol/log-frame.ts';
 import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
 import {openInbox, type Inbox} from '../socket-inbox.ts';
@@ -65,8 +67,11 @@ export type RunningAttempt = {
   readonly log: Inbox;
   /** Sends bytes and waits until they are durable. */
   readonly write: (bytes: Uint8Array) => Promise<void>;
-  /** Seals the log, reports success, and waits until the report is in. */
+  /** Seals the log, reports the result, and waits until the report is in. */
+  readonly end: (result: AttemptResult, exitCode?: number) => Promise<void>;
   readonly succeed: () => Promise<void>;
+  /** Says what the attempt does. */
+  readonly phase: (phase: AttemptPhase) => void;
 };
 
 /** A runner that takes one task as far as its agent would begin: challenge, hello, offer, accept, go, log. */
@@ -106,7 +111,7 @@ export async function runAttempt(machine: EnrolledRunner): Promise<RunningAttemp
     written.push(bytes);
     for (let known = -1; known < length();) known = Number((await logMessageOf(log, 'ack'))['len']);
   };
-  const succeed = async (): Promise<void> => {
+  const end = async (result: AttemptResult, exitCode = 0): Promise<void> => {
     const sha256Text = toHex(await sha256(concat(...written)));
     log.socket.send(JSON.stringify({t: 'end', len: length(), sha256: sha256Text}));
     const {receipt} = await logMessageOf(log, 'sealed');
@@ -114,8 +119,8 @@ export async function runAttempt(machine: EnrolledRunner): Promise<RunningAttemp
       task,
       epoch,
       runner: machine.runner,
-      result: {kind: 'succeeded', summary: 'done'},
-      exit_code: 0,
+      result,
+      exit_code: exitCode,
       signal: null,
       log_len: length(),
       log_sha256: sha256Text,
@@ -127,7 +132,13 @@ export async function runAttempt(machine: EnrolledRunner): Promise<RunningAttemp
     say({t: 'exit', task, epoch, record: await signJws(machine.key, {typ: EXIT_TYP}, record)});
     await messageOf(link, 'exit_ack');
   };
-  return {task, epoch, log, write, succeed};
+  const succeed = async (): Promise<void> => end({kind: 'succeeded', summary: 'done'});
+  let phases = 0;
+  const phase = (name: AttemptPhase): void => {
+    phases += 1;
+    say({t: 'phase', task, epoch, seq: phases, phase: name, detail: ''});
+  };
+  return {task, epoch, log, write, end, succeed, phase};
 }
 
 type Message = Readonly<Record<string, unknown>>;

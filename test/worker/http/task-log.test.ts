@@ -1,9 +1,10 @@
 import {beforeAll, describe, expect, test} from 'vitest';
-import {fromBase64, utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {LOG_VIEW_SUBPROTOCOL} from '@switchyard/shared/protocol/log-view.ts';
 import {openInbox} from '../socket-inbox.ts';
 import {follow} from '../tasklog/log-world.ts';
 import {call, json, migrated, newPool, newTask, problem} from './api-world.ts';
+import {bytesOf, readEvents} from './event-reader.ts';
 import {enrolled, runAttempt, type EnrolledRunner, type RunningAttempt} from './runner-world.ts';
 
 let token = '';
@@ -20,43 +21,6 @@ async function running(): Promise<RunningAttempt> {
   await newTask(token);
   return runAttempt(machine);
 }
-
-type Event = {
-  event: string;
-  id: string | undefined;
-  data: {from?: number; text?: string; b64?: string; state?: string};
-};
-
-/** Reads events until `isLast` says so, then lets the stream go. */
-async function readEvents(response: Response, isLast: (event: Event) => boolean): Promise<Event[]> {
-  expect(response.headers.get('content-type')).toBe('text/event-stream');
-  const reader = (response.body ?? new ReadableStream<Uint8Array>()).getReader();
-  const decoder = new TextDecoder();
-  const events: Event[] = [];
-  let text = '';
-  for (;;) {
-    const {done, value} = await reader.read();
-    text += value === undefined ? '' : decoder.decode(value, {stream: true});
-    const blocks = text.split('\n\n');
-    text = blocks.pop() ?? '';
-    for (const block of blocks.filter(each => each.includes('data: '))) {
-      const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
-      events.push({event: field('event') ?? '', id: field('id'), data: JSON.parse(field('data') ?? 'null')});
-    }
-    const last = events.at(-1);
-    if (done || (last !== undefined && isLast(last))) {
-      await reader.cancel();
-      return events;
-    }
-  }
-}
-
-const bytesOf = (events: readonly Event[]): Uint8Array =>
-  Uint8Array.from(
-    events
-      .filter(({event}) => event === 'log')
-      .flatMap(({data}) => [...(data.text === undefined ? (fromBase64(data.b64 ?? '') ?? utf8('')) : utf8(data.text))]),
-  );
 
 const stream = (id: string, headers: Record<string, string> = {}) =>
   call(`/v1/tasks/${id}/log`, {token, headers: {accept: 'text/event-stream', ...headers}});
@@ -139,7 +103,7 @@ describe('the log of a task over HTTP', () => {
     expect((await call(`/v1/tasks/${id}/log/live?token=${token}`, {headers: {upgrade: 'websocket'}})).status).toBe(400);
   });
 
-  test('[HT18] a log that is not there, an attempt that has not begun, and a live attempt are refused', async () => {
+  test('[HT18] a log that is not there and an attempt that has not begun are refused', async () => {
     const {id} = await newTask(token);
     const missing = 'tsk_01k00000000000000000000000';
     for (const accept of ['application/json', 'text/event-stream', '*/*'])

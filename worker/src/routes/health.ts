@@ -1,7 +1,7 @@
 import type * as z from 'zod';
 import {getHealth, type healthSchema} from '@switchyard/shared/api/pool-contracts.ts';
 import type {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {poolSchema} from '@switchyard/shared/domain/id.ts';
+import {poolSchema, type Pool} from '@switchyard/shared/domain/id.ts';
 import {withDeadline} from '../http/deadline.ts';
 import type {Installation} from '../http/installation.ts';
 import {mountOpen, type Api} from '../http/mount.ts';
@@ -16,20 +16,23 @@ const probedPool = poolSchema.parse('default');
 
 export function mountHealth(api: Api): void {
   const {installation} = api;
-  mountOpen(
-    api,
-    getHealth,
-  )(async () => {
-    const {nowMs} = installation.platform;
-    const [directory, fleet] = await Promise.all([
-      check('directory', installation, async () => installation.database.prepare('SELECT 1').first()),
-      check('fleet', installation, async () => installation.fleet(installation.dispatch?.pool ?? probedPool).probe()),
-    ]);
-    const isWhole = directory.ok && fleet.ok;
-    const checks = {configuration: {ok: true, detail: 'valid', ms: 0}, directory, fleet};
-    const body = {status: isWhole ? 'ok' : 'degraded', version: productVersion, time_ms: nowMs(), checks} as const;
-    return isWhole ? {status: 200, body} : {status: 503, body};
-  });
+  mountOpen(api, getHealth)(async () => healthOf(installation, installation.dispatch?.pool ?? probedPool));
+}
+
+/** Tries each part; the Fleet is that of the pool. */
+export async function healthOf(
+  installation: Installation,
+  pool: Pool,
+): Promise<{readonly status: 200; readonly body: Health} | {readonly status: 503; readonly body: Health}> {
+  const [directory, fleet] = await Promise.all([
+    check('directory', installation, async () => installation.database.prepare('SELECT 1').first()),
+    check('fleet', installation, async () => installation.fleet(pool).probe()),
+  ]);
+  const isWhole = directory.ok && fleet.ok;
+  const checks = {configuration: {ok: true, detail: 'valid', ms: 0}, directory, fleet};
+  const status = isWhole ? 'ok' : 'degraded';
+  const body = {status, version: productVersion, time_ms: installation.platform.nowMs(), checks} as const;
+  return isWhole ? {status: 200, body} : {status: 503, body};
 }
 
 /** Health is for everybody: why a part failed is told to the operator only. */

@@ -9,8 +9,11 @@ const STREAM_BUFFER_BYTES = 262_144;
  * A live stream of server-sent events over the socket of a viewer. The stream lives in the Worker, so the log itself may
  * sleep while nothing happens. A reader that does not read is not acknowledged, and so is sent no more.
  */
-export function logEventStream(socket: WebSocket, from: number): ReadableStream<Uint8Array> {
-  const follower = new Follower(socket, from);
+export function logEventStream(
+  socket: WebSocket,
+  {from, endData}: {readonly from: number; readonly endData: EndData},
+): ReadableStream<Uint8Array> {
+  const follower = new Follower(socket, from, endData);
   return new ReadableStream<Uint8Array>(
     {
       start: controller => follower.start(controller),
@@ -21,8 +24,12 @@ export function logEventStream(socket: WebSocket, from: number): ReadableStream<
   );
 }
 
+/** What the last event of a stream says. */
+export type EndData = (end: Extract<LogViewDown, {t: 'end'}>) => object;
+
 class Follower {
   readonly #socket: WebSocket;
+  readonly #endData: EndData;
   readonly #events: LogEvents;
   /** What came, and what of it the other side knows to have been read. */
   #received: number;
@@ -32,8 +39,9 @@ class Follower {
   #turn: Promise<void> = Promise.resolve();
   #isOver = false;
 
-  constructor(socket: WebSocket, from: number) {
+  constructor(socket: WebSocket, from: number, endData: EndData) {
     this.#socket = socket;
+    this.#endData = endData;
     this.#events = new LogEvents(from);
     this.#received = from;
     this.#acknowledged = from;
@@ -84,7 +92,7 @@ class Follower {
     if (message.t !== 'end') return;
     const rest = this.#events.flush();
     if (rest !== undefined) controller.enqueue(rest);
-    controller.enqueue(serverSentEvent({event: 'end', data: {state: message.state, length: message.length}}));
+    controller.enqueue(serverSentEvent({event: 'end', data: this.#endData(message)}));
     this.#end(controller);
   }
 

@@ -11,10 +11,10 @@ import {mount, type Api} from '../http/mount.ts';
 import {unwrap} from '../http/problem.ts';
 import {openTailBytes} from '../http/utf8-boundary.ts';
 import {validate} from '../http/validate.ts';
-import {logRoleHeader, logStateHeader, type LogPage} from '../tasklog/task-log-rpc.ts';
-import {logEventStream} from './log-stream.ts';
+import {logEpochHeader, logRoleHeader, logStateHeader, type LogPage} from '../tasklog/task-log-rpc.ts';
+import {logEventStream, type EndData} from './log-stream.ts';
 
-const PAGE_BYTES_MAX = 262_144;
+export const pageBytesMax = 262_144;
 const STREAM_PAGE_BYTES = 1_048_576;
 const tokenProtocol = /^bearer\.(?<token>[A-Za-z0-9_-]+)$/;
 
@@ -26,37 +26,29 @@ export function mountTaskLog(api: Api): void {
     getTaskLog,
   )(async ({fleet, caller, pool, params: {task}, query, header}) => {
     const form = logForm(header('accept') ?? '');
-    const access = unwrap(await fleet.logAccess(caller, {task, live: form === 'events'}));
-    if (query.epoch !== undefined && query.epoch > access.epoch)
-      throw new SwitchyardError('not_found', `the task has no attempt ${query.epoch}`);
+    const access = unwrap(await fleet.logAccess(caller, {task, live: form === 'events', epoch: query.epoch}));
     const log = installation.taskLog(pool, task);
     if (form === 'json')
-      return {status: 200, body: jsonPage(await pageOf(log, access, {...query, bytesMax: PAGE_BYTES_MAX}))};
+      return {status: 200, body: jsonPage(await pageOf(log, access, {...query, bytesMax: pageBytesMax}))};
     if (form === 'bytes') return byteAnswer(log, access, query);
-    if (query.epoch !== undefined)
-      throw new SwitchyardError('invalid_request', 'query.epoch: a live stream shows all attempts of the task');
-    const from = resumeOffset(header('last-event-id')) ?? query.from;
-    const socket = await viewerSocket(log, {access, from});
-    return new Response(logEventStream(socket, from), {
-      headers: {'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform'},
-    });
+    const endData: EndData = ({state, length}) => ({state, length});
+    return followAsEvents(log, {access, ...query, lastEventId: header('last-event-id'), endData});
   });
 
   app.get('/v1/tasks/:task/log/live', async context => {
     const request = context.req.raw;
     requireUpgrade(request);
     const {task} = validate(liveParams, context.req.param(), 'params');
-    const {from} = validate(liveQuery, context.req.query(), 'query');
+    const {from, epoch} = validate(liveQuery, context.req.query(), 'query');
     const {fleet, caller, pool} = await authorizeViewer(context, api);
-    const access = unwrap(await fleet.logAccess(caller, {task, live: true}));
+    const access = unwrap(await fleet.logAccess(caller, {task, live: true, epoch}));
     const protocol = offeredProtocols(request).includes(LOG_VIEW_SUBPROTOCOL) ? LOG_VIEW_SUBPROTOCOL : undefined;
-    return openViewer(installation.taskLog(pool, task), {access, from, protocol});
+    return openViewer(installation.taskLog(pool, task), {access, from, epoch, protocol});
   });
 }
 
-/** `from` is all that a live view takes: it shows every attempt, one after the other. */
 const liveParams = getTaskLog.params ?? neverAbsent();
-const liveQuery = (getTaskLog.query ?? neverAbsent()).omit({epoch: true});
+const liveQuery = getTaskLog.query ?? neverAbsent();
 
 function neverAbsent(): never {
   throw new SwitchyardError('internal', 'the contract of the log has params and a query');
@@ -95,13 +87,34 @@ function resumeOffset(lastEventId: string | undefined): number | undefined {
 type Range = {readonly from: number; readonly bytesMax: number; readonly epoch?: number | undefined};
 
 /** A task that was never offered has no log: no object is made for the answer. */
-async function pageOf(log: TaskLogStub, {epoch}: LogAccess, range: Range): Promise<LogPage> {
+export async function pageOf(log: TaskLogStub, {epoch}: LogAccess, range: Range): Promise<LogPage> {
   if (epoch === 0) return {epoch, from: range.from, to: range.from, length: 0, sealed: false, bytes: new Uint8Array()};
   return log.read(range);
 }
 
+type Following = {
+  readonly access: LogAccess;
+  readonly from: number;
+  /** Offsets count from the start of this attempt. */
+  readonly epoch?: number | undefined;
+  readonly lastEventId: string | undefined;
+  readonly endData: EndData;
+};
+
+/** A live stream of events from where the reader was before, else from `from`. */
+export async function followAsEvents(
+  log: TaskLogStub,
+  {access, epoch, lastEventId, endData, ...rest}: Following,
+): Promise<Response> {
+  const from = resumeOffset(lastEventId) ?? rest.from;
+  const socket = await viewerSocket(log, {access, from, epoch});
+  return new Response(logEventStream(socket, {from, endData}), {
+    headers: {'content-type': 'text/event-stream', 'cache-control': 'no-store, no-transform'},
+  });
+}
+
 /** A page ends between two characters where more may follow, so that pages can be put together. */
-function jsonPage({bytes, epoch, from, to, length, sealed}: LogPage) {
+export function jsonPage({bytes, epoch, from, to, length, sealed}: LogPage) {
   const isLast = sealed && to === length;
   const open = isLast ? 0 : openTailBytes(bytes);
   const whole = open === bytes.length ? bytes : bytes.subarray(0, bytes.length - open);
@@ -134,13 +147,20 @@ async function byteAnswer(log: TaskLogStub, access: LogAccess, query: Omit<Range
   });
 }
 
-type Viewing = {readonly access: LogAccess; readonly from: number; readonly protocol?: string | undefined};
+type Viewing = {
+  readonly access: LogAccess;
+  readonly from: number;
+  readonly epoch?: number | undefined;
+  readonly protocol?: string | undefined;
+};
 
-async function openViewer(log: TaskLogStub, {access, from, protocol}: Viewing): Promise<Response> {
+async function openViewer(log: TaskLogStub, {access, from, epoch, protocol}: Viewing): Promise<Response> {
   const url = `https://task-log/?from=${from}`;
-  const answer = await log.fetch(
-    upgradeRequest(url, {[logRoleHeader]: 'viewer', [logStateHeader]: access.state}, protocol),
-  );
+  const followed =
+    epoch === undefined
+      ? {[logStateHeader]: access.state}
+      : {[logEpochHeader]: String(epoch), [logStateHeader]: access.ended ?? ''};
+  const answer = await log.fetch(upgradeRequest(url, {[logRoleHeader]: 'viewer', ...followed}, protocol));
   if (answer.status === 429)
     throw new SwitchyardError('rate_limited', 'the log has all the live viewers that it may have');
   return answer;
