@@ -2,7 +2,7 @@ import {cloudflareTest} from '@cloudflare/vitest-plugin';
 import {defineConfig} from 'vitest/config';
 import {workerBindings} from './test/fixtures/worker-bindings.ts';
 
-/** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together. */
+/** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together; and broken. */
 export default defineConfig({
   test: {
     projects: [
@@ -18,6 +18,7 @@ export default defineConfig({
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts'], testTimeout: 30_000}},
       {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false}},
+      {test: {name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 180_000, fileParallelism: false}},
     ],
   },
 });
