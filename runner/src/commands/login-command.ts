@@ -4,7 +4,7 @@ import {getPool} from '@switchyard/shared/api/pool-contracts.ts';
 import {checkControlPlaneUrl} from '../link/enrol.ts';
 import {writeClientFile} from '../services/client-file.ts';
 import {flag, leaf} from './leaf.ts';
-import {secretInput} from './runner-commands.ts';
+import {secretInput} from './secret-input.ts';
 import type {Surroundings} from './surroundings.ts';
 
 export function loginCommand(world: Surroundings): Command {

@@ -13,6 +13,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {enrol as enrolMachine} from '../link/enrol.ts';
 import {readRunnerIdentity} from '../services/runner-identity.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
+import {secretInput} from './secret-input.ts';
 import {serviceCommands} from './service-commands.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
@@ -22,7 +23,6 @@ import {UsageError} from './usage-error.ts';
 import {versionOf} from './version-command.ts';
 
 type Options = CommonOptions & Readonly<Record<string, unknown>>;
-const tokenCharactersMax = 300;
 
 export function runnerCommands(world: Surroundings): Command {
   const {terminal} = world;
@@ -104,14 +104,6 @@ function enrol(world: Surroundings): Command {
       world.terminal.out('  switchyard runner service install  run it from every login on');
     },
   );
-}
-
-/** From a pipe, or asked for: never from the command line, which every user of the machine can read. */
-export async function secretInput(world: Surroundings, question: string): Promise<string> {
-  const secret = (await (world.askSecret(question) ?? world.readInput(tokenCharactersMax))).trim();
-  if (secret === '' || secret.length > tokenCharactersMax || /\s/.test(secret))
-    throw new UsageError('no token came on standard input');
-  return secret;
 }
 
 function start(world: Surroundings): Command {
