@@ -53,10 +53,15 @@ export function terminal(
     err: line => writeLine(err, line),
     raw: bytes => void out.write(bytes),
     paint: (colour, text) => (coloured ? styleText(colour, text, {validateStream: false}) : text),
-    columns: out.isTTY === true ? (out.columns ?? 80) : undefined,
+    columns: out.isTTY === true ? widthOf(out) : undefined,
     isInteractive: out.isTTY === true && err.isTTY === true,
     progress: what => (animated ? spinner(err, what) : plainProgress(err, what)),
   };
+}
+
+/** A terminal that does not know its size says zero. */
+function widthOf({columns = 0}: Stream): number {
+  return columns > 0 ? columns : 80;
 }
 
 function writeLine(stream: Stream, line: string): void {
@@ -66,7 +71,7 @@ function writeLine(stream: Stream, line: string): void {
 function spinner(err: Stream, first: string): Progress {
   let [what, frame] = [first, 0];
   const draw = (): void => {
-    const width = (err.columns ?? 80) - 3;
+    const width = widthOf(err) - 3;
     err.write(`\r\u001b[2K${frames[frame % frames.length] ?? ''} ${what.slice(0, width)}`);
     frame += 1;
   };

@@ -28,6 +28,15 @@ test.for([
   expect(painted.includes('\u001b[')).toBe(expected);
 });
 
+test.for([
+  [true, 60, 60],
+  [true, 0, 80],
+  [false, 60, undefined],
+] as const)('[CL3] a terminal %s of %d columns is written %s wide', ([isTTY, columns, expected]) => {
+  const out = stream(isTTY, columns);
+  expect(terminal({out, err: out}, {}).columns).toBe(expected);
+});
+
 test('[CL6] progress is a line per step on standard error where nothing can be redrawn, and standard output stays clean', () => {
   const [out, err] = [stream(false), stream(false)];
   const progress = terminal({out, err}, {}).progress('Starting');
