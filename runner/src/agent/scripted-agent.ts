@@ -101,12 +101,13 @@ function messageOf(line: string): string {
 
 const prompt = readFileSync(process.argv[2] ?? '', 'utf8');
 const instructions = parseScript(prompt);
-report({type: 'agent_message', text: `bundled scripted agent: ${instructions.length} instructions, no model is used`});
+const counted = instructions.length === 1 ? '1 instruction' : `${instructions.length} instructions`;
+report({type: 'agent_message', text: `bundled scripted agent: ${counted}, no model is used`});
 try {
   const awaits = instructions.some(({kind}) => kind === 'await');
   await follow(instructions, awaits ? messages() : async () => '');
   if (instructions.length === 0) edit({kind: 'append', path: 'SWITCHYARD.md', text: prompt.trim()});
-  report({type: 'result', summary: `followed ${instructions.length} instructions`, is_error: false});
+  report({type: 'result', summary: `followed ${counted}`, is_error: false});
   process.exit(0);
 } catch (error) {
   report({type: 'result', summary: error instanceof Error ? error.message : String(error), is_error: true});

@@ -40,6 +40,13 @@ test('[AG7] it edits, runs programs and reports a result', async () => {
   expect(events.at(-1)).toMatchObject({type: 'result', is_error: false});
 });
 
+test.for([
+  ['say: one', 'followed 1 instruction'],
+  ['say: one\nsay: two', 'followed 2 instructions'],
+])('[AG7] of %j it says that it %s', async ([script = '', summary]) => {
+  expect((await follow(script)).events.at(-1)?.summary).toBe(summary);
+});
+
 test('[AG7] a program that fails ends it with an error result and code 1', async () => {
   const {code, events} = await follow('run: false\nwrite never.txt: x');
   expect(code).toBe(1);
