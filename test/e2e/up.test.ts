@@ -181,7 +181,7 @@ describe('up', () => {
     await cli.says('Ctrl-C stops everything');
     const held = startCli(['task', 'create', 'wait: 60000', '--wait', '--state', state], {home, input: ''});
     started.push(held);
-    await held.says('instructions, no model is used');
+    await held.says('instruction, no model is used');
     // The runner is ending its agent; frozen, it would never finish.
     const pid = statusSchema
       .parse(lastJson(await runCli(['status', '--json', '--state', state], {home})))
@@ -276,4 +276,16 @@ test('[UP8] the demo proves the whole in one command and leaves nothing behind',
   expect(demo.code).toBe(0);
   expect(processesOf(home)).toEqual([]);
   expect(execFileSync('ls', [home], {encoding: 'utf8'})).toBe('');
+});
+
+test('[UP8] the demo names what it made only where it is kept, and what it names then is there', async () => {
+  const gone = await runCli(['demo'], {home});
+  expect(gone.code).toBe(0);
+  expect(gone.stdout).not.toContain('git -C');
+  expect(gone.stderr).not.toContain('Kept');
+  const kept = await runCli(['demo', '--keep'], {home});
+  expect(kept.code).toBe(0);
+  const [, directory = '', branch = ''] = /git -C (\S+) show (\S+)/.exec(kept.stdout) ?? [];
+  expect(execFileSync('git', ['-C', directory, 'show', '--stat', branch], {encoding: 'utf8'})).toContain('greeting.js');
+  expect(kept.stderr).toContain(`Kept ${join(directory, '..')}`);
 });

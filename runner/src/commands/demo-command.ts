@@ -48,7 +48,7 @@ async function runDemo(
       const url = await sampleRepository(settings.layout.sampleDirectory, env['PATH'] ?? '');
       const {client} = installation;
       const created = await client.call(createTask, {body: sampleTask(url), signal});
-      if (!isJson) terminal.out(`Task ${created.id}: repair the failing test of ${settings.layout.sampleDirectory}\n`);
+      if (!isJson) terminal.out(`Task ${created.id}: repair the failing test of a sample repository\n`);
       const task = await watchTask(created.id, {client, terminal, signal, isQuiet: isJson});
       report(world, {task, isJson, isKept: flag(options, 'keep')});
       return task.state === 'succeeded' ? 0 : 1;
