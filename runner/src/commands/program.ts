@@ -5,10 +5,13 @@ import {controlPlaneCommand} from './control-plane-command.ts';
 import {demoCommand} from './demo-command.ts';
 import {doctorCommand} from './doctor-command.ts';
 import {downCommand, serviceLogsCommand, statusCommand} from './down-command.ts';
+import {keysCommands} from './keys-commands.ts';
 import {loginCommand} from './login-command.ts';
+import {poolCommands} from './pool-commands.ts';
 import {runnerCommands} from './runner-commands.ts';
 import type {Surroundings} from './surroundings.ts';
 import {taskCommands} from './task-commands.ts';
+import {tokenCommands} from './token-commands.ts';
 import {upCommand} from './up-command.ts';
 import {versionCommand, versionOf} from './version-command.ts';
 
@@ -30,6 +33,9 @@ export function program(world: Surroundings): Command {
     .addCommand(taskCommands(world))
     .addCommand(runnerCommands(world))
     .addCommand(attachCommand(world))
+    .addCommand(poolCommands(world))
+    .addCommand(tokenCommands(world))
+    .addCommand(keysCommands(world))
     .addCommand(doctorCommand(world))
     .addCommand(configCommand(world))
     .addCommand(loginCommand(world))

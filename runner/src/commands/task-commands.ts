@@ -5,21 +5,20 @@ import {
   createTask,
   getTask,
   getTaskLog,
-  listTasks,
   messageTask,
   retryTask,
 } from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
-import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {untilInterrupted} from './interrupt.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
 import {logPrinter} from './log-lines.ts';
-import {oneLine} from './shown-text.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
-import {table} from './table.ts';
+import {taskEventsCommand} from './task-events.ts';
+import {stateOf, taskLines} from './task-lines.ts';
+import {taskListCommand} from './task-list.ts';
 import {taskSpecOf} from './task-spec-options.ts';
-import {duration, parseCount, parseDuration} from './units.ts';
+import {parseCount, parseDuration} from './units.ts';
 import {outcomeLines, taskId, watchTask} from './watch-task.ts';
 import {UsageError} from './usage-error.ts';
 
@@ -29,7 +28,7 @@ export function taskCommands(world: Surroundings): Command {
   const {terminal} = world;
   return group('task', 'create tasks, watch them and steer them', [
     create(world),
-    list(world),
+    taskListCommand(world),
     leaf(
       {
         name: 'show <task>',
@@ -40,9 +39,10 @@ export function taskCommands(world: Surroundings): Command {
         const params = {task: taskId(id)};
         const task = await (await world.client(options)).call(getTask, {params});
         if (options.json === true) return terminal.out(JSON.stringify(task));
-        for (const line of describeTask(task, world)) terminal.out(line);
+        for (const line of taskLines(task, terminal, world.nowMs())) terminal.out(line);
       },
     ),
+    taskEventsCommand(world),
     logs(world),
     leaf(
       {
@@ -178,31 +178,6 @@ function logs(world: Surroundings): Command {
   );
 }
 
-function list(world: Surroundings): Command {
-  return leaf(
-    {
-      name: 'list',
-      summary: 'list tasks, newest first',
-      aliases: ['ls'],
-      examples: ['task list', 'task list --state queued,leased --limit 100', 'task list --json | jq -r ".tasks[].id"'],
-      configure: command =>
-        command.option('--states <list>', 'only these, separated by commas').option('--limit <n>', 'rows', '20'),
-    },
-    async (_, options) => {
-      const limit = parseCount('--limit', text(options, 'limit') ?? '20', [1, limits.listLimitMax]);
-      const state = text(options, 'states');
-      const client = await world.client(options);
-      const page = await client.call(listTasks, {query: {limit, ...(state === undefined ? {} : {state})}});
-      if (options.json === true) return world.terminal.out(JSON.stringify(page));
-      const rows = page.tasks.map(task => [task.id, stateOf(task), age(task, world.nowMs()), task.title]);
-      if (rows.length === 0) world.terminal.err('no tasks');
-      else
-        for (const line of table(['TASK', 'STATE', 'AGE', 'TITLE'], rows, world.terminal.columns))
-          world.terminal.out(line);
-    },
-  );
-}
-
 async function promptOf(world: Surroundings, words: readonly string[], options: Options): Promise<string> {
   const file = text(options, 'file');
   if (file !== undefined && words.length > 0)
@@ -227,30 +202,6 @@ export function finished({terminal}: Pick<Surroundings, 'terminal'>, options: Op
   if (options.json === true) terminal.out(JSON.stringify(task));
   else for (const line of outcomeLines(task, terminal)) terminal.err(line);
   return task.state === 'succeeded' ? 0 : 1;
-}
-
-function describeTask(task: TaskView, {terminal, nowMs}: Surroundings): readonly string[] {
-  if (isFinished(task.state)) return [oneLine(task.title), ...outcomeLines(task, terminal)];
-  const rows: [string, string][] = [
-    ['state', stateOf(task)],
-    ['age', age(task, nowMs())],
-    ['runner', task.runner ?? '-'],
-    ['branch', task.branch ?? '-'],
-    ['place', task.position === null ? '-' : String(task.position)],
-    ['waits for', task.waiting_for ?? '-'],
-  ];
-  return [
-    oneLine(task.title),
-    ...rows.filter(([, value]) => value !== '-').map(([name, value]) => `  ${name.padEnd(10)}${oneLine(value)}`),
-  ];
-}
-
-function stateOf({state, phase}: TaskView): string {
-  return phase === null || isFinished(state) ? state : `${state}/${phase}`;
-}
-
-function age({created_ms: createdMs}: TaskView, nowMs: number): string {
-  return duration(Math.max(0, nowMs - createdMs));
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

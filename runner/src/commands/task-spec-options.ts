@@ -56,7 +56,7 @@ function repository({repo, base}: TaskOptions, cwd: string): TaskSpecInput['repo
 }
 
 /** A path on this machine becomes a file URL; only runners on this machine can reach it. */
-function repositoryUrl(text: string, cwd: string): string {
+export function repositoryUrl(text: string, cwd: string): string {
   if (/^[a-z][a-z0-9+.-]*:\/\//.test(text) || /^[\w.-]+@[\w.-]+:/.test(text)) return text;
   const path = resolve(cwd, text);
   if (!existsSync(path)) throw new UsageError(`--repo ${text} is neither a URL nor a directory`);
