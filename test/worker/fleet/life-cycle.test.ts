@@ -19,9 +19,9 @@ import {
 beforeAll(prepareDatabase);
 
 /** JSON of any depth has a type without end once it went through RPC. */
-const kindsOf = async ({stub}: TestPool, task: TaskId): Promise<readonly string[]> => {
+const eventsOf = async ({stub}: TestPool, task: TaskId) => {
   const calls = stub as unknown as Pick<FleetRpc, 'listEvents'>;
-  return valueOf(await calls.listEvents(root, {task, after: 0, limit: 50})).events.map(({kind}) => kind);
+  return valueOf(await calls.listEvents(root, {task, after: 0, limit: 50})).events;
 };
 
 describe('a task from submission to its end', () => {
@@ -52,7 +52,8 @@ describe('a task from submission to its end', () => {
     expect(await session.expect('exit_ack')).toEqual({t: 'exit_ack', ...ref});
     const ended = valueOf(await pool.stub.getTask(root, submitted.id));
     expect(ended).toMatchObject({state: 'succeeded', phase: null, result: {summary: 'done', exit_code: 0}});
-    expect(await kindsOf(pool, submitted.id)).toEqual([
+    const events = await eventsOf(pool, submitted.id);
+    expect(events.map(({kind}) => kind)).toEqual([
       'task.submitted',
       'task.queued',
       'task.offered',
@@ -60,6 +61,7 @@ describe('a task from submission to its end', () => {
       'phase',
       'task.succeeded',
     ]);
+    expect(events.at(-1)?.data).toEqual({by: 'exited', result: 'succeeded', exit_code: 0});
     session.close();
   });
 

@@ -39,7 +39,7 @@ function settle(batch: Batch, row: TaskRow, record: ExitRecord): TaskRow | undef
   return advance(batch, row, {
     event: 'exited',
     result: result.kind,
-    note: failureOf(result),
+    ...(result.kind === 'succeeded' ? {} : {note: failureOf(result)}),
     ...(result.kind === 'failed' ? {retryable: result.retryable, retryAfterMs: result.retry_after_ms} : {}),
     change: {result: resultText(record), log_bytes: Math.max(row.log_bytes, record.log_len)},
     data: {result: result.kind, exit_code: record.exit_code},
