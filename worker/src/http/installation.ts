@@ -13,6 +13,7 @@ import {poolSchema, type Pool, type RandomBytes} from '@switchyard/shared/domain
 import {installationSecret, leaseConfig, signingJwks, type Environment} from '../environment.ts';
 import {fleetName, taskLogName} from '../tasklog/task-log-rpc.ts';
 import {knownHosts, type KnownHosts} from './known-host.ts';
+import {rememberingMint} from './remembered-credentials.ts';
 
 /** Where requests get the time, randomness and a place to report to; chosen in worker.ts. */
 export type Platform = {
@@ -58,7 +59,7 @@ export async function openInstallation(environment: Environment, platform: Platf
     database: environment.DB,
     assets: environment.ASSETS,
     hosts: knownHosts(environment.SWITCHYARD_HOSTS),
-    mint: await credentialMint(secret),
+    mint: rememberingMint(await credentialMint(secret)),
     seal: await attemptSeal(secret),
     signingKey,
     signingKeys,
