@@ -50,6 +50,8 @@ describe('what is refused', () => {
     expect(await problem(await post(parts))).toMatchObject({status: 413, code: 'body_too_large'});
     const long = JSON.stringify({prompt: 'x'.repeat(limits.bodyBytesMax)});
     expect(await problem(await post(long))).toMatchObject({status: 413, code: 'body_too_large'});
+    const liesAboutItself = await post(long, {'content-length': '5'});
+    expect(await problem(liesAboutItself)).toMatchObject({status: 413, code: 'body_too_large'});
   });
 
   test.for([

@@ -6,11 +6,19 @@ const tooLarge = (bytesMax: number): SwitchyardError =>
 
 /** The body as it was sent. Throws `body_too_large` as soon as the limit is passed, whatever Content-Length said. */
 export async function readBody(request: Request, bytesMax: number): Promise<Bytes> {
-  if (Number(request.headers.get('content-length') ?? 0) > bytesMax) throw tooLarge(bytesMax);
   if (request.body === null) return new Uint8Array();
+  const declared = request.headers.get('content-length');
+  if (Number(declared ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  // The platform ends a body where Content-Length says, unless it came in chunks; then one read costs a quarter of a loop.
+  if (declared === null || request.headers.has('transfer-encoding')) return readChunks(request.body, bytesMax);
+  const body = new Uint8Array(await request.arrayBuffer());
+  if (body.length > bytesMax) throw tooLarge(bytesMax);
+  return body;
+}
+
+async function readChunks(stream: ReadableStream<Uint8Array>, bytesMax: number): Promise<Bytes> {
   const parts: Uint8Array[] = [];
   let length = 0;
-  const stream: ReadableStream<Uint8Array> = request.body;
   for await (const part of stream) {
     length += part.length;
     if (length > bytesMax) throw tooLarge(bytesMax);
