@@ -4,6 +4,7 @@ import {errorTable} from './error-table.ts';
 import {limitPage} from './limit-table.ts';
 import {toOpenApi} from './openapi.ts';
 import {protocolDocument} from './protocol-schema.ts';
+import {referencePage} from './reference-page.ts';
 import {stateMachines} from './state-machines.ts';
 
 export type Generator = {
@@ -28,15 +29,16 @@ const api = () =>
     contracts,
   );
 
-/** Everything in docs/ that has a source in code. */
+/** Every document that has a source in code. */
 export const generators: readonly Generator[] = [
   {path: 'docs/errors.md', build: () => page(errorTable())},
   {path: 'docs/limits.md', build: () => page(limitPage())},
   {path: 'docs/state-machines.md', build: () => page(stateMachines())},
   {path: 'docs/protocol.json', build: () => json(protocolDocument())},
   {path: 'docs/openapi.json', build: () => json(api())},
-  // The page that the Worker serves reads it.
+  // What the Worker serves: the same for programs and for people.
   {path: 'dashboard/public/openapi.json', build: () => json(api())},
+  {path: 'dashboard/public/reference.html', build: () => referencePage(api())},
 ];
 
 export function urlOf({path}: Generator): URL {
