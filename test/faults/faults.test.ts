@@ -7,6 +7,7 @@ import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {cuttableProxy} from '../fixtures/cuttable-proxy.ts';
 import {Bed} from '../fixtures/installation.ts';
+import {noUpgradeProxy} from '../fixtures/no-upgrade-proxy.ts';
 
 let bed: Bed;
 beforeEach(async () => {
@@ -175,6 +176,20 @@ test('[EE14] a wall clock that is wrong by days, and jumps, changes nothing', as
   const {url} = await bed.repository();
   const {id} = await bed.submit(shell('sleep 3; echo x >>README.md', {repository: {url}}));
   expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 1, failures: []});
+});
+
+test('[EE16] a runner whose network breaks WebSockets works by polling, its logs too', async () => {
+  const proxy = await noUpgradeProxy(bed.port);
+  await bed.runner('polling', {url: `http://127.0.0.1:${proxy.port}`});
+  const {url} = await bed.repository();
+  const {id} = await bed.submit(
+    shell(`${startedOnce()}; echo x >>README.md; yes line | head -c 400000; echo end`, {repository: {url}}),
+  );
+  expect(await bed.finished(id, 60_000)).toMatchObject({state: 'succeeded', epoch: 1, failures: []});
+  expect((await bed.log(id)).match(/^(line|end)$/gm)).toHaveLength(80_001);
+  expect(starts()).toHaveLength(1);
+  expect(proxy.refused()).toBeGreaterThan(3);
+  await proxy.close();
 });
 
 const isRoot = process.getuid?.() === 0;

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {decodeBatch, encodeBatch} from '@switchyard/shared/protocol/batch.ts';
-import {downMessageSchema} from '@switchyard/shared/protocol/down.ts';
+import {downMessageSchema, type DownMessage} from '@switchyard/shared/protocol/down.ts';
 import type {UpMessage} from '@switchyard/shared/protocol/up.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import type {Carrier, CarrierHandlers, CarrierOptions, SessionEnd} from './carrier.ts';
@@ -74,12 +74,17 @@ export class PollCarrier implements Carrier {
   async #exchangeAll(frames: readonly string[]): Promise<{isIdle: boolean}> {
     const begun = performance.now();
     let heard = 0;
-    for (const frame of frames) heard += await this.#exchange(frame);
-    return {isIdle: heard === 0 && performance.now() - begun < idlePauseMs / 10};
+    let isChallenged = false;
+    for (const frame of frames) {
+      const messages = await this.#exchange(frame);
+      heard += messages.length;
+      isChallenged ||= messages.some(({t}) => t === 'challenge');
+    }
+    // A challenge is answered by what comes next; to ask again before would only get another.
+    return {isIdle: isChallenged || (heard === 0 && performance.now() - begun < idlePauseMs / 10)};
   }
 
-  /** How many messages the answer held. */
-  async #exchange(frame: string): Promise<number> {
+  async #exchange(frame: string): Promise<readonly DownMessage[]> {
     // Never tried again in this session: the next request of a session says that the answer to the last one arrived.
     const response = await this.#post(frame);
     const text = await response.text();
@@ -88,11 +93,11 @@ export class PollCarrier implements Carrier {
       const date = headers.get('date') ?? undefined;
       const refusal = refusalOf(response.status, text, {date, retryAfter: headers.get('retry-after') ?? undefined});
       this.#end(isReplaced(refusal) ? {kind: 'closed', code: closeCodes.replaced, why: refusal.why} : refusal);
-      return 0;
+      return [];
     }
     const {messages} = decodeBatch(downMessageSchema, answerSchema.parse(JSON.parse(text)).frame);
     if (!this.#hasEnded) this.#handlers.onMessages(messages);
-    return messages.length;
+    return messages;
   }
 
   async #post(frame: string): Promise<Response> {

@@ -1,7 +1,8 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {LogDown} from '@switchyard/shared/protocol/log-control.ts';
 
-import {handshakeMs, LogSocket} from './log-socket.ts';
+import {LogPoster, postTo} from './log-poster.ts';
+import {handshakeMs, LogSocket, type LogCarrier, type LogSocketListener} from './log-socket.ts';
 import type {LogSpool} from './log-spool.ts';
 import {
   isUploadOver,
@@ -12,6 +13,9 @@ import {
   type UploadEvent,
   type UploadState,
 } from './log-upload.ts';
+
+/** So many sockets in a row that never open mean a network that breaks WebSockets. */
+const socketFailuresBeforePost = 3;
 
 export interface LogLinkOptions {
   readonly spool: Pick<LogSpool, 'length' | 'read' | 'onGrow'>;
@@ -42,7 +46,9 @@ export class LogLink {
   readonly #options: LogLinkOptions;
   readonly #done = Promise.withResolvers<LogLinkOutcome>();
   #state: UploadState = startUpload;
-  #socket: LogSocket | undefined;
+  #socket: LogCarrier | undefined;
+  /** Sockets in a row that never opened. */
+  #socketFailures = 0;
   #tick: NodeJS.Timeout | undefined;
   #reconnect: NodeJS.Timeout | undefined;
   #isOver = false;
@@ -118,15 +124,24 @@ export class LogLink {
       return;
     }
     if (this.#isOver) return;
-    this.#socket = new LogSocket(this.#options.url, headers, {
-      opened: () => this.#feed({kind: 'socketOpened'}),
+    const {url} = this.#options;
+    let hasOpened = false;
+    const isSocket = this.#socketFailures < socketFailuresBeforePost;
+    const listener: LogSocketListener = {
+      opened: () => {
+        hasOpened = true;
+        this.#feed({kind: 'socketOpened'});
+      },
       message: message => this.#feed(eventOf(message)),
       closed: ({why, isFinal}) => {
         this.#socket = undefined;
+        // A conversation by requests that ends gives the socket another chance: it is the better carrier.
+        this.#socketFailures = isSocket && !hasOpened ? this.#socketFailures + 1 : 0;
         if (isFinal) this.#finish({kind: 'gone', why});
         else this.#feed({kind: 'socketClosed', random: this.#options.random()});
       },
-    });
+    };
+    this.#socket = isSocket ? new LogSocket(url, headers, listener) : new LogPoster(postTo(url, headers), listener);
   }
 
   #armTick(): void {

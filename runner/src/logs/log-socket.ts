@@ -23,8 +23,23 @@ export interface LogSocketListener {
   closed(closed: {readonly why: string; readonly isFinal: boolean}): void;
 }
 
-/** One connection to a task log. Reports nothing after `closed`. */
-export class LogSocket {
+/** What carries a log to its task log. Reports nothing after `closed`. */
+export interface LogCarrier {
+  /** Sends raw bytes of the log after everything before it; `read` is called when it is their turn. */
+  sendChunk(offset: number, read: () => Promise<Uint8Array>): void;
+  sendEnd(len: number, sha256: string): void;
+  close(why: string): void;
+}
+
+/** A data frame, compressed where that helps. */
+export async function packedFrame(offset: number, bytes: Uint8Array): Promise<Uint8Array> {
+  const packed = bytes.length > gzipBytesMin ? await compress(bytes, {level: 1}) : bytes;
+  const isGzip = packed.length < bytes.length;
+  return encodeLogFrame({channel: mergedLogChannel, offset, isGzip, payload: isGzip ? packed : bytes});
+}
+
+/** One WebSocket to a task log. */
+export class LogSocket implements LogCarrier {
   readonly #socket: WebSocket;
   readonly #listener: LogSocketListener;
   readonly #heartbeat: NodeJS.Timeout;
@@ -45,14 +60,10 @@ export class LogSocket {
     this.#listen();
   }
 
-  /** Sends raw bytes of the log after everything before it; `read` is called when it is their turn. */
   sendChunk(offset: number, read: () => Promise<Uint8Array>): void {
     this.#enqueue(async () => {
-      const bytes = await read();
-      const packed = bytes.length > gzipBytesMin ? await compress(bytes, {level: 1}) : bytes;
-      const isGzip = packed.length < bytes.length;
-      const frame = {channel: mergedLogChannel, offset, isGzip, payload: isGzip ? packed : bytes};
-      if (!this.#isClosed) this.#socket.send(encodeLogFrame(frame));
+      const frame = await packedFrame(offset, await read());
+      if (!this.#isClosed) this.#socket.send(frame);
     });
   }
 

@@ -32,6 +32,21 @@ export const logUpSchema = z.discriminatedUnion('t', [
   z.strictObject({t: z.literal('end'), len: length, sha256: z.string().regex(/^[0-9a-f]{64}$/)}),
 ]);
 
+/** The same conversation by request and answer, where a network breaks WebSockets. */
+export const logExchangeSchema = z.strictObject({
+  /** Data frames in base64. */
+  frames: z.array(z.string().max(200_000)).max(64),
+  /** Control messages as they would be sent. */
+  control: z.array(z.string().max(4096)).max(8),
+});
+export type LogExchangeBody = z.infer<typeof logExchangeSchema>;
+
+export const logExchangeAnswerSchema = z.object({
+  len: length,
+  watching: length,
+  messages: z.array(z.unknown()).max(72),
+});
+
 /** Task log to runner. */
 export type LogDown = z.infer<typeof logDownSchema>;
 

@@ -94,8 +94,12 @@ export class PollLink {
 
   #challenge({connection}: From): string {
     const {core, randomBytes} = this.#parts;
-    const nonce = toHex(randomBytes(24));
-    this.#remember(this.#challenges, connection, {nonce, expiresMs: core.parts.nowMs() + limits.challengeMs});
+    const nowMs = core.parts.nowMs();
+    const known = this.#challenges.get(connection);
+    // The answer to a challenge may be on its way while the session asks again: it must still fit.
+    const nonce = known !== undefined && nowMs < known.expiresMs ? known.nonce : toHex(randomBytes(24));
+    if (nonce !== known?.nonce)
+      this.#remember(this.#challenges, connection, {nonce, expiresMs: nowMs + limits.challengeMs});
     return encodeBatch([{t: 'challenge', nonce} satisfies DownMessage]);
   }
 

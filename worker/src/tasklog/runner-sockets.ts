@@ -1,9 +1,7 @@
-import {formatLogDown, parseLogUp, type LogDown} from '@switchyard/shared/protocol/log-control.ts';
+import {formatLogDown, type LogDown} from '@switchyard/shared/protocol/log-control.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
-import {takeFrame} from './append.ts';
 import {countViewers, socketTags, type Log} from './log.ts';
-import type {LogStore} from './log-store.ts';
-import {takeEnd} from './seal.ts';
+import {admit, laterAttempt, takeMessage} from './runner-messages.ts';
 import {socketStateOf, type RunnerState} from './socket-role.ts';
 import {tryClose, trySend} from './socket-send.ts';
 import {updateViewers} from './viewer-sockets.ts';
@@ -53,11 +51,21 @@ export async function takeRunnerMessages(log: Log, arrivals: readonly Arrival[],
     arrivals.flatMap(({socket, message}): readonly Reply[] => {
       const state = socketStateOf(socket);
       if (state?.role !== 'runner') return [];
-      if (typeof message === 'string') return takeControl(log, {socket, text: message, state});
-      const taken = takeFrame(new Uint8Array(message), state.epoch, {...log, nowMs});
-      if (taken.kind === 'malformed') return [{socket, malformed: taken.why}];
-      grew ||= taken.grew;
-      return [{socket, message: taken.message}];
+      const bytesOrText = typeof message === 'string' ? message : new Uint8Array(message);
+      const taken = takeMessage(log, {epoch: state.epoch, message: bytesOrText, nowMs});
+      switch (taken.kind) {
+        case 'nothing':
+          return [];
+        case 'malformed':
+          return [{socket, malformed: taken.why}];
+        case 'sealed': {
+          const {length, sha256} = taken;
+          return [{socket, sealed: {task: state.task, epoch: state.epoch, length, sha256}}];
+        }
+        case 'message':
+          grew ||= taken.grew;
+          return [{socket, message: taken.message}];
+      }
     }),
   );
   for (const reply of replies.filter((each, index) => !isOvertaken(each, replies.slice(index + 1))))
@@ -65,34 +73,9 @@ export async function takeRunnerMessages(log: Log, arrivals: readonly Arrival[],
   if (grew) updateViewers(log, nowMs);
 }
 
-const laterAttempt = 'a later attempt of this task has begun';
-
 function epochOf(socket: WebSocket): number {
   const state = socketStateOf(socket);
   return state?.role === 'runner' ? state.epoch : 0;
-}
-
-function admit(store: LogStore, {epoch, runner}: RunnerState): string | undefined {
-  const newest = store.newest();
-  if (newest !== undefined && epoch < newest.epoch) return laterAttempt;
-  if (epoch === newest?.epoch) return runner === newest.runner ? undefined : 'the attempt belongs to another runner';
-  if (store.ending() !== undefined) return 'the task has ended';
-  store.open(epoch, runner);
-  return undefined;
-}
-
-function takeControl(
-  log: Log,
-  {socket, text, state}: {socket: WebSocket; text: string; state: RunnerState},
-): readonly Reply[] {
-  const parsed = parseLogUp(text);
-  if (parsed.kind === 'malformed') return [{socket, malformed: parsed.why}];
-  if (parsed.kind === 'unknown') return [];
-  const verdict = takeEnd(parsed.message, state.epoch, log);
-  if (verdict.kind === 'nack') return [{socket, message: {t: 'nack', len: verdict.length}}];
-  if (verdict.kind === 'gone') return [{socket, message: {t: 'gone', why: verdict.why}}];
-  const {length, sha256} = verdict;
-  return [{socket, sealed: {task: state.task, epoch: state.epoch, length, sha256}}];
 }
 
 /** An acknowledgement says nothing that a later one to the same socket does not say. */

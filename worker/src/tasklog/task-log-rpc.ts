@@ -1,4 +1,6 @@
 import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
+import type {LogExchange} from './runner-exchange.ts';
+import type {RunnerState} from './socket-role.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 
 /**
@@ -23,6 +25,8 @@ export type LogChunks = {
 };
 
 export interface TaskLogRpc {
+  /** Frames and control messages of the runner of an attempt, which the Worker has verified, and the answers to them. */
+  exchange(attempt: RunnerState, messages: readonly (string | Uint8Array)[]): Promise<LogExchange>;
   /** At most `bytesMax` bytes from an offset of the stream, or of one attempt where `epoch` is given. */
   read(range: {
     readonly from: number;

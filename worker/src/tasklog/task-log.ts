@@ -14,6 +14,7 @@ import {LogHash} from './log-hash.ts';
 import {readChunks, readPage} from './log-page.ts';
 import {logStore} from './log-store.ts';
 import {tellWatching, type Log} from './log.ts';
+import {exchangeMessages, type LogExchange} from './runner-exchange.ts';
 import {greetRunner, takeRunnerMessages, type Arrival} from './runner-sockets.ts';
 import {openingOf, socketStateOf} from './socket-role.ts';
 import {tryClose} from './socket-send.ts';
@@ -51,6 +52,10 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
       return seal;
     };
     this.#log = {ctx, store: logStore(ctx.storage.sql), hash: new LogHash(), seal: madeSeal};
+  }
+
+  async exchange(...[attempt, messages]: Parameters<TaskLogRpc['exchange']>): Promise<LogExchange> {
+    return exchangeMessages(this.#log, attempt, {messages, nowMs: Date.now()});
   }
 
   async read(range: Parameters<TaskLogRpc['read']>[0]): Promise<LogPage> {
