@@ -14,12 +14,10 @@ describe('the calls of the Worker', () => {
   test('[FL27] a nonce is remembered although the object is evicted, for every kind of call (T5)', async () => {
     const {stub} = newPool();
     const caller = {kind: 'dispatch', nonce: {value: 'dispatch:n', expiresAtMs: Date.now() + 60_000}} as const;
-    const {tasks} = valueOf(await stub.submit(caller, {specs, queue: true}));
+    const {first: task} = valueOf(await stub.submit(caller, {specs, queue: true}));
     await evictDurableObject(stub);
     const refused = {ok: false, code: 'replayed_signature'};
     expect(await stub.submit(caller, {specs, queue: true})).toMatchObject(refused);
-    const [task] = tasks;
-    if (task === undefined) throw new Error('no task');
     expect(await stub.getTask(caller, task.id)).toMatchObject(refused);
     expect(await stub.cancel(caller, {task: task.id, reason: '', graceMs: 0})).toMatchObject(refused);
   });

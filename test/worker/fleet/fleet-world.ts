@@ -37,10 +37,7 @@ export function newPool() {
   const stub = env.FLEET.get(env.FLEET.idFromName(`pool:${pool}`));
   const submit = async (spec: Partial<TaskSpecInput> = {}) => {
     const specs = [taskSpecSchema.parse({prompt: 'do it', ...spec})];
-    const {tasks} = valueOf(await stub.submit(root, {specs, queue: true}));
-    const [task] = tasks;
-    if (task === undefined) throw new Error('no task was made');
-    return task;
+    return valueOf(await stub.submit(root, {specs, queue: true})).first;
   };
   return {pool, stub, submit};
 }

@@ -43,6 +43,15 @@ export type Submission = {
   readonly retriedFrom?: TaskId | undefined;
 };
 
+export type SubmittedTasks = {
+  /** In the order of the specs. */
+  readonly ids: readonly TaskId[];
+  /** The first of them. The others are not shown: a view holds its spec, and the caller of a batch sent them all. */
+  readonly first: TaskView;
+  /** False: these were created by an earlier submission under the same idempotency key. */
+  readonly created: boolean;
+};
+
 export type TaskListQuery = {
   readonly limit: number;
   readonly cursor?: string | undefined;
@@ -102,10 +111,7 @@ export type Enrolment = {
 };
 
 export interface FleetRpc {
-  submit(
-    caller: Caller,
-    submission: Submission,
-  ): Promise<Outcome<{readonly tasks: readonly TaskView[]; readonly created: boolean}>>;
+  submit(caller: Caller, submission: Submission): Promise<Outcome<SubmittedTasks>>;
   getTask(caller: Caller, task: TaskId): Promise<Outcome<TaskView>>;
   taskByAlias(caller: Caller, alias: string): Promise<Outcome<TaskView>>;
   listTasks(

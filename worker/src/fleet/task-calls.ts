@@ -4,7 +4,7 @@ import {taskIdSchema, type TaskId} from '@switchyard/shared/domain/id.ts';
 import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import type {Batch} from './batch.ts';
 import {cancelTask} from './cancel.ts';
-import type {Caller, LogAccess, Outcome, Submission, TaskListQuery} from './fleet-rpc.ts';
+import type {Caller, LogAccess, Outcome, Submission, SubmittedTasks, TaskListQuery} from './fleet-rpc.ts';
 import {takeMessage} from './messages.ts';
 import {outcomeOf, reading, writing, type Service} from './service.ts';
 import {submit} from './submit.ts';
@@ -19,18 +19,17 @@ export function submitTasks(
   service: Service,
   caller: Caller,
   submission: Submission,
-): Promise<Outcome<{readonly tasks: readonly TaskView[]; readonly created: boolean}>> {
+): Promise<Outcome<SubmittedTasks>> {
   const {core, commit, randomBytes} = service;
   return outcomeOf(async () =>
     commit.run(batch => {
       const {ids, created} = submit(batch, {caller, submission, randomBytes});
       return () => {
         const sight = core.sight();
-        const tasks = ids.map((id, index) => {
-          const spec = created ? submission.specs[index] : undefined;
-          return taskView(sight, found(rowOf(sight, id), id), spec ?? specOf(sight.sql, id));
-        });
-        return {tasks, created};
+        const [id = ''] = ids;
+        const spec = created ? submission.specs[0] : undefined;
+        const first = taskView(sight, found(rowOf(sight, id), id), spec ?? specOf(sight.sql, id));
+        return {ids: ids.map(each => taskIdSchema.parse(each)), first, created};
       };
     }),
   );

@@ -42,10 +42,3 @@ export function unwrap<Value>(outcome: Outcome<Value>): Value {
   if (outcome.ok) return outcome.value;
   throw new SwitchyardError(outcome.code, outcome.detail, {retryAfterMs: outcome.retryAfterMs});
 }
-
-/** The one element of an answer that has at least one. */
-export function firstOf<Value>(values: readonly Value[]): Value {
-  const [first] = values;
-  if (first === undefined) throw new SwitchyardError('internal', 'the Fleet answered with no task');
-  return first;
-}

@@ -17,7 +17,7 @@ import {authorize, bearerOf, claimOf, type Access} from '../http/caller.ts';
 import {headerOf, signedView} from '../http/exchange.ts';
 import type {Installation} from '../http/installation.ts';
 import type {Api} from '../http/mount.ts';
-import {firstOf, unwrap} from '../http/problem.ts';
+import {unwrap} from '../http/problem.ts';
 import {validate} from '../http/validate.ts';
 import {cancelled} from './cancelled.ts';
 import {idempotencyOf} from './tasks.ts';
@@ -40,8 +40,8 @@ export function mountDispatch(api: Api): void {
       queue: isQueued,
       alias: request.taskId,
     });
-    const task = firstOf(unwrap(submitted).tasks);
-    return Response.json({taskId: request.taskId, status: dispatchTask(task).status}, {status: 202});
+    const {first} = unwrap(submitted);
+    return Response.json({taskId: request.taskId, status: dispatchTask(first).status}, {status: 202});
   });
 
   app.get('/tasks/:id', async context => {

@@ -3,7 +3,7 @@ import {sha256, toHex, type Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import type {Submission} from '../fleet/fleet-rpc.ts';
 import {idempotencyKey} from '../http/caller.ts';
 import {mount, type Api} from '../http/mount.ts';
-import {firstOf, unwrap} from '../http/problem.ts';
+import {unwrap} from '../http/problem.ts';
 import {cancelled} from './cancelled.ts';
 
 export function mountTasks(api: Api): void {
@@ -58,10 +58,9 @@ function mountSubmissions(api: Api): void {
     contracts.createTask,
   )(async ({fleet, caller, header, query, body: spec, rawBody}) => {
     const idempotency = await idempotencyOf(idempotencyKey(header, caller), rawBody);
-    const {tasks, created} = unwrap(
+    const {first: body, created} = unwrap(
       await fleet.submit(caller, {specs: [spec], idempotency, queue: query.queue === 'true'}),
     );
-    const body = firstOf(tasks);
     return created ? {status: 201, body} : {status: 200, body};
   });
 
@@ -70,8 +69,8 @@ function mountSubmissions(api: Api): void {
     contracts.createTasks,
   )(async ({fleet, caller, header, body, rawBody}) => {
     const idempotency = await idempotencyOf(idempotencyKey(header, caller), rawBody);
-    const {tasks} = unwrap(await fleet.submit(caller, {specs: body.tasks, idempotency, queue: true}));
-    return {status: 201, body: {ids: tasks.map(({id}) => id)}};
+    const {ids} = unwrap(await fleet.submit(caller, {specs: body.tasks, idempotency, queue: true}));
+    return {status: 201, body: {ids: [...ids]}};
   });
 }
 
