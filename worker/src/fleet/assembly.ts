@@ -64,7 +64,8 @@ export async function assemble(
     letIn: async () => ambient.wait(0),
     deliver,
   });
-  const seal: Parameters<typeof bindSeal>[0] = {pool, sql, signingKey, attemptSeal: seals, ...ambient};
+  const freshSpec = (task: string): string | undefined => core.memory.freshSpecs.take(task);
+  const seal: Parameters<typeof bindSeal>[0] = {pool, sql, freshSpec, signingKey, attemptSeal: seals, ...ambient};
   const sockets = new RunnerSockets(state);
   const link = new Link({core, commit, sockets, check: upChecker(seals), seal: bindSeal(seal), ...ambient});
   const poll = new PollLink({core, commit, link, seal: bindSeal(seal), ...ambient});

@@ -224,6 +224,7 @@ export class Batch {
     updateTasks(sql, this.#changed.values());
     upsertRunners(sql, [...this.#runners.values()]);
     insert(sql, 'task_spec (task, spec)', this.#specs);
+    for (const [task, spec] of this.#specs) this.memory.freshSpecs.add(task, spec);
     insert(sql, 'task_event (task, seq, at_ms, kind, epoch, data)', this.#events);
     insert(
       sql,

@@ -9,6 +9,7 @@ import {advance} from './task-step.ts';
 export function wakeDependants(batch: Batch): void {
   while (batch.finished.length > 0) {
     const ended = new Map(batch.finished.splice(0).map(row => [row.id, row]));
+    if (!batch.memory.hasDependencies) return;
     const waiting = batch.context.sql.all<{needs: string; task: string}>(
       'SELECT needs, task FROM dependency WHERE needs IN (SELECT value FROM json_each(?))',
       JSON.stringify([...ended.keys()]),

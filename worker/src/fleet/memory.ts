@@ -2,6 +2,7 @@ import type {PoolSettings} from '@switchyard/shared/api/pool-contracts.ts';
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import {Avoidance} from './avoidance.ts';
 import {loadCredentials, type CredentialRecord} from './credential-row.ts';
+import {FreshSpecs} from './fresh-specs.ts';
 import {Lanes} from './lanes.ts';
 import {LiveTasks} from './live-tasks.ts';
 import {allRunners, readRunner, type Runner} from './runner-row.ts';
@@ -23,7 +24,10 @@ export type Memory = {
   readonly metrics: Map<string, NonNullable<RunnerView['metrics']>>;
   /** When each runner last sent a message. */
   readonly seenMs: Map<string, number>;
+  readonly freshSpecs: FreshSpecs;
   settings: PoolSettings;
+  /** Whether any task may wait for another one. */
+  hasDependencies: boolean;
   /** Tasks in `pending` and `queued`. */
   waiting: number;
   /** Lower bound of the earliest `due_ms`. */
@@ -49,7 +53,9 @@ export function loadMemory(sql: Sql): Memory {
     avoidance: new Avoidance(),
     metrics: new Map(),
     seenMs: new Map(),
+    freshSpecs: new FreshSpecs(),
     settings: loadSettings(sql),
+    hasDependencies: number('SELECT EXISTS (SELECT 1 FROM dependency) AS n') === 1,
     waiting: queued + number("SELECT count(*) AS n FROM task WHERE state = 'pending'"),
     dueMs: one(sql.all<{n: number | null}>('SELECT min(due_ms) AS n FROM task WHERE due_ms IS NOT NULL')).n ?? Infinity,
     queuedMs: 0,

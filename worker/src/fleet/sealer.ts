@@ -11,6 +11,8 @@ import type {Sql} from './sql.ts';
 export type SealerParts = {
   readonly pool: string;
   readonly sql: Sql;
+  /** The spec of a task that was submitted a moment ago, once. */
+  readonly freshSpec: (task: string) => string | undefined;
   readonly nowMs: () => number;
   readonly randomBytes: RandomBytes;
   readonly signingKey: SigningKey;
@@ -26,19 +28,30 @@ export async function sealDrafts(
   runner: string,
   drafts: readonly Draft[],
 ): Promise<readonly DownMessage[]> {
-  const specs = specTexts(parts.sql, drafts);
+  const specs = specTexts(parts, drafts);
   const sealed = await Promise.all(drafts.map(async draft => seal(parts, {runner, draft, specs})));
   return sealed.filter(message => message !== undefined);
 }
 
-function specTexts(sql: Sql, drafts: readonly Draft[]): ReadonlyMap<string, string> {
-  const tasks = drafts.filter(({t}) => t === 'offer').flatMap(draft => ('task' in draft ? [draft.task] : []));
-  if (tasks.length === 0) return new Map();
+function specTexts(
+  {sql, freshSpec}: Pick<SealerParts, 'sql' | 'freshSpec'>,
+  drafts: readonly Draft[],
+): ReadonlyMap<string, string> {
+  const specs = new Map<string, string>();
+  const tasks: string[] = [];
+  for (const draft of drafts) {
+    if (draft.t !== 'offer') continue;
+    const fresh = freshSpec(draft.task);
+    if (fresh === undefined) tasks.push(draft.task);
+    else specs.set(draft.task, fresh);
+  }
+  if (tasks.length === 0) return specs;
   const rows = sql.all<{task: string; spec: string}>(
     'SELECT task, spec FROM task_spec WHERE task IN (SELECT value FROM json_each(?))',
     JSON.stringify(tasks),
   );
-  return new Map(rows.map(({task, spec}) => [task, spec]));
+  for (const {task, spec} of rows) specs.set(task, spec);
+  return specs;
 }
 
 type Sealing = {readonly runner: string; readonly draft: Draft; readonly specs: ReadonlyMap<string, string>};

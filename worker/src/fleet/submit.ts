@@ -81,6 +81,7 @@ function enqueue(batch: Batch, {id, spec, text, unmet, retriedFrom}: Enqueue): v
     {unmet: unmet.open.length, due_ms: earliest(dueMs, spec.deadline_ms)},
     {kind: 'task.submitted', data},
   );
+  if (unmet.open.length > 0) batch.memory.hasDependencies = true;
   for (const needs of unmet.open)
     batch.context.sql.run('INSERT OR IGNORE INTO dependency (needs, task) VALUES (?, ?)', needs, id);
   const {cancelSelf, cancel} = concurrencyOnSubmit(spec.concurrency ?? {mode: 'queue', limit: 1}, competitors);
