@@ -34,6 +34,8 @@ describe('parts of the Fleet', () => {
   function committer() {
     const batches: number[] = [];
     const syncs: (() => void)[] = [];
+    const waits: number[] = [];
+    const letIn = async (ms: number): Promise<void> => void waits.push(ms);
     const execute = (works: readonly Work<unknown>[]): Executed => {
       batches.push(works.length);
       const results = works.map(work => {
@@ -50,7 +52,8 @@ describe('parts of the Fleet', () => {
     return {
       batches,
       syncs,
-      commit: new GroupCommit({execute, sync, letIn: async () => undefined, deliver: () => undefined}),
+      waits,
+      commit: new GroupCommit({execute, sync, letIn, deliver: () => undefined}),
     };
   }
 
@@ -65,6 +68,23 @@ describe('parts of the Fleet', () => {
     expect(await Promise.all(others)).toEqual([1, 2, 3]);
     expect(batches).toEqual([1, 3]);
     syncs[1]?.();
+  });
+
+  test('[FL37] one caller after the other waits for nothing; a crowd lets more join for two milliseconds', async () => {
+    const {batches, syncs, waits, commit} = committer();
+    const together = async (size: number): Promise<void> => {
+      const done = Promise.all(Array.from({length: size}, async () => commit.run(() => () => 0)));
+      syncs.shift()?.();
+      await done;
+    };
+    await together(1);
+    await together(1);
+    expect(waits).toEqual([]);
+    await together(2);
+    syncs.shift()?.();
+    await together(5);
+    expect(batches).toEqual([1, 1, 1, 1, 5]);
+    expect(waits).toEqual([2]);
   });
 
   test('[FL37] an operation that throws fails only its own caller; a batch that fails fails all of them', async () => {

@@ -61,7 +61,7 @@ export async function assemble(
   const commit = new GroupCommit({
     execute: works => core.execute(works),
     sync: async () => state.storage.sync(),
-    letIn: async () => ambient.wait(0),
+    letIn: async ms => ambient.wait(ms),
     deliver,
   });
   const freshSpec = (task: string): string | undefined => core.memory.freshSpecs.take(task);

@@ -3,14 +3,17 @@ import type {Executed, Settled, Work} from './fleet-core.ts';
 
 /** Operations that may wait for the commit before them. */
 const waitingMax = 10_000;
+/** From so many operations in one batch on, more are let join the next: each saves a share of a commit and of a frame. */
+const crowdMin = 4;
+const crowdWaitMs = 2;
 
 export type Committer = {
   /** Runs operations as one transaction. Throws when the transaction failed as a whole. */
   readonly execute: (works: readonly Work<unknown>[]) => Executed;
   /** Resolves when everything written so far is durable. */
   readonly sync: () => Promise<void>;
-  /** Resolves once events that have arrived already were let in. */
-  readonly letIn: () => Promise<void>;
+  /** Resolves after so many milliseconds; after 0, once events that have arrived already were let in. */
+  readonly letIn: (ms: number) => Promise<void>;
   /** Takes what a batch sends; called once for each batch, in order. */
   readonly deliver: (executed: Executed) => void;
 };
@@ -58,10 +61,10 @@ export class GroupCommit {
     }
     this.#committer.deliver(executed);
     batch.forEach(({settle}, index) => settle(executed.results[index] ?? {ok: false, error: new Error('no result')}));
-    void this.#commitNext(batch.length > 1);
+    void this.#commitNext(batch.length);
   }
 
-  async #commitNext(isBusy: boolean): Promise<void> {
+  async #commitNext(committed: number): Promise<void> {
     this.#isSyncing = true;
     try {
       await this.#committer.sync();
@@ -69,7 +72,8 @@ export class GroupCommit {
       // A write that failed breaks the object, and with it every reply that waits behind the output gate.
     }
     // Where operations come together more are on their way, and a commit costs far more than letting them in.
-    if (isBusy) await this.#committer.letIn();
+    const crowd = Math.max(committed, this.#waiting.length);
+    if (crowd > 1) await this.#committer.letIn(crowd < crowdMin ? 0 : crowdWaitMs);
     this.#isSyncing = false;
     if (this.#waiting.length > 0) this.#commit();
   }
