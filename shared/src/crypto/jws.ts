@@ -91,9 +91,22 @@ export async function signJws(
   {typ, cert}: {typ: string; cert?: string | undefined},
   payload: object,
 ): Promise<string> {
-  const header = {alg: 'EdDSA', typ, kid: key.kid, ...(cert === undefined ? {} : {cert})};
-  const input = `${toBase64Url(utf8(JSON.stringify(header)))}.${toBase64Url(utf8(JSON.stringify(payload)))}`;
+  const head = cert === undefined ? commonHead(key, typ) : encodePart({alg: 'EdDSA', typ, kid: key.kid, cert});
+  const input = `${head}.${encodePart(payload)}`;
   return `${input}.${await signBytes(key, utf8(input))}`;
+}
+
+const encodePart = (part: object): string => toBase64Url(utf8(JSON.stringify(part)));
+
+const commonHeads = new WeakMap<SigningKey, Map<string, string>>();
+
+/** A key signs with the same few headers all its life. */
+function commonHead(key: SigningKey, typ: string): string {
+  const heads = commonHeads.get(key) ?? new Map<string, string>();
+  commonHeads.set(key, heads);
+  const head = heads.get(typ) ?? encodePart({alg: 'EdDSA', typ, kid: key.kid});
+  heads.set(typ, head);
+  return head;
 }
 
 /** The header of a JWS that nobody has verified: good for choosing a key, for nothing else. */
@@ -114,12 +127,27 @@ export async function verifyJws<Schema extends z.ZodType>(
   const parts = jws.split('.');
   const [head, body, signature] = parts;
   if (parts.length !== 3 || head === undefined || body === undefined || signature === undefined) return undefined;
-  const header = headerSchema.safeParse(parsePart(head));
-  if (!header.success || header.data.typ !== typ) return undefined;
-  const key = keys.find(({kid}) => kid === header.data.kid);
+  const header = readHead(head);
+  if (header?.typ !== typ) return undefined;
+  const key = keys.find(({kid}) => kid === header.kid);
   if (key === undefined || !(await verifyBytes(key, utf8(`${head}.${body}`), signature))) return undefined;
   const payload = schema.safeParse(parsePart(body));
   return payload.success ? payload.data : undefined;
+}
+
+const knownHeads = new Map<string, JwsHeader>();
+const knownHeadsMax = 1_000;
+const knownHeadCharactersMax = 200;
+
+/** One peer sends the same header with everything it signs, and reading it costs as much as reading what it signed. */
+function readHead(head: string): JwsHeader | undefined {
+  const known = knownHeads.get(head);
+  if (known !== undefined) return known;
+  const header = headerSchema.safeParse(parsePart(head)).data;
+  if (header === undefined || head.length > knownHeadCharactersMax) return header;
+  if (knownHeads.size >= knownHeadsMax) knownHeads.clear();
+  knownHeads.set(head, header);
+  return header;
 }
 
 function parsePart(part: string | undefined): unknown {
