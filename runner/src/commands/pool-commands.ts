@@ -7,6 +7,7 @@ import {credentialMint} from '@switchyard/shared/crypto/credential.ts';
 import {poolSchema} from '@switchyard/shared/domain/id.ts';
 import {checkControlPlaneUrl} from '../link/enrol.ts';
 import {flag, group, leaf, text} from './leaf.ts';
+import {ownCommand} from './own-command.ts';
 import {poolLines} from './pool-lines.ts';
 import {secretInput} from './secret-input.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
@@ -124,7 +125,7 @@ function create(world: Surroundings): Command {
       world.terminal.out(options.json === true ? JSON.stringify(made) : made.token);
       if (options.json !== true)
         world.terminal.err(
-          `admin token of pool ${made.pool} of team ${made.team}, shown once: switchyard login keeps it`,
+          `admin token of pool ${made.pool} of team ${made.team}, shown once: ${ownCommand(world)(`login --url ${url}`)} keeps it`,
         );
     },
   );

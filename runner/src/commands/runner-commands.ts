@@ -13,6 +13,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {enrol as enrolMachine} from '../link/enrol.ts';
 import {readRunnerIdentity} from '../services/runner-identity.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
+import {ownCommand} from './own-command.ts';
 import {secretInput} from './secret-input.ts';
 import {serviceCommands} from './service-commands.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
@@ -87,7 +88,7 @@ function enrol(world: Surroundings): Command {
           .option('--allow-insecure', 'also over http to another machine'),
     },
     async (_, options) => {
-      const {layout, url} = await world.settings(options);
+      const {layout, url, state} = await world.settings(options);
       const identity = await enrolMachine({
         url: url.value,
         token: await secretInput(world, 'Enrolment token: '),
@@ -100,8 +101,9 @@ function enrol(world: Surroundings): Command {
       const {runner, pool, name} = identity;
       if (options.json === true) return world.terminal.out(JSON.stringify({runner, pool, name}));
       world.terminal.out(`${runner} belongs to pool ${pool}`);
-      world.terminal.out('  switchyard runner start            run it here');
-      world.terminal.out('  switchyard runner service install  run it from every login on');
+      const own = ownCommand(world, state);
+      world.terminal.out(`  ${own('runner start')}  runs it here`);
+      world.terminal.out(`  ${own('runner service install')}  runs it from every login on`);
     },
   );
 }

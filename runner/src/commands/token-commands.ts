@@ -3,6 +3,7 @@ import type * as z from 'zod';
 import {scopes} from '@switchyard/shared/api/contract.ts';
 import {createCredential, listCredentials, revokeCredential} from '@switchyard/shared/api/pool-contracts.ts';
 import {group, leaf, text} from './leaf.ts';
+import {ownCommand} from './own-command.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
 import {duration} from './units.ts';
@@ -42,7 +43,9 @@ function create(world: Surroundings): Command {
       const made = await (await world.client(options)).call(createCredential, {body: asked});
       if (options.json === true) return world.terminal.out(JSON.stringify(made));
       world.terminal.out(made.secret ?? made.credential);
-      for (const line of explanation(asked, made)) world.terminal.err(line);
+      const {state} = await world.settings(options);
+      const undo = ownCommand(world, state)(`token revoke ${made.id}`);
+      for (const line of [...explanation(asked, made), `  ${undo}  ends it`]) world.terminal.err(line);
     },
   );
 }
@@ -81,17 +84,15 @@ function scopeOf(given: string): (typeof scopes)[number] {
 }
 
 function explanation(asked: Asked, {id, credential}: Made): readonly string[] {
-  const undo = `  switchyard token revoke ${id} ends it`;
   switch (asked.kind) {
     case 'token':
       return [
-        `token ${id} of scope ${asked.scope}, shown once: use it as authorization: Bearer, or SWITCHYARD_TOKEN`,
-        undo,
+        `token ${id} of scope ${asked.scope ?? 'write'}, shown once: use it as authorization: Bearer, or SWITCHYARD_TOKEN`,
       ];
     case 'hmac':
-      return [`secret of key ${id}, shown once; requests name the key in webhook-key-id:`, `  ${credential}`, undo];
+      return [`secret of key ${id}, shown once; requests name the key in webhook-key-id:`, `  ${credential}`];
     case 'ed25519':
-      return [`id of key ${id}; requests name it in webhook-key-id`, undo];
+      return [`id of key ${id}; requests name it in webhook-key-id`];
   }
 }
 

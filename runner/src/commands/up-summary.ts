@@ -1,7 +1,6 @@
-import {delimiter} from 'node:path';
-import {findProgram} from '../services/agent-clis.ts';
 import type {UpFile} from '../services/up-file.ts';
 import {agentsLine} from './first-task.ts';
+import {ownCommand} from './own-command.ts';
 import type {Settings} from './settings.ts';
 import type {Surroundings} from './surroundings.ts';
 
@@ -21,21 +20,16 @@ export function summary(world: Surroundings, {layout}: Settings, file: UpFile): 
   ];
 }
 
-/** The commands as a person can type them: with `npx` where the command is not on PATH, with the state that is meant. */
+/** The commands as a person can type them. */
 export function nextSteps(
   {terminal: {paint}, env}: Pick<Surroundings, 'terminal' | 'env'>,
   {state}: Settings,
 ): readonly string[] {
-  const ownPath = (env['PATH'] ?? '')
-    .split(delimiter)
-    .filter(directory => !directory.includes('node_modules'))
-    .join(delimiter);
-  const name = findProgram('switchyard', ownPath) === undefined ? 'npx switchyard' : 'switchyard';
-  const where = state.from === '--state' ? ` --state ${state.value}` : '';
+  const own = ownCommand({env}, state);
   const steps = [
-    [`${name} task create "say: hello" --wait${where}`, 'a task of your own'],
-    [`${name} task list${where}`, 'what was asked for so far'],
-    [`${name} doctor${where}`, 'what this machine can run'],
+    [own('task create "say: hello" --wait'), 'a task of your own'],
+    [own('task list'), 'what was asked for so far'],
+    [own('doctor'), 'what this machine can run'],
   ] as const;
   const width = Math.max(...steps.map(([command]) => command.length));
   return [

@@ -23,6 +23,7 @@ test('[CL19] the commands to try next are those that work when they are typed', 
     // What npm puts on PATH for its scripts is not there for a person.
     expect(await steps({PATH: join(directory, 'node_modules/.bin')})).toContain('  npx switchyard doctor  ');
     expect(await steps({PATH: directory}, '/elsewhere')).toContain('switchyard doctor --state /elsewhere');
+    expect(await steps({PATH: directory}, '/else where')).toContain("switchyard doctor --state '/else where'");
   } finally {
     rmSync(directory, {recursive: true, force: true});
   }
