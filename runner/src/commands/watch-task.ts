@@ -63,7 +63,8 @@ function resultLines({result, spec}: TaskView, isKept: boolean): readonly string
   const log = `  log     ${bytes(result.log_bytes)}`;
   const {git} = result;
   if (git === null) return [log];
-  const change = `${git.files_changed} files, +${git.insertions} -${git.deletions}`;
+  const files = git.files_changed === 1 ? '1 file' : `${git.files_changed} files`;
+  const change = `${files}, +${git.insertions} -${git.deletions}`;
   const lines = [`  branch  ${oneLine(git.branch)}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`, log];
   const directory = isKept ? localDirectory(spec.repository?.url) : undefined;
   return directory === undefined
