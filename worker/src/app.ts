@@ -4,7 +4,14 @@ import {withAnswerHeaders} from './http/answer-headers.ts';
 import {requestIdOf} from './http/exchange.ts';
 import type {Installation, Platform} from './http/installation.ts';
 import {requireKnownHost} from './http/known-host.ts';
-import {allowedMethods, knownRoutes, MethodNotAllowedError, type KnownRoute} from './http/known-routes.ts';
+import {
+  allowedMethods,
+  apiRoots,
+  knownRoutes,
+  MethodNotAllowedError,
+  rootOf,
+  type KnownRoute,
+} from './http/known-routes.ts';
 import {problemResponse} from './http/problem.ts';
 import {mountAgents} from './routes/agents-b.ts';
 import {mountCredentials} from './routes/credentials.ts';
@@ -31,12 +38,12 @@ export function createServer(installation: Installation): Server {
   mountHealth(api);
   mountDispatch(api);
   mountAgents(api);
-  const routes = knownRoutes(app);
+  const known = {routes: knownRoutes(app), roots: apiRoots(app)};
   // One place turns errors into answers: the catch below, which knows the id of the request.
   app.onError(error => {
     throw error;
   });
-  app.notFound(async context => unrouted(context.req.raw, routes, installation));
+  app.notFound(async context => unrouted(context.req.raw, known, installation));
   return answering(async request => {
     requireKnownHost(request, installation.hosts);
     return app.fetch(request);
@@ -74,11 +81,15 @@ function expected(thrown: unknown, requestId: string, {report}: Platform): Switc
   return new SwitchyardError('internal', 'something failed that should not; it was logged under the request id');
 }
 
-async function unrouted(request: Request, routes: readonly KnownRoute[], {assets}: Installation): Promise<Response> {
+type Known = {readonly routes: readonly KnownRoute[]; readonly roots: ReadonlySet<string>};
+
+async function unrouted(request: Request, {routes, roots}: Known, {assets}: Installation): Promise<Response> {
   const {pathname} = new URL(request.url);
   const allowed = allowedMethods(routes, pathname);
   if (allowed.length > 0) throw new MethodNotAllowedError(request.method, allowed);
-  if (assets !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  // To ask for a page costs ten times a refusal.
+  if (assets !== undefined && isRead && !roots.has(rootOf(pathname))) {
     const asset = await assets.fetch(new Request(request.url, {method: request.method, headers: conditional(request)}));
     if (asset.status !== 404) return asset;
   }

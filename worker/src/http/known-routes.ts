@@ -11,6 +11,15 @@ export function knownRoutes(app: Hono): readonly KnownRoute[] {
   }));
 }
 
+/** The first segments of the paths that the application answers: below them there are no pages. */
+export function apiRoots(app: Hono): ReadonlySet<string> {
+  return new Set(app.routes.map(({path}) => rootOf(path)));
+}
+
+export function rootOf(path: string): string {
+  return path.split('/', 2)[1] ?? '';
+}
+
 /** The methods that a path answers; empty for a path that does not exist. */
 export function allowedMethods(routes: readonly KnownRoute[], path: string): readonly string[] {
   const methods = new Set(routes.filter(({pattern}) => pattern.test(path)).map(({method}) => method));
