@@ -3,8 +3,11 @@ import {SwitchyardError} from '../domain/error.ts';
 import {utf8} from '../crypto/bytes.ts';
 import {limits} from '../policy/limits.ts';
 
-/** The envelope of every control frame: `{"m":[…]}`, so that one frame carries what became ready together. */
-const batchSchema = z.object({m: z.array(z.unknown()).max(limits.controlBatchMax)});
+/** The envelope of every control frame is `{"m":[…]}`, so that one frame carries what became ready together. */
+function messagesOf(json: unknown): readonly unknown[] | undefined {
+  if (typeof json !== 'object' || json === null || !('m' in json)) return undefined;
+  return Array.isArray(json.m) && json.m.length <= limits.controlBatchMax ? json.m : undefined;
+}
 
 const isKnown = (known: ReadonlySet<string>, message: unknown): boolean =>
   typeof message === 'object' &&
@@ -35,16 +38,17 @@ export function decodeBatch<Union extends z.ZodDiscriminatedUnion>(
   } catch (cause) {
     throw new SwitchyardError('invalid_request', 'the frame is not JSON', {cause});
   }
-  const batch = batchSchema.safeParse(json);
-  if (!batch.success) throw new SwitchyardError('invalid_request', 'the frame is not {"m":[…]}');
+  const batch = messagesOf(json);
+  if (batch === undefined) throw new SwitchyardError('invalid_request', 'the frame is not {"m":[…]}');
   const known = knownTypes(union);
   const messages: z.output<Union>[] = [];
-  for (const message of batch.data.m.filter(each => isKnown(known, each))) {
+  for (const message of batch) {
+    if (!isKnown(known, message)) continue;
     const parsed = parse(union, message);
     if (!parsed.success) throw new SwitchyardError('invalid_request', describe(message, parsed.error));
     messages.push(parsed.data);
   }
-  return {messages, unknown: batch.data.m.length - messages.length};
+  return {messages, unknown: batch.length - messages.length};
 }
 
 /** One frame, whatever its size: for messages that are known to be few and small. */

@@ -1,4 +1,4 @@
-import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import {taskIdSchema, type TaskId} from '@switchyard/shared/domain/id.ts';
 import {retryDelayMs} from '@switchyard/shared/domain/retry.ts';
 import {keepFailure, type FailureNote} from '@switchyard/shared/domain/settle.ts';
 import {step} from '@switchyard/shared/machine/machine.ts';
@@ -92,16 +92,16 @@ function changesOf(batch: Batch, row: TaskRow, effects: readonly TaskEffect[], w
 type Taken = {readonly before: TaskRow; readonly next: TaskRow; readonly with: Advance};
 
 function carryOut(batch: Batch, effect: TaskEffect, {before, next, with: with_}: Taken): void {
-  const of = {task: taskIdSchema.parse(before.id), epoch: before.epoch};
+  const of = (): {task: TaskId; epoch: number} => ({task: taskIdSchema.parse(before.id), epoch: before.epoch});
   switch (effect) {
     case 'sendGone':
-      batch.send(before.runner, {t: 'gone', ...of, why: with_.event});
+      batch.send(before.runner, {t: 'gone', ...of(), why: with_.event});
       return;
     case 'sendCancel':
-      batch.send(before.runner, {t: 'cancel', ...of, ...readCancel(next.cancel)});
+      batch.send(before.runner, {t: 'cancel', ...of(), ...readCancel(next.cancel)});
       return;
     case 'sendGo':
-      batch.send(before.runner, {t: 'go', ...of, echo: with_.echo ?? 0});
+      batch.send(before.runner, {t: 'go', ...of(), echo: with_.echo ?? 0});
       return;
     case 'finish':
       finish(batch, next);
