@@ -19,7 +19,14 @@ const layers: readonly Layer[] = [
   {at: 'shared/src/', packages: [zod], folders: ['shared/src/']},
   {
     at: 'worker/src/',
-    packages: [zod, /^hono(?:\/|$)/, /^drizzle-orm(?:\/|$)/, /^@octokit\//, /^cloudflare:/, /^node:(?:crypto|buffer|zlib)$/],
+    packages: [
+      zod,
+      /^hono(?:\/|$)/,
+      /^drizzle-orm(?:\/|$)/,
+      /^@octokit\//,
+      /^cloudflare:/,
+      /^node:(?:crypto|buffer|zlib)$/,
+    ],
     folders: ['worker/src/', 'shared/src/', ...generated],
   },
   {

@@ -56,6 +56,7 @@ async function sealConfig(context: WorktreeContext, mirror: Mirror): Promise<voi
   // A file of this name sends git to another repository's configuration.
   await unlink(join(mirror.path, 'commondir')).catch(missing);
   // Ours run nothing of it, but the git of the next agent would: the worktrees of a mirror share its hooks.
+  // oxlint-disable-next-line switchyard/no-raw-recursive-rm -- a fixed folder of our own mirror, which never holds work; links are not followed
   await rm(join(mirror.path, 'hooks'), {recursive: true, force: true});
   const sealed = await readFile(sealedConfigPath(mirror)).catch(missing);
   if (sealed === undefined)

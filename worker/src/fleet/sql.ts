@@ -1,5 +1,4 @@
 export type SqlValue = string | number | null;
-export type SqlRow = Readonly<Record<string, SqlValue>>;
 
 /**
  * The synchronous SQLite that the Fleet lives in: the storage of a Durable Object, or `node:sqlite` where the same code

@@ -1,4 +1,4 @@
-import {taskStates, type TaskState} from '@switchyard/shared/machine/task-machine.ts';
+import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import type {AttemptPhase} from '@switchyard/shared/protocol/attempt-message.ts';
 import type {Sql, SqlValue} from './sql.ts';
 
@@ -127,7 +127,3 @@ export function taskById(sql: Sql, id: string): TaskRow | undefined {
 
 export const liveStates: ReadonlySet<TaskState> = new Set(['offered', 'leased', 'cancelling']);
 export const waitingStates: ReadonlySet<TaskState> = new Set(['pending', 'queued']);
-
-export function isTaskState(text: string): text is TaskState {
-  return taskStates.some(state => state === text);
-}
