@@ -58,6 +58,8 @@ function decide(turn: Turn, event: RunnerEvent): void {
       return;
     case 'stopAll':
       turn.change = {...turn.change, isDrainedHere: true};
+      // First: a task that comes back from here must not be offered to who is about to leave.
+      sayDraining(turn);
       stopAll(turn, event.graceMs, {kind: 'interrupted', detail: event.detail.slice(0, 1_000)});
       return;
     case 'restored':

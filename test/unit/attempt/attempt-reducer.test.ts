@@ -414,7 +414,7 @@ describe('ending', () => {
   test('[RN21] Told to end with its agents, a runner interrupts every attempt', () => {
     const scene = new Scene().running();
     scene.event({kind: 'stopAll', graceMs: 1_000, detail: 'the machine shuts down'});
-    expect(scene.kinds()).toEqual(['stop', 'phase']);
+    expect(scene.kinds()).toEqual(['draining', 'stop', 'phase']);
     scene.answer({verb: 'stop'});
     expect(scene.attempt()?.result).toEqual({kind: 'interrupted', detail: 'the machine shuts down'});
   });
