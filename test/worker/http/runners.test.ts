@@ -81,7 +81,7 @@ describe('the connection of a runner', () => {
       admin,
       await connectToken(machine, {aud: 'elsewhere.test'}),
       await connectToken(machine, {iss: other}),
-      await connectToken(machine, {exp: nowS + 61}),
+      await connectToken(machine, {iat: nowS, exp: nowS + 61}),
       await connectToken(machine, {iat: nowS - 420, exp: nowS - 361}),
       await connectToken(machine, {iat: nowS + 361, exp: nowS + 420}),
       await connectToken(machine, {}, await newKey()),
