@@ -4,6 +4,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
 import * as z from 'zod';
+import {utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {signDispatch} from '@switchyard/shared/crypto/request-signature.ts';
 import {freePort} from '../../runner/src/services/port.ts';
 import {lastJson, processesOf, runCli, startCli, type Cli} from '../fixtures/cli.ts';
 import {until} from '../fixtures/until.ts';
@@ -174,6 +176,45 @@ describe('up', () => {
       reaped: [],
     });
     expect((await runCli(['status', '--state', state], {home})).code).toBe(1);
+  });
+
+  test('[UP13] a shutdown that the dispatch secret signs ends up after the running attempt, and the next up goes on', async () => {
+    const secret = 'a-dispatch-secret-of-more-than-32-bytes';
+    const env = {DISPATCH_SECRET: secret};
+    const start = (): Cli => {
+      const cli = startCli(['up', '--no-first-task', '--state', state, '--port', port, '--slots', '1'], {home, env});
+      started.push(cli);
+      return cli;
+    };
+    const post = async (path: string, body: object): Promise<unknown> => {
+      const bytes = utf8(JSON.stringify(body));
+      const headers = await signDispatch(utf8(secret), {nonce: crypto.randomUUID(), body: bytes, nowMs: Date.now()});
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, {method: 'POST', headers, body: bytes});
+      return answer.json();
+    };
+    const tasks = async () => (await listTasks()).map(({state: is}) => is).toSorted();
+
+    const first = start();
+    await first.says('Ctrl-C stops everything');
+    await runCli(['task', 'create', 'say: ready\nawait message', '--state', state], {home});
+    await expect.poll(tasks, {timeout: 15_000}).toEqual(['leased']);
+    expect(await post('/admin/shutdown', {})).toEqual({
+      status: 'shutting_down',
+      pool: 'default',
+      running: 1,
+      exits: true,
+    });
+    await first.says('Shutting down as asked');
+    await runCli(['task', 'create', 'say: later', '--state', state], {home});
+    expect(await tasks()).toEqual(['leased', 'queued']);
+    const held = (await listTasks()).find(({state: is}) => is === 'leased')?.id ?? '';
+    await runCli(['task', 'message', held, 'go', 'on', '--state', state], {home});
+    expect(await first.exited).toEqual({code: 0, signal: null});
+    expect(processesOf(state)).toEqual([]);
+
+    const second = start();
+    await second.says('Ctrl-C stops everything');
+    await expect.poll(tasks, {timeout: 15_000}).toEqual(['succeeded', 'succeeded']);
   });
 
   test('[UP7] a second Ctrl-C kills at once: exit 130 and nothing left', async () => {

@@ -18,6 +18,8 @@ export type Environment = {
   readonly TASK_LOG: Namespace<TaskLogRpc>;
   readonly DB: D1Database;
   readonly ASSETS?: Fetcher | undefined;
+  /** The process that this Worker is embedded in; undefined where it is deployed. */
+  readonly EMBEDDER?: Fetcher | undefined;
   /** At least 32 random bytes, base64. Everything that is MACed hangs on it. */
   readonly SWITCHYARD_SECRET: string;
   /** JSON list of Ed25519 private JWKs with `kid`: the first signs dispatches, all are published. */

@@ -38,9 +38,9 @@ export function poolCommands(world: Surroundings): Command {
     }),
     change(world, {
       name: 'resume',
-      summary: 'offer tasks again, after a pause or after a failure that stopped the pool',
+      summary: 'offer tasks again, after a pause, a shutdown or a failure that stopped the pool',
       examples: ['pool resume', 'pool resume --json'],
-      body: () => ({paused: false, latched: false}),
+      body: () => ({paused: false, draining: false, latched: false}),
     }),
     change(world, {
       name: 'set',

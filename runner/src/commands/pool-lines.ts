@@ -25,7 +25,8 @@ export function poolLines(
   ];
 }
 
-function stateOf({paused, latched}: PoolView['settings']): string {
+function stateOf({paused, draining, latched}: PoolView['settings']): string {
+  if (draining) return 'shutting down';
   if (latched) return 'stopped';
   return paused ? 'paused' : 'open';
 }

@@ -1,5 +1,6 @@
 import type {Command} from 'commander';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {untilPoolIsIdle} from '../services/idle-pool.ts';
 import {startInstallation, type Installation} from '../services/installation.ts';
 import {runInBackground} from './background.ts';
 import {firstTaskIsDone, runFirstTask} from './first-task.ts';
@@ -70,6 +71,12 @@ async function runInForeground(world: Surroundings, settings: Settings, options:
     return 0;
   }
   progress.end();
+  const {client, shutdownAsked} = installation;
+  void shutdownAsked.then(async () => {
+    terminal.err('Shutting down as asked: no new attempt starts, and this ends after those that run');
+    await untilPoolIsIdle(client, stopping.signal).catch(() => undefined);
+    stopping.abort(new SwitchyardError('not_running', 'it was shut down'));
+  });
   const code = await whileRunning(world, {installation, settings, options, signal: stopping.signal});
   const startedMs = world.nowMs();
   await installation.stop(name => terminal.err(`Stopping ${name}`));

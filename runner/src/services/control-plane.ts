@@ -2,7 +2,7 @@ import {existsSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
 import {hostname} from 'node:os';
 import {join} from 'node:path';
-import {Log, LogLevel, Miniflare, type MiniflareOptions} from 'miniflare';
+import {Log, LogLevel, Miniflare, Response, type MiniflareOptions} from 'miniflare';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {applyMigrations, readMigrations} from './database-migration.ts';
 import {installationSecret, type InstallationSecret} from './installation-secret.ts';
@@ -21,8 +21,10 @@ export type ControlPlaneOptions = {
   readonly directory: string;
   readonly host: string;
   readonly port: number;
-  /** Settings of the Worker that are no secrets, such as `SWITCHYARD_LEASE`. */
+  /** Settings of the Worker that are its owner's, such as `SWITCHYARD_LEASE` and `DISPATCH_SECRET`. */
   readonly variables?: Readonly<Record<string, string>>;
+  /** A shutdown of this pool was asked for: answers whether the whole is going to end for that. */
+  readonly onShutdown?: (pool: string) => boolean;
   readonly onLine: (line: string) => void;
 };
 
@@ -56,7 +58,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
 }
 
 function miniflareOptions(
-  {repository, directory, host, port, variables = {}, onLine}: ControlPlaneOptions,
+  {repository, directory, host, port, variables = {}, onShutdown = () => false, onLine}: ControlPlaneOptions,
   {secret, signing_keys: signingKeys}: InstallationSecret,
   contents: string,
 ): MiniflareOptions {
@@ -92,6 +94,10 @@ function miniflareOptions(
             SWITCHYARD_SECRET: text(secret),
             SWITCHYARD_SIGNING_KEYS: text(JSON.stringify(signingKeys)),
             SWITCHYARD_HOSTS: text(hostNames(host)),
+            EMBEDDER: {
+              type: 'fetcher',
+              handler: async request => new Response(null, {status: onShutdown(await request.text()) ? 204 : 404}),
+            },
             ...Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, text(value)])),
             ...(page === undefined ? {} : {ASSETS: {type: 'worker', worker: 'page'} as const}),
           },

@@ -1,6 +1,6 @@
 import {setTimeout as wait} from 'node:timers/promises';
 import {apiClient, type ApiClient} from '@switchyard/shared/api/client.ts';
-import {getHealth} from '@switchyard/shared/api/pool-contracts.ts';
+import {changePool, getHealth, getPool} from '@switchyard/shared/api/pool-contracts.ts';
 import {listRunners} from '@switchyard/shared/api/runner-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {identityOf} from '../executor/process-identity.ts';
@@ -9,6 +9,7 @@ import type {ClientFile} from './client-file.ts';
 import {endAttempts, type HostMachine} from './end-attempts.ts';
 import {reapLeftovers} from './leftovers.ts';
 import {localPool, localRunner} from './local-pool.ts';
+import {only} from './only.ts';
 import {checkPortFree} from './port.ts';
 import {makePrivateDirectory, removeFile, writePrivateFile} from './private-file.ts';
 import type {RunnerIdentity} from './runner-identity.ts';
@@ -38,6 +39,8 @@ export type InstallationOptions = {
 export type Installation = {
   readonly client: ApiClient;
   readonly file: UpFile;
+  /** Resolves when somebody who may has asked the control plane to shut down. */
+  readonly shutdownAsked: Promise<void>;
   readonly stop: Supervision['stop'];
   readonly hurry: Supervision['hurry'];
 };
@@ -49,10 +52,11 @@ const leftoverDrainMs = 5_000;
 const runnerDrainMs = 30_000;
 const controlPlaneDrainMs = 5_000;
 
-/** Of the environment of this process, what the control plane needs: no key of anybody. */
-const plainVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA_CERTS', 'SWITCHYARD_LEASE'];
+/** Of the environment of this process, what the control plane needs: no key of anybody but its own dispatchers. */
+const workerVariables = ['SWITCHYARD_LEASE', 'DISPATCH_SECRET', 'DISPATCH_POOL'];
+const plainVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA_CERTS', ...workerVariables];
 /** What the runner must not inherit: it has an identity of its own. */
-const ownVariables = /^(?:SWITCHYARD_(?:TOKEN|URL|STATE|SERVICE)|NODE_OPTIONS)$/;
+const ownVariables = /^(?:SWITCHYARD_(?:TOKEN|URL|STATE|SERVICE)|DISPATCH_(?:SECRET|POOL)|NODE_OPTIONS)$/;
 
 /**
  * The whole of Switchyard on this machine: an embedded control plane, then a runner of it, supervised. Resolves when
@@ -90,6 +94,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
     return {
       client,
       file: up,
+      shutdownAsked: parts.shutdown.promise,
       hurry: supervision.hurry,
       stop: async onStopping => {
         await supervision.stop(onStopping);
@@ -109,6 +114,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
 /** What the gates find out and the next services need. */
 class Parts {
   readonly #options: InstallationOptions;
+  readonly shutdown = Promise.withResolvers<void>();
   #found: {readonly file: ClientFile; readonly client: ApiClient; readonly runner: RunnerIdentity} | undefined;
 
   constructor(options: InstallationOptions) {
@@ -129,6 +135,8 @@ class Parts {
       throw new SwitchyardError('unavailable', bad.map(([name, {detail}]) => `${name}: ${detail}`).join(', '));
     }
     const {file, client} = await localPool(layout, url);
+    // A restart in the middle of a shutdown must not lift it; this start of the whole is the end of an earlier one.
+    if (this.#found === undefined) await endShutdown(client);
     this.#found = {file, client, runner: await localRunner(layout, client)};
   }
 
@@ -143,6 +151,11 @@ class Parts {
       await wait(pollMs, undefined, {signal});
     }
   }
+}
+
+async function endShutdown(client: ApiClient): Promise<void> {
+  const {settings} = await client.call(getPool, {});
+  if (settings.draining) await client.call(changePool, {body: {draining: false}});
 }
 
 function superviseParts(parts: Parts, options: InstallationOptions): Supervision & {written: () => Promise<void>} {
@@ -179,6 +192,7 @@ function controlPlaneSpec(parts: Parts, {program, layout, host, port, env}: Inst
     gate: (_, signal) => parts.controlPlaneGate(signal),
     readyMsMax,
     stop: {signal: 'SIGTERM', drainMs: controlPlaneDrainMs},
+    onShutdown: () => parts.shutdown.resolve(),
   };
 }
 
@@ -200,8 +214,4 @@ function runnerSpec(parts: Parts, {program, layout, slots, env}: InstallationOpt
     // Here SIGINT also ends the agents: nothing that was started on this machine may outlive the command.
     stop: {signal: 'SIGINT', drainMs: runnerDrainMs},
   };
-}
-
-function only(env: InstallationOptions['env'], names: readonly string[]): Record<string, string> {
-  return Object.fromEntries(names.flatMap(name => (env[name] === undefined ? [] : [[name, env[name]]])));
 }

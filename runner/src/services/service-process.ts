@@ -28,8 +28,17 @@ export type ServiceProcess = {
 const lineCharactersMax = 16_384;
 const saidSchema = z.union([
   z.object({ready: z.literal(true)}).loose(),
+  z.object({shutdown: z.literal(true)}),
   z.object({error: z.object({code: z.string(), detail: z.string()})}),
 ]);
+
+type ServiceContext = {
+  readonly machine: Machine;
+  readonly mark: string;
+  readonly onLine: (line: string) => void;
+  /** The service was told that everything is to be shut down. */
+  readonly onShutdown: () => void;
+};
 
 /**
  * Starts a service as the leader of a process group of its own, so that a Ctrl-C of the terminal reaches this process
@@ -38,7 +47,7 @@ const saidSchema = z.union([
 export async function startServiceProcess(
   name: string,
   {file, args, env, cwd}: ServiceCommand,
-  context: {readonly machine: Machine; readonly mark: string; readonly onLine: (line: string) => void},
+  context: ServiceContext,
 ): Promise<ServiceProcess> {
   const child = spawn(file, [...args], {
     cwd,
@@ -66,7 +75,7 @@ export async function startServiceProcess(
   eachLine(child.stderr, onLine);
   const ready = readyLine(
     child.stdout,
-    onLine,
+    {onLine, onShutdown: context.onShutdown},
     exited.then(exit => endedEarly(name, exit, tail)),
   );
   // Whoever only stops the service never looks at it.
@@ -76,13 +85,14 @@ export async function startServiceProcess(
 
 async function readyLine(
   stream: Readable,
-  onLine: (line: string) => void,
+  {onLine, onShutdown}: Pick<ServiceContext, 'onLine' | 'onShutdown'>,
   ended: Promise<SwitchyardError>,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
     eachLine(stream, line => {
       const said = saidSchema.safeParse(parseJson(line));
       if (!said.success) onLine(line);
+      else if ('shutdown' in said.data) onShutdown();
       else if ('ready' in said.data) resolve(said.data);
       else reject(statedError(said.data.error));
     });

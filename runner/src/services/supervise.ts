@@ -14,6 +14,8 @@ export type ServiceSpec = {
   readonly gate: (said: unknown, signal: AbortSignal) => Promise<void>;
   readonly readyMsMax: number;
   readonly stop: Pick<EndOptions, 'signal' | 'drainMs'>;
+  /** The service says that it was told to have everything shut down; may be said more than once. */
+  readonly onShutdown?: () => void;
 };
 
 export type ServiceStatus = {
@@ -118,9 +120,10 @@ export function supervise(specs: readonly ServiceSpec[], context: SupervisionCon
 }
 
 async function launch(run: Run, service: Service): Promise<void> {
-  const {name, command, gate, readyMsMax} = service.spec;
+  const {name, command, gate, readyMsMax, onShutdown = () => undefined} = service.spec;
   const onLine = (line: string): void => run.onLine(name, line);
-  const started = await startServiceProcess(name, await command(), {machine: run.machine, mark: run.mark(), onLine});
+  const context = {machine: run.machine, mark: run.mark(), onLine, onShutdown};
+  const started = await startServiceProcess(name, await command(), context);
   service.process = started;
   run.change(service, {pid: started.record.pid, state: 'starting', next_try_ms: null});
   await writeRecord(run.directory, started.record);

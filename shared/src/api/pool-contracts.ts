@@ -5,6 +5,8 @@ export const poolSettingsSchema = z
   .object({
     /** Stops offers, not what runs. */
     paused: z.boolean(),
+    /** A shutdown was asked for: no offers, and what embeds the pool ends once nothing runs. */
+    draining: z.boolean(),
     /** Pauses the pool when a task fails for good; `latched` says that it has. */
     stop_on_failure: z.boolean(),
     latched: z.boolean(),
@@ -39,12 +41,14 @@ export const changePool = contract({
   id: 'changePool',
   method: 'patch',
   path: '/v1/pool',
-  summary: 'Change settings of the pool. `latched: false` lets a pool go on that a failure stopped.',
+  summary:
+    'Change settings of the pool. `latched: false` lets a pool go on that a failure stopped, `draining: false` one that was shut down.',
   auth: 'admin',
   body: z.strictObject({
     paused: z.boolean().optional(),
     stop_on_failure: z.boolean().optional(),
     latched: z.literal(false).optional(),
+    draining: z.literal(false).optional(),
     max_concurrent: z.int().positive().max(10_000).nullable().optional(),
   }),
   responses: {200: poolViewSchema},

@@ -108,7 +108,7 @@ test('[CL17] login keeps URL and token for their owner alone, and the token neve
     seen.push(request.headers.authorization);
     const body = {
       pool: 'default',
-      settings: {paused: false, stop_on_failure: false, latched: false, max_concurrent: null},
+      settings: {paused: false, draining: false, stop_on_failure: false, latched: false, max_concurrent: null},
       counts: {pending: 0, queued: 0, offered: 0, leased: 0, cancelling: 0},
       runners: {connected: 0, total: 0},
       slots: {total: 0, held: 0},

@@ -72,9 +72,10 @@ test('[CL25] a dead task shows each of its failures once, the last one with the 
 });
 
 test.for([
-  [{paused: false, latched: false}, 'open'],
-  [{paused: true, latched: false}, 'paused'],
-  [{paused: true, latched: true}, 'stopped'],
+  [{paused: false, draining: false, latched: false}, 'open'],
+  [{paused: true, draining: false, latched: false}, 'paused'],
+  [{paused: true, draining: false, latched: true}, 'stopped'],
+  [{paused: true, draining: true, latched: true}, 'shutting down'],
 ] as const)('[CL22] a pool with %j is %s', ([change, state]) => {
   const lines = poolLines(
     {

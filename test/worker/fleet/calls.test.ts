@@ -147,10 +147,12 @@ describe('the calls of the Worker', () => {
     const pool = newPool();
     const machine = await enrolledMachine(pool);
     const session = await welcomed(pool, machine);
-    expect(valueOf(await pool.stub.shutdown(root)).settings.paused).toBe(true);
+    expect(valueOf(await pool.stub.shutdown(root)).settings).toMatchObject({draining: true, paused: false});
     await session.expect('server_drain');
-    expect((await pool.submit()).waiting_for).toBe('the pool is paused');
+    expect((await pool.submit()).waiting_for).toBe('the pool is shutting down');
     valueOf(await pool.stub.changePool(root, {paused: false}));
+    expect(valueOf(await pool.stub.getPool(root)).settings.draining).toBe(true);
+    valueOf(await pool.stub.changePool(root, {draining: false}));
     await session.expect('offer');
     session.close();
   });

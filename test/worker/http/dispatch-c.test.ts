@@ -1,7 +1,7 @@
 import {env} from 'cloudflare:workers';
 import {beforeAll, describe, expect, test} from 'vitest';
 import {utf8} from '@switchyard/shared/crypto/bytes.ts';
-import {signDispatch} from '@switchyard/shared/crypto/request-signature.ts';
+import {hmacSecretBytes, signDispatch} from '@switchyard/shared/crypto/request-signature.ts';
 import {call, json, migrated, newPool, newToken, problem} from './api-world.ts';
 import {enrolled, runAttempt} from './runner-world.ts';
 
@@ -150,11 +150,55 @@ describe('the API of existing dispatchers', () => {
 
   test('[DC10] a shutdown stops offers of the pool', async () => {
     const own = (await newPool()).token;
+    const {pool} = await json<{pool: string}>(await call('/v1/pool', {token: own}), 200);
     expect(await json(await call('/admin/shutdown', {method: 'POST', token: own}), 200)).toEqual({
       status: 'shutting_down',
+      pool,
+      running: 0,
+      exits: false,
     });
-    expect(await json(await call('/v1/pool', {token: own}), 200)).toMatchObject({settings: {paused: true}});
+    expect(await json(await call('/v1/pool', {token: own}), 200)).toMatchObject({settings: {draining: true}});
     expect(await json(await call('/health', {token: own}), 200)).toMatchObject({status: 'shutting_down'});
+    await call('/v1/pool', {token: own, method: 'PATCH', body: {draining: false, paused: true}});
+    expect(await json(await call('/health', {token: own}), 200)).toMatchObject({status: 'degraded'});
+  });
+
+  test('[DC13] the dispatch secret shuts down its own pool while an attempt goes on; a write token and a registered key may not', async () => {
+    await emptyQueue();
+    await signed('POST', '/tasks', request('task-drain'));
+    const attempt = await runAttempt(await enrolled(token));
+    expect(await json(await signed('POST', '/admin/shutdown', {}), 200)).toEqual({
+      status: 'shutting_down',
+      pool: env.DISPATCH_POOL,
+      running: 1,
+      exits: false,
+    });
+    await signed('POST', '/tasks', request('task-after'));
+    expect(await json(await signed('GET', '/tasks/task-after'), 200)).toMatchObject({status: 'queued'});
+    const {tasks} = await json<{tasks: {waiting_for: string}[]}>(await call('/v1/tasks?state=queued', {token}), 200);
+    expect(tasks.map(({waiting_for: reason}) => reason)).toEqual(['the pool is shutting down']);
+    await attempt.succeed();
+    expect(await json(await signed('GET', '/tasks/task-drain'), 200)).toMatchObject({status: 'completed'});
+    await call('/v1/pool', {token, method: 'PATCH', body: {draining: false}});
+    await emptyQueue();
+
+    const writer = await newToken(token, 'write');
+    const refused = await call('/admin/shutdown', {method: 'POST', token: writer});
+    expect(await problem(refused)).toMatchObject({status: 403, code: 'forbidden'});
+    const key = await json<{credential: string; secret: string}>(
+      await call('/v1/credentials', {method: 'POST', token, body: {kind: 'hmac', name: 'hook'}}),
+      201,
+    );
+    const target = {method: 'POST', path: '/admin/shutdown', keyId: key.credential};
+    const body = utf8('{}');
+    const headers = await signDispatch(hmacSecretBytes(key.secret), {
+      nonce: 'registered-key-1',
+      body,
+      nowMs: Date.now(),
+      target,
+    });
+    expect(await problem(await call('/admin/shutdown', {method: 'POST', headers, body}))).toMatchObject({status: 403});
+    expect(await json(await call('/v1/pool', {token}), 200)).toMatchObject({settings: {draining: false}});
   });
 
   test('[DC5] deleting cancels, as often as it is asked for; a running task is cancelling, a finished one is refused', async () => {

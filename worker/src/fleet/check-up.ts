@@ -1,9 +1,9 @@
-import type {AttemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
+import type {AttemptSeal, LogReceipt} from '@switchyard/shared/crypto/attempt-seal.ts';
 import {utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {importVerifyingKey, verifyBytes, verifyJws, type VerifyingKey} from '@switchyard/shared/crypto/jws.ts';
 import {EXIT_TYP, type PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
-import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
+import {exitRecordSchema, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Hello, UpMessage} from '@switchyard/shared/protocol/up.ts';
 import type {CheckedExit, CheckedUp} from './up-work.ts';
 
@@ -58,13 +58,31 @@ async function checkExit(
   {task, epoch, record: jws}: Extract<UpMessage, {t: 'exit'}>,
 ): Promise<CheckedExit> {
   const record = await verifyJws(jws, {typ: EXIT_TYP, keys: [key], schema: exitRecordSchema});
+  const claim = record && receiptClaim(record);
+  const hasReceipt = claim !== undefined && (await seal.verifyReceipt(claim.receipt, claim.of));
+  return judgeExit({task, epoch, runner: peer.runner}, record, hasReceipt);
+}
+
+/** What the receipt in a record has to say; `undefined` where it holds none. */
+export function receiptClaim({
+  task,
+  epoch,
+  log_len: length,
+  log_sha256: sha256,
+  log_receipt: receipt,
+}: ExitRecord): {readonly receipt: string; readonly of: LogReceipt} | undefined {
+  return receipt === null ? undefined : {receipt, of: {task, epoch, length, sha256}};
+}
+
+/** The verdict on the record of an exit, once its signatures were checked. */
+export function judgeExit(
+  {task, epoch, runner}: {readonly task: string; readonly epoch: number; readonly runner: string},
+  record: ExitRecord | undefined,
+  hasReceipt: boolean,
+): CheckedExit {
   if (record === undefined) return {ok: false, why: 'bad_signature'};
-  if (record.task !== task || record.epoch !== epoch || record.runner !== peer.runner)
-    return {ok: false, why: 'invalid'};
+  if (record.task !== task || record.epoch !== epoch || record.runner !== runner) return {ok: false, why: 'invalid'};
   // People look at the branch that it names, and more will be built on it: a runner vouches for its own only.
   if (record.git !== null && record.git.branch !== attemptBranch(task, epoch)) return {ok: false, why: 'invalid'};
-  if (record.log_len === 0) return {ok: true, record};
-  const receipt = {task, epoch, length: record.log_len, sha256: record.log_sha256};
-  const isWhole = record.log_receipt !== null && (await seal.verifyReceipt(record.log_receipt, receipt));
-  return isWhole ? {ok: true, record} : {ok: false, why: 'log_incomplete'};
+  return hasReceipt || record.log_len === 0 ? {ok: true, record} : {ok: false, why: 'log_incomplete'};
 }

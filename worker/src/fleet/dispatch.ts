@@ -56,8 +56,8 @@ export function canPlace(batch: Batch, key: LaneKey, laneText: string): boolean 
 }
 
 function roomInPool({memory}: Batch): number {
-  const {paused, latched, max_concurrent} = memory.settings;
-  return paused || latched ? 0 : (max_concurrent ?? Infinity) - memory.live.size;
+  const {paused, draining, latched, max_concurrent} = memory.settings;
+  return paused || draining || latched ? 0 : (max_concurrent ?? Infinity) - memory.live.size;
 }
 
 /** Runners that may get offers at all. */

@@ -83,6 +83,7 @@ export type SettingsChange = {
   readonly paused?: boolean | undefined;
   readonly stop_on_failure?: boolean | undefined;
   readonly latched?: false | undefined;
+  readonly draining?: false | undefined;
   readonly max_concurrent?: PoolSettings['max_concurrent'] | undefined;
 };
 
@@ -191,7 +192,10 @@ export interface FleetRpc {
     readonly refused: Readonly<Record<string, number>>;
     readonly outboxRows: number;
   }>;
-  /** Stops offers for the whole pool and tells connected runners that a restart is coming. */
+  /**
+   * Stops offers for the whole pool and tells connected runners that a restart is coming. For admins, and for the
+   * dispatch secret of the installation, which is good for one pool.
+   */
   shutdown(caller: Caller): Promise<Outcome<PoolView>>;
 }
 

@@ -18,6 +18,7 @@ export function changePool(service: Service, caller: Caller, change: SettingsCha
     const {settings} = batch.memory;
     const next: PoolSettings = {
       paused: change.paused ?? settings.paused,
+      draining: change.draining ?? settings.draining,
       stop_on_failure: change.stop_on_failure ?? settings.stop_on_failure,
       latched: change.latched ?? settings.latched,
       max_concurrent: change.max_concurrent === undefined ? settings.max_concurrent : change.max_concurrent,
@@ -33,10 +34,16 @@ export function changePool(service: Service, caller: Caller, change: SettingsCha
   });
 }
 
-/** Stops offers for the whole pool until somebody sets `paused: false`, and tells runners that a restart is coming. */
+/**
+ * Stops offers for the whole pool until somebody sets `draining: false`, and tells runners that a restart is coming.
+ *
+ * The secret of the dispatchers is a setting of the installation, made by whoever runs it, and opens no pool but its
+ * own: it may do this one deed of an admin. Keys that were registered over the API may not.
+ */
 export function shutdown(service: Service, caller: Caller): Promise<Outcome<PoolView>> {
-  return writing(service, {caller, scope: 'admin'}, batch => {
-    batch.changeSettings({...batch.memory.settings, paused: true});
+  const scope = caller.kind === 'dispatch' ? 'write' : 'admin';
+  return writing(service, {caller, scope}, batch => {
+    batch.changeSettings({...batch.memory.settings, draining: true});
     for (const runner of batch.memory.runners.keys()) batch.send(runner, {t: 'server_drain', after_ms: 0});
     batch.audit({actor: actorOf(caller), action: 'pool.shutdown', target: batch.context.pool, detail: ''});
     return () => poolView(service.core.sight());

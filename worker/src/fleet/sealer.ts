@@ -66,22 +66,42 @@ async function seal(parts: SealerParts, {runner, draft, specs}: Sealing): Promis
   const nowMs = parts.nowMs();
   const spec = specs.get(draft.task);
   if (spec === undefined || nowMs >= draft.untilMs) return undefined;
+  const {pool} = parts;
+  const jti = toHex(parts.randomBytes(16));
+  const payload = dispatchOf({pool, runner, nowMs, jti, spec, specSha256: await sha256Hex(spec)}, draft);
+  const envelope = await signJws(parts.signingKey, {typ: DISPATCH_TYP}, payload);
+  return {t: 'offer', task: payload.task, epoch: payload.epoch, envelope, expires_in_ms: draft.untilMs - nowMs};
+}
+
+export type Dispatching = {
+  readonly pool: string;
+  readonly runner: string;
+  readonly nowMs: number;
+  readonly jti: string;
+  /** The spec as text, and the hash of that text. */
+  readonly spec: string;
+  readonly specSha256: string;
+};
+
+/** What is signed for an offer: good for one runner, one attempt and a short time. */
+export function dispatchOf(
+  {pool, runner, nowMs, jti, spec, specSha256}: Dispatching,
+  draft: Pick<Extract<Draft, {t: 'offer'}>, 'task' | 'epoch'>,
+): Dispatch {
   const {epoch} = draft;
   const task = taskIdSchema.parse(draft.task);
   const iat = Math.floor(nowMs / 1_000);
-  const payload: Dispatch = {
+  return {
     iss: 'switchyard',
     aud: runnerIdSchema.parse(runner),
     task,
     epoch,
-    pool: parts.pool,
+    pool,
     iat,
     exp: iat + Math.ceil(limits.envelopeTtlMs / 1_000),
-    jti: toHex(parts.randomBytes(16)),
-    spec_sha256: await sha256Hex(spec),
+    jti,
+    spec_sha256: specSha256,
     spec,
     branch: attemptBranch(task, epoch),
   };
-  const envelope = await signJws(parts.signingKey, {typ: DISPATCH_TYP}, payload);
-  return {t: 'offer', task, epoch, envelope, expires_in_ms: draft.untilMs - nowMs};
 }

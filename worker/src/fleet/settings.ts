@@ -4,12 +4,20 @@ import type {Sql} from './sql.ts';
 
 const settingsColumn = z.object({
   paused: z.boolean(),
+  // Rows of pools that were never shut down may not have it.
+  draining: z.boolean().default(false),
   stop_on_failure: z.boolean(),
   latched: z.boolean(),
   max_concurrent: z.number().nullable(),
 });
 
-const defaults: PoolSettings = {paused: false, stop_on_failure: false, latched: false, max_concurrent: null};
+const defaults: PoolSettings = {
+  paused: false,
+  draining: false,
+  stop_on_failure: false,
+  latched: false,
+  max_concurrent: null,
+};
 
 export function loadSettings(sql: Sql): PoolSettings {
   const [row] = sql.all<{value: string}>("SELECT value FROM setting WHERE name = 'pool'");

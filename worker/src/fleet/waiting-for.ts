@@ -11,6 +11,7 @@ export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string 
   if (row.state !== 'queued') return null;
   const {settings, live} = memory;
   if (settings.latched) return 'the pool stopped because a task failed: clear the latch';
+  if (settings.draining) return 'the pool is shutting down';
   if (settings.paused) return 'the pool is paused';
   const key = readLane(row.lane);
   return (

@@ -12,6 +12,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {poolSchema, type Pool, type RandomBytes} from '@switchyard/shared/domain/id.ts';
 import {installationSecret, leaseConfig, signingJwks, type Environment} from '../environment.ts';
 import {fleetName, taskLogName} from '../tasklog/task-log-rpc.ts';
+import {embedder, type Embedder} from './embedder.ts';
 import {knownHosts, type KnownHosts} from './known-host.ts';
 import {rememberingMint} from './remembered-credentials.ts';
 
@@ -31,6 +32,8 @@ export type Installation = {
   readonly platform: Platform;
   readonly database: D1Database;
   readonly assets: Fetcher | undefined;
+  /** Undefined where the Worker is deployed. */
+  readonly embedder: Embedder | undefined;
   readonly hosts: KnownHosts;
   readonly mint: CredentialMint;
   readonly seal: AttemptSeal;
@@ -58,6 +61,7 @@ export async function openInstallation(environment: Environment, platform: Platf
     platform,
     database: environment.DB,
     assets: environment.ASSETS,
+    embedder: environment.EMBEDDER && embedder(environment.EMBEDDER),
     hosts: knownHosts(environment.SWITCHYARD_HOSTS),
     mint: rememberingMint(await credentialMint(secret)),
     seal: await attemptSeal(secret),

@@ -69,8 +69,10 @@ export function mountDispatch(api: Api): void {
 
   app.post('/admin/shutdown', async context => {
     const {access} = await open(context, installation);
-    unwrap(await access.fleet.shutdown(access.caller));
-    return Response.json({status: 'shutting_down'});
+    const {slots} = unwrap(await access.fleet.shutdown(access.caller));
+    // A deployed Worker has nothing to exit from: it stays drained until somebody lets the pool go on.
+    const exits = (await installation.embedder?.shutDown(access.pool)) ?? false;
+    return Response.json({status: 'shutting_down', pool: access.pool, running: slots.held, exits});
   });
 }
 
@@ -123,6 +125,6 @@ async function dispatchHealth(context: Context, installation: Installation) {
 
 /** `degraded` still accepts tasks: they wait for a runner. */
 function serviceState({settings, runners}: PoolView): 'ready' | 'degraded' | 'shutting_down' {
-  if (settings.paused) return 'shutting_down';
-  return runners.connected === 0 ? 'degraded' : 'ready';
+  if (settings.draining) return 'shutting_down';
+  return settings.paused || runners.connected === 0 ? 'degraded' : 'ready';
 }

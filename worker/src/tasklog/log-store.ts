@@ -50,7 +50,15 @@ export type LogStore = {
   readonly finishAttempt: (epoch: number, state: AttemptEnd) => void;
 };
 
-export function logStore(sql: SqlStorage): LogStore {
+/** As much of the storage of a Durable Object as a log needs. */
+export type LogSql = {
+  exec<Row extends Record<string, ArrayBuffer | string | number | null>>(
+    query: string,
+    ...bindings: readonly (ArrayBuffer | string | number | null)[]
+  ): {toArray(): Row[]};
+};
+
+export function logStore(sql: LogSql): LogStore {
   let end: number | undefined;
 
   const readEnd = (): number => {
