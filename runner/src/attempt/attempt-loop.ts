@@ -10,7 +10,7 @@ import type {Journal} from '../state/journal.ts';
 import {reduce} from './attempt-reducer.ts';
 import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
-import {nextWakeBootMs, statedSlots} from './clock-rules.ts';
+import {nextLookMs, statedSlots} from './clock-rules.ts';
 import {journalChange} from './journal-change.ts';
 import {
   initialState,
@@ -52,10 +52,6 @@ export type LoopStatus = {
   /** Events that had no arrow, since the start. */
   readonly refused: number;
 };
-
-/** Timers do not count sleep and the lease does: with attempts held, the boot clock is looked at this often. */
-const clockCheckMs = 1_000;
-const idleCheckMs = 60_000;
 
 /** A revoked runner ends after this time even if something could not be cleaned. */
 const fenceMaxMs = 60_000;
@@ -302,9 +298,7 @@ export class AttemptLoop {
   #schedule(): void {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
-    const wake = nextWakeBootMs(this.#state);
-    const checkMs = this.#state.attempts.size > 0 ? clockCheckMs : idleCheckMs;
-    const waitMs = wake === null ? checkMs : Math.min(checkMs, Math.max(1, wake - this.#options.bootMs()));
+    const waitMs = nextLookMs(this.#state, this.#options.bootMs());
     this.#timer = setTimeout(() => this.#dispatch({kind: 'tick'}), waitMs);
   }
 

@@ -105,6 +105,17 @@ export function nextWakeBootMs(state: RunnerState): number | null {
   return known.length === 0 ? null : Math.min(...known);
 }
 
+/** Timers do not count sleep and the lease does: with attempts held, the boot clock is looked at this often. */
+export const clockCheckMs = 1_000;
+const idleCheckMs = 60_000;
+
+/** How long to wait before the next `tick`, by a timer that does not count sleep. */
+export function nextLookMs(state: RunnerState, nowBootMs: number): number {
+  const wake = nextWakeBootMs(state);
+  const checkMs = state.attempts.size > 0 ? clockCheckMs : idleCheckMs;
+  return wake === null ? checkMs : Math.min(checkMs, Math.max(1, wake - nowBootMs));
+}
+
 function deadlinesOf({config}: RunnerState, {state, deadlineBootMs}: Attempt): readonly number[] {
   if (config === null || deadlineBootMs === null) return [];
   const hard = deadlineBootMs - config.hard_kill_ms;

@@ -40,23 +40,33 @@ const issuedAheadMaxS = 30;
 export async function checkEnvelope(options: EnvelopeCheckOptions, offer: Offer): Promise<OfferCheck> {
   const {keys} = options;
   const dispatch = await verifyJws(offer.envelope, {typ: DISPATCH_TYP, keys, schema: dispatchSchema});
-  if (dispatch === undefined)
+  return judgeDispatch(options, offer, dispatch && {dispatch, specSha256: await sha256Hex(dispatch.spec)});
+}
+
+/** The verdict on an offer whose envelope was verified, with the hash of its spec; `undefined` where it was not. */
+export function judgeDispatch(
+  options: Omit<EnvelopeCheckOptions, 'keys'>,
+  offer: Pick<Offer, 'task' | 'epoch'>,
+  verified: {readonly dispatch: Dispatch; readonly specSha256: string} | undefined,
+): OfferCheck {
+  if (verified === undefined)
     return refused('it is not signed by a pinned key, or holds a field that this runner does not know');
+  const {dispatch, specSha256} = verified;
   const mismatch = mismatchOf(dispatch, offer, options);
   if (mismatch !== undefined) return refused(mismatch);
   const stale = staleness(dispatch, options);
   // Not the fault of the task: it is offered again with a fresh envelope.
   if (stale !== undefined)
     return {ok: false, code: 'bad_envelope', detail: `the envelope was refused: ${stale}`, retryable: true};
-  if ((await sha256Hex(dispatch.spec)) !== dispatch.spec_sha256) return refused('the hash of the spec is another');
+  if (specSha256 !== dispatch.spec_sha256) return refused('the hash of the spec is another');
   const plan = planOf(dispatch);
   return plan === undefined ? refused('its spec is not one that this runner understands') : {ok: true, plan};
 }
 
 function mismatchOf(
   {aud, pool, task, epoch, branch}: Dispatch,
-  offer: Offer,
-  {runner, pool: ownPool}: EnvelopeCheckOptions,
+  offer: Pick<Offer, 'task' | 'epoch'>,
+  {runner, pool: ownPool}: Pick<EnvelopeCheckOptions, 'runner' | 'pool'>,
 ): string | undefined {
   if (aud !== runner) return 'it is for another runner';
   if (pool !== ownPool) return 'it is for another pool';
@@ -65,7 +75,10 @@ function mismatchOf(
   return undefined;
 }
 
-function staleness({iat, exp}: Dispatch, {serverTime, bootMs}: EnvelopeCheckOptions): string | undefined {
+function staleness(
+  {iat, exp}: Dispatch,
+  {serverTime, bootMs}: Pick<EnvelopeCheckOptions, 'serverTime' | 'bootMs'>,
+): string | undefined {
   const known = serverTime();
   if (known === null) return 'the time of the server is not known yet';
   const nowS = (known.serverTimeMs + bootMs() - known.seenBootMs) / 1_000;
