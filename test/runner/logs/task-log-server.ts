@@ -1,11 +1,8 @@
-import {createHash} from 'node:crypto';
 import type {AddressInfo} from 'node:net';
-import {gunzipSync} from 'node:zlib';
 
-import {decideLogAppend} from '@switchyard/shared/domain/log-append.ts';
-import {formatLogDown, type LogDown, parseLogUp} from '@switchyard/shared/protocol/log-control.ts';
-import {decodeLogFrame, logPayloadBytesMax} from '@switchyard/shared/protocol/log-frame.ts';
+import {formatLogDown, type LogDown} from '@switchyard/shared/protocol/log-control.ts';
 import {type WebSocket, WebSocketServer} from 'ws';
+import {arrivedEnd, arrivedFrame, StoredLog} from '../../fixtures/stored-log.ts';
 
 /** What happens to the next message of a runner. */
 export type Fault =
@@ -27,7 +24,7 @@ export class TaskLogServer {
   readonly #server: WebSocketServer;
   readonly #faults: Fault[] = [];
   readonly #waiting: {readonly isTrue: () => boolean; readonly resolve: () => void}[] = [];
-  bytes = Buffer.alloc(0);
+  readonly #log = new StoredLog();
   connections = 0;
   gzipFrames = 0;
   rawFrames = 0;
@@ -67,6 +64,14 @@ export class TaskLogServer {
 
   script(...faults: readonly Fault[]): void {
     this.#faults.push(...faults);
+  }
+
+  get bytes(): Buffer {
+    return this.#log.bytes;
+  }
+
+  set bytes(bytes: Buffer) {
+    this.#log.bytes = bytes;
   }
 
   get faultsLeft(): number {
@@ -125,7 +130,7 @@ export class TaskLogServer {
     if (fault === 'drop') return;
     if (fault === 'cutBefore') return socket.terminate();
     const answers = Array.from({length: fault === 'duplicate' ? 2 : 1}, () =>
-      isBinary ? this.#append(data, fault === 'partial') : this.#end(data.toString()),
+      isBinary ? this.#append(data, fault === 'partial') : this.#log.end(arrivedEnd(data.toString())),
     );
     if (fault === 'cutAfter') return socket.terminate();
     const send = (): void => answers.forEach(answer => socket.send(formatLogDown(answer)));
@@ -134,24 +139,9 @@ export class TaskLogServer {
   }
 
   #append(data: Buffer, isPartial: boolean): LogDown {
-    const decoded = decodeLogFrame(data);
-    if (!decoded.ok) throw new Error(decoded.refused);
-    const {offset, isGzip, payload} = decoded.frame;
+    const {offset, isGzip, bytes} = arrivedFrame(data);
     if (isGzip) this.gzipFrames++;
     else this.rawFrames++;
-    const whole = isGzip ? gunzipSync(payload, {maxOutputLength: logPayloadBytesMax}) : payload;
-    const bytes = isPartial ? whole.subarray(0, Math.ceil(whole.length / 2)) : whole;
-    const verdict = decideLogAppend(this.bytes.length, {offset, bytes: bytes.length});
-    if (verdict.kind === 'append') this.bytes = Buffer.concat([this.bytes, bytes.subarray(verdict.skip)]);
-    return {t: verdict.kind === 'nack' ? 'nack' : 'ack', len: verdict.len};
-  }
-
-  #end(text: string): LogDown {
-    const parsed = parseLogUp(text);
-    if (parsed.kind !== 'message') throw new Error(`not an end: ${text}`);
-    const {len, sha256} = parsed.message;
-    if (len !== this.bytes.length) return {t: 'nack', len: this.bytes.length};
-    const isEqual = createHash('sha256').update(this.bytes).digest('hex') === sha256;
-    return isEqual ? {t: 'sealed', len, receipt: `receipt-${len}`} : {t: 'gone', why: 'hash'};
+    return this.#log.append({offset, bytes: isPartial ? bytes.subarray(0, Math.ceil(bytes.length / 2)) : bytes});
   }
 }
