@@ -95,7 +95,7 @@ export class PollCarrier implements Carrier {
       this.#end(isReplaced(refusal) ? {kind: 'closed', code: closeCodes.replaced, why: refusal.why} : refusal);
       return [];
     }
-    const {messages} = decodeBatch(downMessageSchema, answerSchema.parse(JSON.parse(text)).frame);
+    const {messages} = decodeBatch(downMessageSchema, answerSchema.parse(JSON.parse(text)).frame, 'leave_out');
     if (!this.#hasEnded) this.#handlers.onMessages(messages);
     return messages;
   }

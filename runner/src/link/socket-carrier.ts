@@ -55,7 +55,7 @@ export function openSocket(
     const text = data.toString('utf8');
     if (text === 'pong') return;
     try {
-      handlers.onMessages(decodeBatch(downMessageSchema, text).messages);
+      handlers.onMessages(decodeBatch(downMessageSchema, text, 'leave_out').messages);
     } catch (error) {
       end({
         kind: 'unreachable',

@@ -22,6 +22,9 @@ export type Decoded<Message> = {
   readonly unknown: number;
 };
 
+/** `leave_out`: the peer may be newer than this side, and what is not known of its messages changes nothing. */
+export type UnknownFields = 'refuse' | 'leave_out';
+
 /**
  * Reads one control frame. Unknown message types are skipped and counted; a known type with a wrong shape throws
  * `invalid_request`, because a peer that breaks its own schema cannot be trusted with the rest of the frame.
@@ -29,6 +32,7 @@ export type Decoded<Message> = {
 export function decodeBatch<Union extends z.ZodDiscriminatedUnion>(
   union: Union,
   text: string,
+  unknownFields: UnknownFields = 'refuse',
 ): Decoded<z.output<Union>> {
   if (!fitsFrame(text))
     throw new SwitchyardError('body_too_large', `a frame is longer than ${limits.controlFrameBytesMax} bytes`);
@@ -44,7 +48,7 @@ export function decodeBatch<Union extends z.ZodDiscriminatedUnion>(
   const messages: z.output<Union>[] = [];
   for (const message of batch) {
     if (!isKnown(known, message)) continue;
-    const parsed = parse(union, message);
+    const parsed = parse(union, message, unknownFields);
     if (!parsed.success) throw new SwitchyardError('invalid_request', describe(message, parsed.error));
     messages.push(parsed.data);
   }
@@ -80,13 +84,32 @@ const fitsFrame = (text: string): boolean =>
 function parse<Union extends z.ZodDiscriminatedUnion>(
   union: Union,
   message: unknown,
+  unknownFields: UnknownFields,
 ): z.ZodSafeParseResult<z.output<Union>> {
   try {
-    return union.safeParse(message);
+    const parsed = union.safeParse(message);
+    if (parsed.success || unknownFields === 'refuse') return parsed;
+    return union.safeParse(withoutUnknownFields(message, parsed.error));
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause;
     throw new SwitchyardError('invalid_request', `${typeOf(message)}: nested too deeply`, {cause});
   }
+}
+
+/** A copy without the fields that the schema does not know; every other fault stays in it. */
+function withoutUnknownFields(message: unknown, {issues}: z.ZodError): unknown {
+  const copy: unknown = structuredClone(message);
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const holder = issue.path.reduce<unknown>(
+      (inner, key) =>
+        typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key) ? Reflect.get(inner, key) : undefined,
+      copy,
+    );
+    if (typeof holder === 'object' && holder !== null)
+      for (const key of issue.keys) Reflect.deleteProperty(holder, key);
+  }
+  return copy;
 }
 
 const knownTypesByUnion = new WeakMap<object, ReadonlySet<string>>();

@@ -144,6 +144,16 @@ describe('a control frame', () => {
     expect(decodeBatch(downMessageSchema, '{"m":[],"newer":true}')).toEqual({messages: [], unknown: 0});
   });
 
+  test('[PR17] of a newer server loses its unknown fields, at any depth, and nothing else', () => {
+    const task = 'tsk_01arz3ndektsv4rrffq69g5fav';
+    const known = {t: 'renewed', items: [{task, epoch: 1}], echo: 1};
+    const newer = `{"m":[{"t":"renewed","items":[{"task":"${task}","epoch":1,"until":2,"__proto__":{"a":1}}],"echo":1,"of":{}}]}`;
+    expect(decodeBatch(downMessageSchema, newer, 'leave_out')).toEqual({messages: [known], unknown: 0});
+    expect(() => decodeBatch(downMessageSchema, newer)).toThrow('renewed: ');
+    const wrong = encodeBatch([{...known, echo: 'x', of: 1}]);
+    expect(() => decodeBatch(downMessageSchema, wrong, 'leave_out')).toThrow('renewed: ');
+  });
+
   test.for(['', '{', 'null', '[]', '7', '"m"', '{}', '{"m":{}}', '{"m":null}', '{"M":[]}', '{"m":[]}}'])(
     '[PR4] that reads %j is refused',
     text => {
