@@ -1,8 +1,11 @@
 import {cpSync, existsSync, readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import {once} from 'node:events';
 import {execa} from 'execa';
 import {afterEach, beforeEach, expect, test} from 'vitest';
+import {revokeRunner} from '@switchyard/shared/api/runner-contracts.ts';
+import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {cuttableProxy} from '../fixtures/cuttable-proxy.ts';
@@ -219,3 +222,27 @@ test.skipIf(!isRoot)(
 function orderOf(phase: NonNullable<TaskView['phase']>): number {
   return ['accepted', 'preparing', 'running', 'finishing', 'stopping', 'exited', 'reported'].indexOf(phase);
 }
+
+test('[EE17] a revoked runner ends its agents and itself, and another one does the task when the lease has run out', async () => {
+  const first = await bed.runner('first');
+  const {id} = await bed.submit(
+    shell(
+      `${startedOnce()}; if test "$SWITCHYARD_EPOCH" = 1; then while :; do echo line; sleep 0.1; done; fi; echo over`,
+    ),
+  );
+  await bed.until(id, 'running', inPhase('running'));
+  while (!(await bed.log(id)).includes('line')) await delay(50);
+  await bed.client.call(revokeRunner, {params: {runner: runnerIdSchema.parse(first.id)}});
+  const atRevoke = await bed.task(id);
+  expect(atRevoke).toMatchObject({state: 'leased', epoch: 1});
+  if (first.child().exitCode === null) await once(first.child(), 'exit');
+  expect(first.lines().join('\n')).toContain('runner_revoked');
+  expect((await execa('pgrep', ['-f', join(bed.folder, 'starts')], {reject: false})).stdout).toBe('');
+  const log = await bed.log(id);
+
+  await bed.runner('second');
+  expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 2, failures: [{code: 'lease_lost'}]});
+  expect(starts()).toEqual([`${id}.e1`, `${id}.e2`]);
+  expect((await bed.log(id)).slice(0, log.length)).toBe(log);
+  expect((await bed.log(id)).slice(log.length)).not.toContain('line');
+});

@@ -77,6 +77,7 @@ describe('the lease', () => {
     world.advance(1);
     expect(world.take(machine.id, 'gone')).toMatchObject([attempt]);
     expect(world.task(attempt.task)).toMatchObject({state: 'pending', runner: null, failure_count: 1});
+    expect(world.told('log.fence')).toMatchObject([attempt]);
     world.advance(limits.retryMaxMs);
     const [again] = machine.offers();
     expect(again).toEqual({task: attempt.task, epoch: 2});

@@ -1,7 +1,7 @@
 import {env} from 'cloudflare:workers';
 import {beforeAll, describe, expect, test} from 'vitest';
 import {attemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
-import {fromBase64, utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {fromBase64, toBase64, utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {importVerifyingKey, verifyJws} from '@switchyard/shared/crypto/jws.ts';
 import {newRunnerId, newTaskId} from '@switchyard/shared/domain/id.ts';
 import {CERTIFICATE_TYP, certificateSchema, type PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
@@ -10,8 +10,16 @@ import {runnerHeader, runnerKeyHeader} from '../../../worker/src/fleet/fleet-rpc
 import {logEpochHeader, logRoleHeader, logTaskHeader} from '../../../worker/src/tasklog/task-log-rpc.ts';
 import {openInbox} from '../socket-inbox.ts';
 import {frame} from '../tasklog/log-world.ts';
-import {call, json, migrated, newPool, newToken, problem} from './api-world.ts';
-import {connectToken, enrolled, enrolmentToken, enrolRequest, newKey, type EnrolledRunner} from './runner-world.ts';
+import {call, json, migrated, newPool, newTask, newToken, problem} from './api-world.ts';
+import {
+  connectToken,
+  enrolled,
+  enrolmentToken,
+  enrolRequest,
+  newKey,
+  runAttempt,
+  type EnrolledRunner,
+} from './runner-world.ts';
 
 let admin = '';
 let machine: EnrolledRunner;
@@ -151,5 +159,28 @@ describe('the log socket of a runner', () => {
     ];
     for (const each of refused) expect(await problem(each)).toMatchObject({status: 401, code: 'unauthorized'});
     expect((await open(task, machine, {'x-log-ticket': ticket})).status).toBe(400);
+  });
+
+  test('[FL19] a revoked runner writes no more into the logs of its attempts, neither over its socket nor by request', async () => {
+    const own = await newPool();
+    const by = await enrolled(own.token);
+    await newTask(own.token);
+    const attempt = await runAttempt(by);
+    await attempt.write(utf8('before'));
+    const {task, epoch} = attempt;
+    const revoke = `/v1/runners/${by.runner}/revoke`;
+    expect(await json(await call(revoke, {method: 'POST', token: own.token}), 200)).toMatchObject({state: 'revoked'});
+    const ticket = await (await seal()).ticket({pool: own.pool, task, epoch, runner: by.runner});
+    const post = async () =>
+      call(`/v1/runner/log/${task}?epoch=${epoch}`, {
+        method: 'POST',
+        token: await connectToken(by),
+        headers: {'x-log-ticket': ticket},
+        body: {frames: [toBase64(frame(6, utf8(' after')))], control: []},
+      });
+    await expect.poll(async () => (await post()).text()).toContain('gone');
+    expect(await attempt.log.json()).toMatchObject({t: 'gone'});
+    const page = await call(`/v1/tasks/${task}/log`, {token: own.token, headers: {accept: 'text/plain'}});
+    expect(await page.text()).toBe('before');
   });
 });

@@ -101,6 +101,30 @@ describe('the log of a task takes bytes', () => {
     expect(await (await connect(1, other)).json()).toMatchObject({t: 'gone'});
   });
 
+  test('[TL26] a fenced attempt is let go, takes no more bytes and no end, and stays closed after an eviction', async () => {
+    const {connect, stored, log} = newLog();
+    const runner = await connect(2);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('before')));
+    await runner.json();
+    await log.fence(2);
+    runner.socket.send(frame(6, utf8(' after')));
+    expect(await runner.json()).toMatchObject({t: 'gone'});
+    expect(await runner.closed()).toMatchObject({closed: 1000});
+    await evictDurableObject(log);
+    await log.fence(1);
+    expect(await (await connect(2)).json()).toMatchObject({t: 'gone'});
+    expect(text(await stored())).toBe('before');
+    expect(await (await connect(3)).json()).toMatchObject({t: 'state', len: 0});
+  });
+
+  test('[TL26] an attempt that is fenced before its log was opened never opens it', async () => {
+    const {connect, log} = newLog();
+    await log.fence(1);
+    expect(await (await connect(1)).json()).toMatchObject({t: 'gone'});
+    expect((await log.read({from: 0, bytesMax: 10})).epoch).toBe(0);
+  });
+
   test('[TL6] a newer connection of the same attempt replaces the older one', async () => {
     const {connect} = newLog();
     const older = await connect(1);

@@ -40,4 +40,9 @@ test('[TL25] a fenced attempt and a malformed frame get nothing in by request ei
   expect(late).toMatchObject({ok: true, messages: [{t: 'gone'}]});
   expect(await it.log.exchange(attemptOf(it, 2), [new Uint8Array([9, 9, 9])])).toMatchObject({ok: false});
   expect(await it.stored()).toEqual(utf8('new'));
+  await it.log.fence(2);
+  const end = JSON.stringify({t: 'end', len: 3, sha256: await hashOf(utf8('new'))});
+  for (const message of [frame(3, utf8('!')), end])
+    expect(await it.log.exchange(attemptOf(it, 2), [message])).toMatchObject({ok: true, messages: [{t: 'gone'}]});
+  expect(await it.stored()).toEqual(utf8('new'));
 });

@@ -85,9 +85,10 @@ function targetsOf(environment: Environment, pool: string): ConstructorParameter
   const {TASK_LOG, DB} = environment;
   return {
     deliverToDirectory: async rows => deliverToDirectory(DB, rows),
-    finishLog: async row => {
+    tellLog: async row => {
       const log = TASK_LOG.get(TASK_LOG.idFromName(taskLogName(pool, row.task)));
-      await ('epoch' in row ? log.finishAttempt(row.epoch, row.state) : log.finish(row.state));
+      if (row.kind === 'log.fence') await log.fence(row.epoch);
+      else await ('epoch' in row ? log.finishAttempt(row.epoch, row.state) : log.finish(row.state));
     },
   };
 }

@@ -17,6 +17,8 @@ export function noteAttempt(
   const {outcome, exit_code: exitCode} = reported;
   batch.attemptEnded(before, {outcome, state, exitCode, ...(noteOf(before, record) ?? {code: null, detail: null})});
   const task = taskIdSchema.parse(before.id);
+  // What its runner still has to say came too late, and must not reach the log behind the end of its lease.
+  if (record === null) batch.emit({kind: 'log.fence', at_ms: batch.nowMs, task, epoch: before.epoch});
   // Somebody may follow this attempt alone, and the task may go on.
   if (before.log_live === 1) batch.emit({kind: 'log.finish', at_ms: batch.nowMs, task, epoch: before.epoch, state});
   batch.emit({

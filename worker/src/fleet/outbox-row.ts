@@ -86,7 +86,20 @@ export type LogFinishRow = {readonly kind: 'log.finish'; readonly at_ms: number;
   | {readonly epoch: number; readonly state: AttemptEnd}
 );
 
-export type OutboxRow = DirectoryRow | LogFinishRow;
+/** The runner of this attempt may write its log no more: it was revoked, or its lease ran out. */
+export type LogFenceRow = {
+  readonly kind: 'log.fence';
+  readonly at_ms: number;
+  readonly task: TaskId;
+  readonly epoch: number;
+};
+
+/** Rows for the log of one task. */
+export type LogRow = LogFinishRow | LogFenceRow;
+
+export type OutboxRow = DirectoryRow | LogRow;
+
+export const isLogRow = (row: OutboxRow): row is LogRow => row.kind === 'log.finish' || row.kind === 'log.fence';
 
 export const directoryBatchMax = 500;
 
@@ -94,15 +107,15 @@ export const directoryBatchMax = 500;
 export const directoryDelayMs = 1_000;
 
 /**
- * When a row is due. Somebody may look at a log, so its end is told at once; rows for the directory fall due together, at
+ * When a row is due. Somebody may look at a log or write it, so what ends that is told at once; rows for the directory fall due together, at
  * whole seconds: one alarm and one write for all of them.
  */
-export function outboxDueMs({kind}: OutboxRow, nowMs: number): number {
-  return kind === 'log.finish' ? nowMs : (Math.floor(nowMs / directoryDelayMs) + 1) * directoryDelayMs;
+export function outboxDueMs(row: OutboxRow, nowMs: number): number {
+  return isLogRow(row) ? nowMs : (Math.floor(nowMs / directoryDelayMs) + 1) * directoryDelayMs;
 }
 
 /** Where the rows go. A rejected promise means that the same rows come again later. */
 export type OutboxTargets = {
   readonly deliverToDirectory: (rows: readonly DirectoryRow[]) => Promise<void>;
-  readonly finishLog: (row: LogFinishRow) => Promise<void>;
+  readonly tellLog: (row: LogRow) => Promise<void>;
 };

@@ -1,4 +1,4 @@
-import {directoryBatchMax, type DirectoryRow, type OutboxRow, type OutboxTargets} from './outbox-row.ts';
+import {directoryBatchMax, isLogRow, type DirectoryRow, type OutboxRow, type OutboxTargets} from './outbox-row.ts';
 import {one, type Sql} from './sql.ts';
 
 const backoffBaseMs = 1_000;
@@ -57,13 +57,13 @@ export class Outbox {
   }
 
   async #deliver(stored: readonly Stored[]): Promise<void> {
-    const {deliverToDirectory, finishLog} = this.#parts.targets;
+    const {deliverToDirectory, tellLog} = this.#parts.targets;
     const opened = stored.map(each => ({stored: each, row: rowFrom(each.row)}));
-    const directory = opened.flatMap(({stored: of, row}) => (row.kind === 'log.finish' ? [] : [{of, row}]));
-    const logs = opened.flatMap(({stored: of, row}) => (row.kind === 'log.finish' ? [{of, row}] : []));
+    const directory = opened.flatMap(({stored: of, row}) => (isLogRow(row) ? [] : [{of, row}]));
+    const logs = opened.flatMap(({stored: of, row}) => (isLogRow(row) ? [{of, row}] : []));
     const [told] = await Promise.allSettled([
       directory.length === 0 ? Promise.resolve() : this.#tell(directory, deliverToDirectory),
-      ...logs.map(async ({of, row}) => this.#settle([of], finishLog(row))),
+      ...logs.map(async ({of, row}) => this.#settle([of], tellLog(row))),
     ]);
     if (told.status === 'rejected') throw told.reason;
   }
@@ -112,6 +112,7 @@ const kinds: ReadonlySet<string> = new Set<OutboxRow['kind']>([
   'directory.credential',
   'audit',
   'log.finish',
+  'log.fence',
 ]);
 
 /** Throws for a kind that this version does not know: it must not be dropped as if it were delivered. */

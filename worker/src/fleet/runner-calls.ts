@@ -124,8 +124,11 @@ function setDraining(batch: Batch, row: RunnerRow, isDraining: boolean): void {
 /** Nothing that it holds is taken back before its leases run out: its agents may still be alive. */
 function revoke(batch: Batch, row: RunnerRow): void {
   if (row.revoked_ms !== null) return;
-  for (const {id, epoch} of batch.memory.live.ofRunner(row.id))
-    batch.send(row.id, {t: 'gone', task: taskIdSchema.parse(id), epoch, why: 'this runner was revoked'});
+  for (const {id, epoch} of batch.memory.live.ofRunner(row.id)) {
+    const task = taskIdSchema.parse(id);
+    batch.send(row.id, {t: 'gone', task, epoch, why: 'this runner was revoked'});
+    batch.emit({kind: 'log.fence', at_ms: batch.nowMs, task, epoch});
+  }
   if (row.connection !== null)
     batch.close({runner: row.id, connection: row.connection, code: closeCodes.revoked, why: 'this runner was revoked'});
   const next = {...row, revoked_ms: batch.nowMs, connection: null, transport: null};

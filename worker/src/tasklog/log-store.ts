@@ -48,6 +48,9 @@ export type LogStore = {
   /** How an attempt ended, as far as the log was told. */
   readonly attemptEnding: (epoch: number) => AttemptEnd | undefined;
   readonly finishAttempt: (epoch: number, state: AttemptEnd) => void;
+  /** The highest attempt whose runner may write no more; 0 where there is none. */
+  readonly fenced: () => number;
+  readonly fence: (epoch: number) => void;
 };
 
 /** As much of the storage of a Durable Object as a log needs. */
@@ -60,6 +63,7 @@ export type LogSql = {
 
 export function logStore(sql: LogSql): LogStore {
   let end: number | undefined;
+  let fenced: number | undefined;
 
   const readEnd = (): number => {
     const [row] = sql
@@ -72,6 +76,9 @@ export function logStore(sql: LogSql): LogStore {
     const rows = sql.exec<AttemptRow>('SELECT epoch, base, runner, sha256 FROM attempt ORDER BY epoch').toArray();
     return rows.map((row, index) => ({...row, length: (rows[index + 1]?.base ?? endOf()) - row.base}));
   };
+
+  const fencedOf = (): number =>
+    (fenced ??= sql.exec<{epoch: number}>('SELECT epoch FROM fence').toArray()[0]?.epoch ?? 0);
 
   return {
     end: endOf,
@@ -124,6 +131,11 @@ export function logStore(sql: LogSql): LogStore {
     },
     finishAttempt: (epoch, state) => {
       sql.exec('INSERT INTO attempt_ending (epoch, state) VALUES (?, ?) ON CONFLICT (epoch) DO NOTHING', epoch, state);
+    },
+    fenced: fencedOf,
+    fence: epoch => {
+      fenced = Math.max(fencedOf(), epoch);
+      sql.exec('INSERT INTO fence (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = ?1', fenced);
     },
   };
 }

@@ -14,6 +14,7 @@ export type Taken =
   | {readonly kind: 'nothing'};
 
 export const laterAttempt = 'a later attempt of this task has begun';
+export const fencedAttempt = 'the control plane took this attempt from its runner';
 
 /** What a message of a runner works on. */
 type LogRows = {readonly store: LogStore; readonly hash: LogHash};
@@ -23,6 +24,7 @@ export function admit(
   store: LogStore,
   {epoch, runner}: {readonly epoch: number; readonly runner: string},
 ): string | undefined {
+  if (epoch <= store.fenced()) return fencedAttempt;
   const newest = store.newest();
   if (newest !== undefined && epoch < newest.epoch) return laterAttempt;
   if (epoch === newest?.epoch) return runner === newest.runner ? undefined : 'the attempt belongs to another runner';
@@ -36,6 +38,7 @@ export function takeMessage(
   {store, hash}: LogRows,
   {epoch, message, nowMs}: {readonly epoch: number; readonly message: string | Uint8Array; readonly nowMs: number},
 ): Taken {
+  if (epoch <= store.fenced()) return {kind: 'message', message: {t: 'gone', why: fencedAttempt}, grew: false};
   if (typeof message !== 'string') {
     const taken = takeFrame(message, epoch, {store, hash, nowMs});
     return taken.kind === 'malformed' ? taken : {kind: 'message', message: taken.message, grew: taken.grew};

@@ -1,7 +1,7 @@
 import {formatLogDown, type LogDown} from '@switchyard/shared/protocol/log-control.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import {countViewers, socketTags, type Log} from './log.ts';
-import {admit, laterAttempt, takeMessage} from './runner-messages.ts';
+import {admit, fencedAttempt, laterAttempt, takeMessage} from './runner-messages.ts';
 import {socketStateOf, type RunnerState} from './socket-role.ts';
 import {tryClose, trySend} from './socket-send.ts';
 import {updateViewers} from './viewer-sockets.ts';
@@ -39,6 +39,12 @@ export function greetRunner({ctx, store}: Log, socket: WebSocket, runner: Runner
     else tryClose(other, closeCodes.replaced, 'a newer connection of this attempt');
   }
   trySend(socket, formatLogDown({t: 'state', len: store.newest()?.length ?? 0, watching: countViewers(ctx)}));
+}
+
+/** Lets go of the sockets of attempts that may write no more. */
+export function fenceRunners({ctx, store}: Log): void {
+  for (const socket of ctx.getWebSockets(socketTags.runner))
+    if (socketStateOf(socket)?.role === 'runner' && epochOf(socket) <= store.fenced()) letGo(socket, fencedAttempt);
 }
 
 /**

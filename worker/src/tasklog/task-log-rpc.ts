@@ -39,6 +39,8 @@ export interface TaskLogRpc {
   finish(state: TaskState): Promise<void>;
   /** An attempt has ended: its own viewers are told how and let go. Safe to repeat; the first end stays. */
   finishAttempt(epoch: number, state: AttemptEnd): Promise<void>;
+  /** This attempt and every lower one may write no more: the tickets of their runners are worth nothing. */
+  fence(epoch: number): Promise<void>;
 }
 
 /**

@@ -7,6 +7,7 @@ import {isFinished, type TaskState} from '@switchyard/shared/machine/task-machin
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import initial from '../../../migrations/tasklog/0001_log.sql';
 import attemptEnding from '../../../migrations/tasklog/0002_attempt_ending.sql';
+import fence from '../../../migrations/tasklog/0003_fence.sql';
 import {installationSecret, type Environment} from '../environment.ts';
 import {durableObjectSql} from '../fleet/durable-object-sql.ts';
 import {migrate} from '../fleet/migrator.ts';
@@ -15,7 +16,7 @@ import {readChunks, readPage} from './log-page.ts';
 import {logStore} from './log-store.ts';
 import {tellWatching, type Log} from './log.ts';
 import {exchangeMessages, type LogExchange} from './runner-exchange.ts';
-import {greetRunner, takeRunnerMessages, type Arrival} from './runner-sockets.ts';
+import {fenceRunners, greetRunner, takeRunnerMessages, type Arrival} from './runner-sockets.ts';
 import {openingOf, socketStateOf} from './socket-role.ts';
 import {tryClose} from './socket-send.ts';
 import {logStateHeader, type LogChunks, type LogPage, type TaskLogRpc} from './task-log-rpc.ts';
@@ -29,6 +30,7 @@ const MESSAGE_TOO_BIG = 1009;
 const migrations = [
   {name: '0001_log', statements: initial},
   {name: '0002_attempt_ending', statements: attemptEnding},
+  {name: '0003_fence', statements: fence},
 ];
 
 const attemptEndSchema = z.enum(attemptEnds);
@@ -74,6 +76,11 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
   async finishAttempt(epoch: number, state: AttemptEnd): Promise<void> {
     this.#log.store.finishAttempt(epoch, state);
     updateViewers(this.#log, Date.now());
+  }
+
+  async fence(epoch: number): Promise<void> {
+    this.#log.store.fence(epoch);
+    fenceRunners(this.#log);
   }
 
   /** Only upgrades that the Worker has verified come here. */

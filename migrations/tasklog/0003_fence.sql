@@ -1,0 +1,4 @@
+CREATE TABLE fence (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  epoch INTEGER NOT NULL
+);
