@@ -63,7 +63,6 @@ export type LogSql = {
 
 export function logStore(sql: LogSql): LogStore {
   let end: number | undefined;
-  let fenced: number | undefined;
 
   const readEnd = (): number => {
     const [row] = sql
@@ -76,9 +75,6 @@ export function logStore(sql: LogSql): LogStore {
     const rows = sql.exec<AttemptRow>('SELECT epoch, base, runner, sha256 FROM attempt ORDER BY epoch').toArray();
     return rows.map((row, index) => ({...row, length: (rows[index + 1]?.base ?? endOf()) - row.base}));
   };
-
-  const fencedOf = (): number =>
-    (fenced ??= sql.exec<{epoch: number}>('SELECT epoch FROM fence').toArray()[0]?.epoch ?? 0);
 
   return {
     end: endOf,
@@ -132,10 +128,19 @@ export function logStore(sql: LogSql): LogStore {
     finishAttempt: (epoch, state) => {
       sql.exec('INSERT INTO attempt_ending (epoch, state) VALUES (?, ?) ON CONFLICT (epoch) DO NOTHING', epoch, state);
     },
-    fenced: fencedOf,
+    ...fenceOf(sql),
+  };
+}
+
+function fenceOf(sql: LogSql): Pick<LogStore, 'fenced' | 'fence'> {
+  let known: number | undefined;
+  const fenced = (): number =>
+    (known ??= sql.exec<{epoch: number}>('SELECT epoch FROM fence').toArray()[0]?.epoch ?? 0);
+  return {
+    fenced,
     fence: epoch => {
-      fenced = Math.max(fencedOf(), epoch);
-      sql.exec('INSERT INTO fence (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = ?1', fenced);
+      known = Math.max(fenced(), epoch);
+      sql.exec('INSERT INTO fence (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = ?1', known);
     },
   };
 }
