@@ -6,7 +6,7 @@ import {workerBindings} from './test/fixtures/worker-bindings.ts';
 export default defineConfig({
   test: {
     projects: [
-      {test: {name: 'unit', include: ['test/{unit,architecture,contract,simulation}/**/*.test.ts']}},
+      {test: {name: 'unit', include: ['test/{unit,architecture,contract,simulation,property}/**/*.test.ts']}},
       {
         plugins: [
           cloudflareTest(async () => ({

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentEvent, Decoded, ProcessEnd, Reading} from './driver.ts';
 
@@ -24,7 +25,8 @@ const resultLine = z.looseObject({
  * that the agent gave up. Anything else on the line is log text, not an error: agents print what they like.
  */
 export function decodeJsonLine(state: LinesState, line: string): Decoded<LinesState> {
-  const json = line.startsWith('{') && line.length <= EVENT_CHARACTERS_MAX ? parseJson(line) : undefined;
+  const isRead = line.startsWith('{') && line.length <= EVENT_CHARACTERS_MAX;
+  const json = isRead ? parseJson(line, limits.eventLevelsMax) : undefined;
   const event = eventLine.safeParse(json);
   if (!event.success) return {state, events: []};
   const result = resultLine.safeParse(json);

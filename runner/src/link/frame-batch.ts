@@ -1,4 +1,6 @@
+import {nestsDeeper} from '@switchyard/shared/domain/parse-json.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {messageLevelsMax} from '@switchyard/shared/protocol/batch.ts';
 import {upMessageSchema, type UpMessage} from '@switchyard/shared/protocol/up.ts';
 
 /** Room for the envelope of the batch and the commas. */
@@ -13,6 +15,10 @@ export function framesOf(messages: readonly UpMessage[], log: (line: string) => 
   let last: string[] = [];
   let characters = 0;
   for (const message of messages) {
+    if (nestsDeeper(message, messageLevelsMax)) {
+      log(`a message was not sent: ${message.t} is nested too deeply`);
+      continue;
+    }
     const checked = upMessageSchema.safeParse(message);
     if (!checked.success) {
       log(`a message was not sent: ${message.t} ${checked.error.issues[0]?.path.join('.')}`);

@@ -48,6 +48,8 @@ export const limitTable = {
   labelsMax: count(64, 'Most labels of a runner, and most requirements of a task.'),
   dependenciesMax: count(64, 'Most tasks that one task may wait for.'),
   taskEventsMax: count(5_000, 'Longest history of one task; what comes after is counted, and the log holds it.'),
+  jsonLevelsMax: count(64, 'Deepest nesting of JSON from outside: whoever walks through it does so by recursion.'),
+  eventLevelsMax: count(32, 'Deepest nesting of what an agent reports, so that every reader of its history takes it.'),
   slotsMax: count(256, 'Most attempts that one runner may hold.'),
   controlFrameBytesMax: bytes(1_048_576, 'Largest frame of the runner link.'),
   controlBatchMax: count(512, 'Most messages in one frame of the runner link.'),

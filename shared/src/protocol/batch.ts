@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {SwitchyardError} from '../domain/error.ts';
+import {nestsDeeper} from '../domain/parse-json.ts';
 import {utf8} from '../crypto/bytes.ts';
 import {limits} from '../policy/limits.ts';
 
@@ -80,20 +81,20 @@ const fitsFrame = (text: string): boolean =>
   text.length * 3 <= limits.controlFrameBytesMax ||
   (text.length <= limits.controlFrameBytesMax && utf8(text).length <= limits.controlFrameBytesMax);
 
-/** JSON may nest deeper than a schema can follow: that is a wrong shape like any other. */
+/** The deepest message is an event around the data of an agent. */
+export const messageLevelsMax = limits.eventLevelsMax + 1;
+
+/** JSON may nest deeper than a schema, or whoever reads the message later, can follow: a wrong shape like any other. */
 function parse<Union extends z.ZodDiscriminatedUnion>(
   union: Union,
   message: unknown,
   unknownFields: UnknownFields,
 ): z.ZodSafeParseResult<z.output<Union>> {
-  try {
-    const parsed = union.safeParse(message);
-    if (parsed.success || unknownFields === 'refuse') return parsed;
-    return union.safeParse(withoutUnknownFields(message, parsed.error));
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new SwitchyardError('invalid_request', `${typeOf(message)}: nested too deeply`, {cause});
-  }
+  if (nestsDeeper(message, messageLevelsMax))
+    throw new SwitchyardError('invalid_request', `${typeOf(message)}: nested too deeply`);
+  const parsed = union.safeParse(message);
+  if (parsed.success || unknownFields === 'refuse') return parsed;
+  return union.safeParse(withoutUnknownFields(message, parsed.error));
 }
 
 /** A copy without the fields that the schema does not know; every other fault stays in it. */
