@@ -15,11 +15,17 @@ held=group
 [ -z "$cgroup" ] || held=cgroup
 cd "$run" || exit 75
 
+stat_of() { # sets stat: what /proc says of process $1 behind its name, which may hold spaces, parentheses and line ends
+  stat=
+  while IFS= read -r line || [ -n "$line" ]; do stat="$stat $line"; done <"/proc/$1/stat" || return 1
+  stat=${stat##*) }
+  [ -n "$stat" ]
+}
 identity() { # "<pid> <start> <boot id> <how it is held>" of this very shell: a pid alone is reused by strangers
   if [ -r "/proc/$$/stat" ]; then
-    read -r line <"/proc/$$/stat"
+    stat_of $$
     read -r boot </proc/sys/kernel/random/boot_id
-    set -- ${line##*) } # the name before the last parenthesis may hold spaces
+    set -- $stat
     start=${20}
   else
     set -- $(LC_ALL=C TZ=UTC ps -o lstart= -p $$)
@@ -39,7 +45,7 @@ boot_now() { # sets now: milliseconds since boot, asleep or awake
 }
 parent_of() { # our own pid for a process that has ended
   if [ -r "/proc/$$/stat" ]; then
-    if read -r line <"/proc/$1/stat"; then set -- ${line##*) }; else set -- - $$; fi
+    if stat_of "$1"; then set -- $stat; else set -- - $$; fi
   else
     set -- - $(ps -o ppid= -p "$1") $$
   fi
@@ -51,8 +57,8 @@ members() { # the pids of the agent and all it started; without a cgroup those t
     return
   fi
   for pid in $(grep -lsxzF "SWITCHYARD_ATTEMPT=$mark" /proc/[0-9]*/environ | tr -dc '0-9\n'); do
-    read -r line <"/proc/$pid/stat" || continue
-    set -- ${line##*) }
+    stat_of "$pid" || continue
+    set -- $stat
     [ "$3" = "$leader" ] || echo "$pid"
   done
 }

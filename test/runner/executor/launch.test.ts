@@ -211,6 +211,20 @@ describe('launching', () => {
     expect(await readRunStatus(runDir, machine, wallNowMs)).toMatchObject({state: 'lost'});
   });
 
+  test.skipIf(process.platform !== 'linux')(
+    '[EX27] an agent whose name ends the line of its entry in /proc is ended at its deadline all the same',
+    async () => {
+      await using place = await hostPlace();
+      const nowMs = clock.nowMs();
+      const argv = ['/bin/sh', '-c', String.raw`printf ') Z\n1 1 ' >/proc/self/comm; sleep 600; exit 9`] as const;
+      const deadline = {softMs: nowMs + 2_000, hardMs: nowMs + 2_000};
+      const {plan, runDir} = place.attempt([...argv], {deadline});
+      await place.executor.launch(plan, runDir);
+      await untilState(place.executor, runDir, 'killed');
+      expect(await place.executor.status(runDir)).toMatchObject({reason: 'deadline'});
+    },
+  );
+
   test('[EX26] a deadline that cannot be read leaves the last one in force', async () => {
     await using place = await hostPlace({cgroupBase});
     const nowMs = clock.nowMs();
