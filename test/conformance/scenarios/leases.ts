@@ -115,7 +115,11 @@ function deadline(id: string, rule: string, silence: (trial: Trial) => Promise<v
       await silence(trial);
       const fromMs = performance.now();
       const endMs = lastGrantMs(trial, attempt) + deadlineConfig.ttl_ms;
-      await trial.never('a kill on silence alone', () => attempt.marks.isSilent, endMs - fromMs - deadlineConfig.soft_stop_ms);
+      await trial.never(
+        'a kill on silence alone',
+        () => attempt.marks.isSilent,
+        endMs - fromMs - deadlineConfig.soft_stop_ms,
+      );
       await trial.deadBy(attempt, endMs, 'when its lease ends, by the clock of the runner');
       judge(attempt.marks.starts === 1, `the agent was started ${attempt.marks.starts} times`);
       const succeeded = trial.plane.exits.some(({result}) => result.kind === 'succeeded');
