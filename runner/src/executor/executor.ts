@@ -44,6 +44,7 @@ export type Executor = {
 
   /**
    * The bytes of one channel from an offset, in order, each once; ends when the attempt is final and all was read.
+   * Where the shim died and its agent lives on, the agent is ended first, so that the log has an end.
    * Failure: `state_corrupt` when the log is not the file it was (replaced or cut). Cancel: the signal, or leaving the
    * loop; both are silent. Restart: call again with the offset behind the last chunk.
    */

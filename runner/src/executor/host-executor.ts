@@ -9,7 +9,7 @@ import type {BootClock} from './boot-clock.ts';
 import {createCgroup} from './cgroup.ts';
 import type {AgentSignal, Executor, LaunchPlan, TailOptions, WriteOptions} from './executor.ts';
 import {tailFile, type TailChunk} from './file-tail.ts';
-import {askToStop, killTree, type KillOutcome} from './kill-tree.ts';
+import {askToStop, endTree, killTree, type KillOutcome} from './kill-tree.ts';
 import {isAlive, type Machine} from './process-identity.ts';
 import {hostProcesses, type ProcessSource} from './process-table.ts';
 import {
@@ -51,7 +51,7 @@ export function hostExecutor(options: HostExecutorOptions): Executor {
     kind: 'host',
     status,
     launch: (plan, runDir) => launch(plan, runDir, status, options.cgroupBase),
-    tail: (runDir, tail) => tailChannel(runDir, tail, status),
+    tail: (runDir, tail) => tailChannel(runDir, tail, async () => isLogWhole(runDir, status, machine)),
     write: (runDir, bytes, how = {}) => inTurn(writeQueues, runDir, () => write(runDir, bytes, how, status)),
     signal: (runDir, signal, reason = 'cancelled') =>
       deliver(runDir, signal, {reason, graceMs: options.killGraceMs ?? 0}, machine),
@@ -134,10 +134,17 @@ function spawnShim(plan: LaunchPlan, runDir: string, cgroup: string): Promise<vo
 function tailChannel(
   runDir: string,
   {channel, offset, signal}: TailOptions,
-  status: ReadStatus,
+  isComplete: () => Promise<boolean>,
 ): AsyncIterable<TailChunk> {
-  const isComplete = async (): Promise<boolean> => isFinal(await status(runDir));
   return tailFile({path: join(runDir, channel), offset, isComplete, ...(signal === undefined ? {} : {signal})});
+}
+
+/** The shim records an exit when nobody writes any more. Where it died before, what it leaves is ended first. */
+async function isLogWhole(runDir: string, status: ReadStatus, machine: Machine): Promise<boolean> {
+  const run = await status(runDir);
+  if (!isFinal(run)) return false;
+  if (run.state === 'exited' || (run.state === 'killed' && run.code !== undefined)) return true;
+  return (await endTree(runDir, machine)).survivors.length === 0;
 }
 
 async function write(

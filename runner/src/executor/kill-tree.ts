@@ -58,6 +58,12 @@ export async function killTree(
   return {survivors};
 }
 
+/** Ends every process of an attempt whose shim is dead, and leaves its files as they tell of it. Idempotent. */
+export async function endTree(runDir: string, machine: Machine): Promise<KillOutcome> {
+  const tree = await attemptTree(runDir, await readMeta(runDir), machine);
+  return {survivors: await killUntilEmpty(tree.allPids, tree.killAll)};
+}
+
 /** SIGTERM to everything the agent started; says how many processes heard it. */
 export async function askToStop(runDir: string, machine: Machine): Promise<number> {
   const tree = await attemptTree(runDir, await readMeta(runDir), machine);
