@@ -94,7 +94,8 @@ dead_man() { # asks at the soft time, kills past the deadline; a deadline that w
     s='' h=''
     [ ! -f deadline ] || read -r s h _ <deadline
     case $s:$h in : | :* | *: | *[!0-9:]* | ????????????????????????????????*) ;; *) soft=$s hard=$h ;; esac
-    [ ! -e in.eof ] || exec 3>&-
+    # Not before the agent is there: by then its input is open, and cannot wait for a writer for ever.
+    [ ! -e in.eof ] || [ ! -e agent ] || exec 3>&-
     boot_now
     if [ "$now" -ge "$hard" ]; then
       [ -e killed ] || { printf 'deadline %s\n' "$now" >killed.new && mv -f killed.new killed; }
