@@ -25,6 +25,7 @@ import {FleetLink} from './link/fleet-link.ts';
 import type {Link, LinkStatus} from './link/link.ts';
 import {machineMetrics} from './link/machine-metrics.ts';
 import {secretBytesMax, Secrets} from './logs/secrets.ts';
+import {runnerKeys, type RunnerKeys} from './secrets/key-rotation.ts';
 import {loadRunnerKey, type RunnerKey} from './secrets/runner-key.ts';
 import {openJournal} from './state/journal.ts';
 import {judge, readPolicyFile, type Policy} from './state/policy-file.ts';
@@ -102,7 +103,8 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
   const {clock} = machine;
   const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
   const context = worktreeContext(stateDirectory);
-  const {link, tokens, serverTime} = openLink(options, key, clock);
+  const keys = runnerKeys({key, runnerDirectory: stateDirectory, wallMs: Date.now, randomId: randomHex, log: onLine});
+  const {link, tokens, serverTime} = openLink(options, keys, clock);
   const facts = await machineFacts({
     path: agentPath(process.env['PATH'], process.execPath),
     home: homedir(),
@@ -113,7 +115,7 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
   fatal.promise.catch(() => undefined);
   const loop = new AttemptLoop({
     runner: key.runner,
-    signingKey: key.signingKey,
+    signingKey: () => keys.current().signingKey,
     journal: openJournal({
       directory: stateDirectory,
       bootId: clock.bootId,
@@ -157,14 +159,13 @@ type OpenLink = {
 
 function openLink(
   {version, leaseClass, onLine}: RunnerOptions,
-  key: RunnerKey,
+  keys: RunnerKeys,
   clock: Parts['machine']['clock'],
 ): OpenLink {
-  const {runner, signingKey, certificate, url} = key;
+  const {runner, url} = keys.current();
   const tokens = connectTokens({
-    signingKey,
+    key: keys.current,
     runner,
-    certificate,
     host: new URL(url).host,
     wallMs: steadyWallClock(clock.nowMs),
     randomId: randomHex,
@@ -172,7 +173,8 @@ function openLink(
   const fleet = new FleetLink({
     url,
     runner,
-    signingKey,
+    signingKey: () => keys.current().signingKey,
+    renewKey: keys.renew,
     tokens,
     version,
     bootId: clock.bootId,

@@ -27,7 +27,7 @@ import {failureOf, WorkCalls} from './work-calls.ts';
 
 export type AttemptLoopOptions = {
   readonly runner: RunnerId;
-  readonly signingKey: SigningKey;
+  readonly signingKey: () => SigningKey;
   readonly journal: Journal;
   readonly link: Link;
   /** Makes the hands; they report what they see to the observer. */
@@ -258,7 +258,7 @@ export class AttemptLoop {
     let answer: WorkAnswer;
     try {
       const payload = exitRecordSchema.parse({...record, runner: this.#options.runner});
-      answer = {verb: 'sign', record: await signJws(this.#options.signingKey, {typ: EXIT_TYP}, payload)};
+      answer = {verb: 'sign', record: await signJws(this.#options.signingKey(), {typ: EXIT_TYP}, payload)};
     } catch (error) {
       answer = {verb: 'failed', of: 'sign', failure: failureOf(error)};
     }

@@ -15,6 +15,7 @@ export async function eventOf(
 ): Promise<RunnerEvent | undefined> {
   switch (message.t) {
     case 'challenge':
+    case 'rotate':
       return undefined;
     case 'server_drain':
       log(`the control plane restarts in ${message.after_ms} ms`);

@@ -11,6 +11,7 @@ import {
 import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {enrol as enrolMachine} from '../link/enrol.ts';
+import {rotateRunnerKeyHere} from '../secrets/key-rotation.ts';
 import {readRunnerIdentity} from '../services/runner-identity.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
 import {ownCommand} from './own-command.ts';
@@ -46,6 +47,7 @@ export function runnerCommands(world: Surroundings): Command {
     token(world),
     start(world),
     status(world),
+    rotateKey(world),
     change('drain', 'offer a runner no more tasks; what it holds goes on'),
     change('resume', 'end a drain'),
     change('revoke', 'refuse a runner for ever and fence what it holds'),
@@ -104,6 +106,24 @@ function enrol(world: Surroundings): Command {
       const own = ownCommand(world, state);
       world.terminal.out(`  ${own('runner start')}  runs it here`);
       world.terminal.out(`  ${own('runner service install')}  runs it from every login on`);
+    },
+  );
+}
+
+function rotateKey(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'rotate-key',
+      summary: 'give the runner of this machine a new key; the old one is good for one more day',
+      examples: ['runner rotate-key', 'runner rotate-key --json'],
+    },
+    async (_, options) => {
+      const {terminal, nowMs, randomHex} = world;
+      const {layout} = await world.settings(options);
+      const ambient = {wallMs: nowMs, randomId: () => randomHex(12)};
+      const {runner, oldUntilMs} = await rotateRunnerKeyHere(layout.runnerDirectory, ambient);
+      if (options.json === true) return terminal.out(JSON.stringify({runner, old_until_ms: oldUntilMs}));
+      terminal.out(`${runner} has a new key; the old one is good for ${duration(Math.max(0, oldUntilMs - nowMs()))}`);
     },
   );
 }

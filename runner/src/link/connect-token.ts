@@ -13,10 +13,13 @@ export interface ConnectTokens {
   correct(dateHeader: string | undefined): boolean;
 }
 
+/** A key and the word of the control plane that it is this runner's. */
+export type ConnectKey = {readonly signingKey: SigningKey; readonly certificate: string};
+
 export type ConnectTokenOptions = {
-  readonly signingKey: SigningKey;
+  /** Asked for each token, because a runner may replace its key. */
+  readonly key: () => ConnectKey;
   readonly runner: RunnerId;
-  readonly certificate: string;
   /** Host and port of the control plane. */
   readonly host: string;
   readonly wallMs: () => number;
@@ -28,10 +31,11 @@ export type ConnectTokenOptions = {
 const meaningfulSkewMs = 5_000;
 
 export function connectTokens(options: ConnectTokenOptions): ConnectTokens {
-  const {signingKey, runner, certificate, host, wallMs, randomId} = options;
+  const {key, runner, host, wallMs, randomId} = options;
   let skewMs = 0;
   return {
     issue: async () => {
+      const {signingKey, certificate} = key();
       const iat = Math.floor((wallMs() + skewMs) / 1_000);
       const exp = iat + limits.runnerJwtTtlMs / 1_000;
       const claims = connectClaimsSchema.parse({iss: runner, aud: host, iat, exp, jti: randomId()});

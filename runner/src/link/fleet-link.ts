@@ -5,7 +5,7 @@ import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
 import type {Hello} from '@switchyard/shared/protocol/up.ts';
-import {PROTOCOL_VERSION} from '@switchyard/shared/protocol/version.ts';
+import {protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import type {Carrier, CarrierHandlers, SessionEnd} from './carrier.ts';
 import type {ConnectTokens} from './connect-token.ts';
 import type {Link, LinkHandlers, LinkStatus, LinkUp} from './link.ts';
@@ -17,7 +17,9 @@ export type FleetLinkOptions = {
   /** Base URL of the control plane, http or https. */
   readonly url: string;
   readonly runner: RunnerId;
-  readonly signingKey: SigningKey;
+  readonly signingKey: () => SigningKey;
+  /** Looks before each session whether another key is to be used; never rejects. */
+  readonly renewKey?: (() => Promise<void>) | undefined;
   readonly tokens: ConnectTokens;
   /** Of the runner program, for people. */
   readonly version: string;
@@ -161,8 +163,9 @@ export class FleetLink implements Link {
   }
 
   async #open(session: Session, handlers: CarrierHandlers): Promise<Carrier> {
-    const {url, tokens, log, heartbeat} = this.#options;
+    const {url, tokens, log, heartbeat, renewKey} = this.#options;
     const shared = {url, session: session.id, log};
+    await renewKey?.();
     if (this.#tries.transport === 'poll')
       return new PollCarrier({...shared, issueToken: async () => tokens.issue()}, handlers);
     return openSocket({...shared, token: await tokens.issue(), heartbeat}, handlers);
@@ -176,6 +179,7 @@ export class FleetLink implements Link {
         continue;
       }
       if (message.t === 'welcome') this.#onWelcome(session);
+      if (message.t === 'rotate') session.carrier?.leave('the key of this runner was replaced');
       if (session.isWelcome) this.#handlers?.onMessage(message);
     }
   }
@@ -196,7 +200,7 @@ export class FleetLink implements Link {
 
   async #helloFor(session: Session, nonce: string): Promise<Hello> {
     const {runner, signingKey, version, bootId, leaseClass} = this.#options;
-    const sig = await signBytes(signingKey, utf8(`switchyard-hello\n${nonce}\n${runner}\n${session.id}`));
+    const sig = await signBytes(signingKey(), utf8(`switchyard-hello\n${nonce}\n${runner}\n${session.id}`));
     const facts = this.#handlers?.hello();
     if (facts === undefined) throw new Error('the link was not started');
     return {
@@ -205,7 +209,7 @@ export class FleetLink implements Link {
       session: session.id,
       sig,
       version,
-      protocols: [PROTOCOL_VERSION],
+      protocols: [...protocolVersions],
       boot_id: bootId,
       lease_class: leaseClass,
       ...facts,

@@ -21,6 +21,8 @@ const runnerIdentitySchema = z.strictObject({
   keys: z.array(certificateSchema.shape.jwk).min(1),
   /** The Ed25519 private key of this runner, as a JWK. It never leaves this machine. */
   private_jwk: z.record(z.string(), z.unknown()),
+  /** The key that is to replace it: kept before the control plane hears of it, so that neither is ever lost. */
+  next_private_jwk: z.record(z.string(), z.unknown()).optional(),
 });
 export type RunnerIdentity = z.infer<typeof runnerIdentitySchema>;
 

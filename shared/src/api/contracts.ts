@@ -18,6 +18,7 @@ export const contracts: readonly AnyContract[] = [
   runner.listRunners,
   runner.createEnrolment,
   runner.enrolRunner,
+  runner.rotateRunnerKey,
   runner.drainRunner,
   runner.resumeRunner,
   runner.revokeRunner,

@@ -77,6 +77,34 @@ export const enrolRunner = contract({
   },
 });
 
+/** The text that a runner signs with the key it has and with the one that is to replace it. */
+export function rotationProof({runner, oldX, newX}: {runner: string; oldX: string; newX: string}): string {
+  return `switchyard-rotate\n${runner}\n${oldX}\n${newX}`;
+}
+
+export const keyRotationSchema = z.strictObject({
+  new_jwk: certificateSchema.shape.jwk,
+  /** Ed25519 over `rotationProof` by the key of the connection, and by the new one; base64url. */
+  sig_old: z.string().max(200),
+  sig_new: z.string().max(200),
+});
+
+export const rotateRunnerKey = contract({
+  id: 'rotateRunnerKey',
+  method: 'post',
+  path: '/v1/runner/rotate',
+  summary: 'Replace the key of this runner. The old key is good for one more day. Safe to repeat.',
+  auth: 'runner',
+  body: keyRotationSchema,
+  responses: {
+    200: z.object({
+      /** For the new key. */
+      certificate: z.string(),
+      old_until_ms: z.int(),
+    }),
+  },
+});
+
 export const drainRunner = contract({
   id: 'drainRunner',
   method: 'post',

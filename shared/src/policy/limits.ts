@@ -26,6 +26,7 @@ export const limitTable = {
   idempotencyKeptMs: ms(604_800_000, 'An idempotency key answers with its first task for seven days.'),
   enrolmentTtlMs: ms(600_000, 'An enrolment token is good for one runner and this long.'),
   runnerJwtTtlMs: ms(60_000, 'The token with which a runner opens a connection.'),
+  keyOverlapMs: ms(86_400_000, 'The key that a runner replaced opens sessions and signs exits for this long.'),
   challengeMs: ms(10_000, 'A socket that has not said hello in this time is closed.'),
   sessionSilentMs: ms(45_000, 'A runner session without a message for three renewals is closed; its leases live on.'),
   pollHoldMs: ms(20_000, 'A poll without news is answered after this time.'),

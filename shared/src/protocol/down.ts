@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import {limits} from '../policy/limits.ts';
 import {attemptRef, bootMs} from './attempt-message.ts';
+import {publicKeySchema} from './public-key.ts';
 
 /** Messages from the Fleet to the runner. */
 
@@ -86,6 +87,8 @@ export const inputSchema = z.strictObject({
 
 export const drainSchema = z.strictObject({t: z.literal('drain')});
 export const resumeSchema = z.strictObject({t: z.literal('resume')});
+/** `x` is the key of this runner from now on: it connects again with it. The one before is good for a while. */
+export const rotateSchema = z.strictObject({t: z.literal('rotate'), x: publicKeySchema});
 export const serverDrainSchema = z.strictObject({t: z.literal('server_drain'), after_ms: z.int().nonnegative()});
 
 export const downMessageSchema = z.discriminatedUnion('t', [
@@ -101,6 +104,7 @@ export const downMessageSchema = z.discriminatedUnion('t', [
   inputSchema,
   drainSchema,
   resumeSchema,
+  rotateSchema,
   serverDrainSchema,
 ]);
 export type DownMessage = z.infer<typeof downMessageSchema>;

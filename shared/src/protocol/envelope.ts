@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {runnerIdSchema} from '../domain/id.ts';
 import {taskSpecSchema} from '../domain/task-spec.ts';
 import {attemptRef} from './attempt-message.ts';
+import {publicKeySchema} from './public-key.ts';
 
 export const DISPATCH_TYP = 'switchyard-dispatch+jws';
 export const EXIT_TYP = 'switchyard-exit+jws';
@@ -36,11 +37,11 @@ export const certificateSchema = z.strictObject({
   sub: runnerIdSchema,
   pool: z.string(),
   iat: z.int(),
-  /** Public key of the runner: OKP, Ed25519 (RFC 8037). `x` in its one canonical form: its text makes the key id. */
+  /** Public key of the runner: OKP, Ed25519 (RFC 8037). */
   jwk: z.strictObject({
     kty: z.literal('OKP'),
     crv: z.literal('Ed25519'),
-    x: z.string().regex(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/),
+    x: publicKeySchema,
   }),
 });
 export type Certificate = z.infer<typeof certificateSchema>;

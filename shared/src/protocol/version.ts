@@ -1,4 +1,4 @@
-/** Subprotocol of the runner's WebSocket. */
+/** Subprotocol of the runner's WebSocket: its generation, which every version of the history belongs to. */
 export const RUNNER_SUBPROTOCOL = 'switchyard.runner.v1';
 
 /**
@@ -7,9 +7,18 @@ export const RUNNER_SUBPROTOCOL = 'switchyard.runner.v1';
  */
 export const protocolHistory = [
   {version: 1, date: '2026-11-20', schemaHash: 'dea6a27e665182bf', change: 'First version.'},
+  {
+    version: 2,
+    date: '2026-11-21',
+    schemaHash: '997361bee08d771f',
+    change: 'The Fleet says `rotate` when the key of a runner was replaced.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
+
+/** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
+export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);
 
 /** WebSocket close codes of this protocol (RFC 6455 leaves 4000-4999 to applications). */
 export const closeCodes = {

@@ -32,7 +32,7 @@ test('[LK1] A session is challenge, signed hello and welcome', async () => {
   const linked = await connect();
   await until('connected', () => isConnected(linked));
   expect(plane.complaints).toEqual([]);
-  expect(plane.hellos).toMatchObject([{runner: linked.runner, labels: ['os=linux'], ts: 1_000, protocols: [1]}]);
+  expect(plane.hellos).toMatchObject([{runner: linked.runner, labels: ['os=linux'], ts: 1_000, protocols: [1, 2]}]);
   expect(linked.heard.map(({t}) => t)).toEqual(['welcome']);
   expect(linked.link.status()).toMatchObject({transport: 'websocket', session: plane.hellos[0]?.session});
 });
@@ -43,7 +43,13 @@ test('[LK1] A runner that signs with another key than its certificate names is n
   const runner = newRunnerId(Date.now(), length => crypto.getRandomValues(new Uint8Array(length)));
   const certificate = await plane.certify(runner, key.publicJwk);
   const host = new URL(plane.url).host;
-  const tokens = connectTokens({signingKey: key, runner, certificate, host, wallMs: Date.now, randomId: randomUUID});
+  const tokens = connectTokens({
+    key: () => ({signingKey: key, certificate}),
+    runner,
+    host,
+    wallMs: Date.now,
+    randomId: randomUUID,
+  });
   const linked = await connect({runner, signingKey: stranger, tokens});
   await until('a complaint', () => plane.complaints.length > 0);
   expect(plane.complaints).toEqual(['the signature of the hello does not hold']);

@@ -19,7 +19,11 @@ export type LinkedRunner = {
 
 export async function linkedRunner(
   plane: FakeControlPlane,
-  more: Partial<FleetLinkOptions> & {wallMs?: () => number; signingKey?: SigningKey; runner?: RunnerId} = {},
+  more: Omit<Partial<FleetLinkOptions>, 'signingKey'> & {
+    wallMs?: () => number;
+    signingKey?: SigningKey;
+    runner?: RunnerId;
+  } = {},
 ): Promise<LinkedRunner> {
   const signingKey = more.signingKey ?? (await importSigningKey(await generatePrivateJwk()));
   const runner = more.runner ?? newRunnerId(Date.now(), length => crypto.getRandomValues(new Uint8Array(length)));
@@ -28,15 +32,14 @@ export async function linkedRunner(
   const ends: string[] = [];
   const fatal: SwitchyardError[] = [];
   const lines: string[] = [];
-  const {wallMs = Date.now} = more;
+  const {wallMs = Date.now, signingKey: _, ...rest} = more;
   const link = new FleetLink({
     url: plane.url,
     runner,
-    signingKey,
+    signingKey: () => signingKey,
     tokens: connectTokens({
-      signingKey,
+      key: () => ({signingKey, certificate}),
       runner,
-      certificate,
       host: new URL(plane.url).host,
       wallMs,
       randomId: randomUUID,
@@ -47,7 +50,7 @@ export async function linkedRunner(
     random: () => 0.05,
     randomId: randomUUID,
     log: line => lines.push(line),
-    ...more,
+    ...rest,
   });
   link.start({
     hello: () => ({slots: {default: 1}, labels: ['os=linux'], inventory: [], ts: 1_000}),

@@ -43,9 +43,10 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
     },
     close: () => closed.push('journal'),
   };
+  const key = await importSigningKey(await generatePrivateJwk());
   const loop = new AttemptLoop({
     runner: runnerIdSchema.parse('rnr_01jd0000000000000000000001'),
-    signingKey: await importSigningKey(await generatePrivateJwk()),
+    signingKey: () => key,
     journal,
     link,
     work: () => noHands,

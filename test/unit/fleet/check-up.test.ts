@@ -30,7 +30,7 @@ test.for([
       timings: {prepare_ms: 0, run_ms: 0, finish_ms: 0},
     },
   );
-  const checked = await check({runner, x: key.publicJwk.x, nonce: undefined}, {t: 'exit', task, epoch: 1, record});
+  const checked = await check({runner, keys: [key.publicJwk.x], nonce: undefined}, {t: 'exit', task, epoch: 1, record});
   expect(checked).toMatchObject({exit: expected});
 });
 

@@ -100,6 +100,7 @@ const down: Arbitraries<DownMessage> = {
   input: {t: fc.constant('input'), ...attempt, seq: count, data: text(2_000)},
   drain: {t: fc.constant('drain')},
   resume: {t: fc.constant('resume')},
+  rotate: {t: fc.constant('rotate'), x: fc.stringMatching(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/)},
   server_drain: {t: fc.constant('server_drain'), after_ms: count},
 };
 

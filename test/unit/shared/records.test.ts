@@ -21,7 +21,12 @@ import {
   EXIT_TYP,
 } from '@switchyard/shared/protocol/envelope.ts';
 import {attemptResultSchema, errorCodeSchema, exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
-import {closeCodes, PROTOCOL_VERSION, RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
+import {
+  closeCodes,
+  PROTOCOL_VERSION,
+  protocolVersions,
+  RUNNER_SUBPROTOCOL,
+} from '@switchyard/shared/protocol/version.ts';
 
 const task = 'tsk_01arz3ndektsv4rrffq69g5fav';
 const runner = 'rnr_01arz3ndektsv4rrffq69g5fav';
@@ -189,5 +194,6 @@ describe('what is signed', () => {
 
 test('[PR16] the close codes are those of the protocol, in the range of applications', () => {
   expect(closeCodes).toEqual({unauthorized: 4401, revoked: 4403, replaced: 4409, protocolTooOld: 4426});
-  expect(RUNNER_SUBPROTOCOL).toMatch(new RegExp(`\\.v${PROTOCOL_VERSION}$`));
+  expect(RUNNER_SUBPROTOCOL).toBe('switchyard.runner.v1');
+  expect(protocolVersions).toEqual(Array.from({length: PROTOCOL_VERSION}, (_, index) => index + 1));
 });

@@ -18,7 +18,7 @@ beforeAll(prepareDatabase);
 
 function poller(pool: TestPool, machine: Machine, session: string) {
   const exchange = async (messages: readonly object[], holdMs = 0) =>
-    pool.stub.poll(machine.id, {session, frame: JSON.stringify({m: messages}), holdMs});
+    pool.stub.poll(machine.id, {x: machine.x, session, frame: JSON.stringify({m: messages}), holdMs});
   const messages = async (sent: readonly object[], holdMs = 0): Promise<DownMessage[]> =>
     (JSON.parse(valueOf(await exchange(sent, holdMs)).frame) as {m: DownMessage[]}).m;
   const open = async (): Promise<DownMessage[]> => {
@@ -77,14 +77,14 @@ describe('the polling transport', () => {
     const machine = await enrolledMachine(pool);
     const {exchange, open} = poller(pool, machine, 'session-1');
     await open();
-    expect(await pool.stub.poll(machine.id, {session: 's', frame: '{', holdMs: 0})).toMatchObject({
+    expect(await pool.stub.poll(machine.id, {x: machine.x, session: 's', frame: '{', holdMs: 0})).toMatchObject({
       code: 'invalid_request',
     });
     const stranger = {
       ...machine,
       id: `${machine.id.slice(0, -1)}${machine.id.endsWith('0') ? '1' : '0'}` as typeof machine.id,
     };
-    expect(await pool.stub.poll(stranger.id, {session: 's', frame: '{"m":[]}', holdMs: 0})).toMatchObject({
+    expect(await pool.stub.poll(stranger.id, {x: stranger.x, session: 's', frame: '{"m":[]}', holdMs: 0})).toMatchObject({
       code: 'unauthorized',
     });
     valueOf(await pool.stub.setRunner(root, {runner: machine.id, to: 'revoke'}));

@@ -4,6 +4,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {poolSchema, type RandomBytes} from '@switchyard/shared/domain/id.ts';
 import initial from '../../../migrations/fleet/0001_initial.sql';
 import agent from '../../../migrations/fleet/0002_agent.sql';
+import runnerKey from '../../../migrations/fleet/0003_runner_key.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import {installationSecret, leaseConfig, signingJwks, type Environment} from '../environment.ts';
 import {fleetName, taskLogName} from '../tasklog/task-log-rpc.ts';
@@ -24,6 +25,7 @@ import {WakeUp} from './wake-up.ts';
 export const migrations = [
   {name: '0001_initial', statements: initial},
   {name: '0002_agent', statements: agent},
+  {name: '0003_runner_key', statements: runnerKey},
 ];
 
 /** Time and chance of the platform. */

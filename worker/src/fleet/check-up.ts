@@ -10,8 +10,8 @@ import type {CheckedExit, CheckedUp} from './up-work.ts';
 /** Who is on the other side, as far as the connection proves it. */
 export type Peer = {
   readonly runner: string;
-  /** Its enrolled public key, base64url. */
-  readonly x: string;
+  /** Its public keys, base64url: two while one is replaced. */
+  readonly keys: readonly string[];
   /** The challenge that its `hello` has to sign; undefined where none is open. */
   readonly nonce: string | undefined;
 };
@@ -37,27 +37,39 @@ export function upChecker(seal: Pick<AttemptSeal, 'verifyReceipt'>): UpChecker {
     keys.set(x, key);
     return key;
   };
+  const keysOf = async (peer: Peer): Promise<readonly VerifyingKey[]> => Promise.all(peer.keys.map(keyOf));
   return async (peer, message) => {
     if (message.t === 'hello') {
-      return {t: 'hello', hello: message, isSigned: await isSigned(await keyOf(peer.x), peer.nonce, message)};
+      return {t: 'hello', hello: message, isSigned: await isSigned(await keysOf(peer), peer.nonce, message)};
     }
     if (message.t !== 'exit') return message;
     const {task, epoch} = message;
-    return {t: 'exit', task, epoch, exit: await checkExit({peer, key: await keyOf(peer.x), seal}, message)};
+    return {t: 'exit', task, epoch, exit: await checkExit({peer, keys: await keysOf(peer), seal}, message)};
   };
 }
 
-async function isSigned(key: VerifyingKey, nonce: string | undefined, {runner, session, sig}: Hello): Promise<boolean> {
-  return nonce !== undefined && verifyBytes(key, utf8(helloText({nonce, runner, session})), sig);
+async function isSigned(
+  keys: readonly VerifyingKey[],
+  nonce: string | undefined,
+  {runner, session, sig}: Hello,
+): Promise<boolean> {
+  if (nonce === undefined) return false;
+  const text = utf8(helloText({nonce, runner, session}));
+  const matches = await Promise.all(keys.map(async key => verifyBytes(key, text, sig)));
+  return matches.includes(true);
 }
 
-type ExitCheck = {readonly peer: Peer; readonly key: VerifyingKey; readonly seal: Pick<AttemptSeal, 'verifyReceipt'>};
+type ExitCheck = {
+  readonly peer: Peer;
+  readonly keys: readonly VerifyingKey[];
+  readonly seal: Pick<AttemptSeal, 'verifyReceipt'>;
+};
 
 async function checkExit(
-  {peer, key, seal}: ExitCheck,
+  {peer, keys, seal}: ExitCheck,
   {task, epoch, record: jws}: Extract<UpMessage, {t: 'exit'}>,
 ): Promise<CheckedExit> {
-  const record = await verifyJws(jws, {typ: EXIT_TYP, keys: [key], schema: exitRecordSchema});
+  const record = await verifyJws(jws, {typ: EXIT_TYP, keys, schema: exitRecordSchema});
   const claim = record && receiptClaim(record);
   const hasReceipt = claim !== undefined && (await seal.verifyReceipt(claim.receipt, claim.of));
   return judgeExit({task, epoch, runner: peer.runner}, record, hasReceipt);

@@ -166,6 +166,12 @@ export interface FleetRpc {
     caller: Caller,
     change: {readonly runner: RunnerId; readonly to: 'drain' | 'resume' | 'revoke'},
   ): Promise<Outcome<RunnerView>>;
+  /** Both signatures were verified. Answers until when the old key is good; a rotation that is in is answered again. */
+  rotateKey(change: {
+    readonly runner: RunnerId;
+    readonly oldX: string;
+    readonly newX: string;
+  }): Promise<Outcome<{readonly oldUntilMs: number}>>;
   /**
    * One exchange of the polling transport: frames in, frames out, held until there is news. Errors are values.
    *
@@ -175,7 +181,7 @@ export interface FleetRpc {
    */
   poll(
     runner: RunnerId,
-    exchange: {readonly session: string; readonly frame: string; readonly holdMs: number},
+    exchange: {readonly x: string; readonly session: string; readonly frame: string; readonly holdMs: number},
   ): Promise<Outcome<{readonly frame: string}>>;
 
   getPool(caller: Caller): Promise<Outcome<PoolView>>;

@@ -107,6 +107,9 @@ export class Fleet extends DurableObject<Environment> implements FleetRpc {
   async setRunner(...args: Args<'setRunner'>): Answer<'setRunner'> {
     return runners.setRunner(this.#service, ...args);
   }
+  async rotateKey(...args: Args<'rotateKey'>): Answer<'rotateKey'> {
+    return runners.replaceKey(this.#service, ...args);
+  }
   async poll(...[runner, exchange]: Args<'poll'>): Answer<'poll'> {
     return outcomeOf(async () => ({frame: await this.#parts.poll.exchange(runner, exchange)}));
   }

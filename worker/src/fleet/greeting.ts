@@ -1,18 +1,15 @@
-import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {negotiate} from '@switchyard/shared/domain/lease.ts';
 import {verdictOf} from '@switchyard/shared/domain/verdict.ts';
 import type {HeldAttempt} from '@switchyard/shared/protocol/attempt-message.ts';
 import type {Verdict} from '@switchyard/shared/protocol/down.ts';
 import type {Hello} from '@switchyard/shared/protocol/up.ts';
-import {closeCodes, protocolHistory} from '@switchyard/shared/protocol/version.ts';
+import {closeCodes, protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import type {Batch} from './batch.ts';
 import {renewItems} from './lease.ts';
 import {sendMessages} from './messages.ts';
 import type {RunnerRow} from './runner-row.ts';
 import type {From} from './up-work.ts';
-
-const knownVersions = protocolHistory.map(({version}) => version);
 
 /**
  * Opens a session. The newest one of a runner wins at once; the answer says for every attempt that the runner names
@@ -36,9 +33,9 @@ export function greet(
     refuse(closeCodes.revoked, 'this runner was revoked');
     return;
   }
-  const protocol = negotiate(hello.protocols, knownVersions);
+  const protocol = negotiate(hello.protocols, protocolVersions);
   if (protocol === undefined) {
-    refuse(closeCodes.protocolTooOld, `the server speaks protocol ${knownVersions.join(', ')}`);
+    refuse(closeCodes.protocolTooOld, `the server speaks protocol ${protocolVersions.join(', ')}`);
     return;
   }
   replaceSession(batch, from, {row: runner.row, hello});
@@ -113,12 +110,4 @@ function sendOwed(batch: Batch, {runner}: From, hello: Hello): void {
     if (row.state === 'leased' && row.phase === 'running' && isNamed) sendMessages(batch, row);
   }
   if (batch.runner(runner)?.row.draining === 1) batch.send(runner, {t: 'drain'});
-}
-
-/** Throws `unauthorized` for a runner that was never enrolled or whose key is another one, `runner_revoked`. */
-export function checkRunner(row: RunnerRow | undefined, x: string | undefined): RunnerRow {
-  if (row === undefined || (x !== undefined && row.x !== x))
-    throw new SwitchyardError('unauthorized', 'the runner is not enrolled with this key');
-  if (row.revoked_ms !== null) throw new SwitchyardError('runner_revoked', `runner ${row.id} was revoked`);
-  return row;
 }

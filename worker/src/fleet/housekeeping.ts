@@ -4,6 +4,7 @@ import type {Executed, FleetCore} from './fleet-core.ts';
 import type {GroupCommit} from './group-commit.ts';
 import type {Outbox} from './outbox.ts';
 import type {RunnerSockets} from './runner-sockets.ts';
+import {endOldKeys, nextKeyEndMs} from './runner-keys.ts';
 import {endSession, endSilent, nextSilenceMs} from './session-end.ts';
 import type {WakeUp} from './wake-up.ts';
 
@@ -63,6 +64,7 @@ export class Housekeeping {
     wakeUp.rang();
     await commit.run(batch => {
       endSilent(batch, runner => this.#heardMs(runner));
+      endOldKeys(batch);
       return () => undefined;
     });
     const challengeDueMs = sockets.closeUngreeted(
@@ -73,7 +75,8 @@ export class Housekeeping {
     const hasMore = this.#cleanUp();
     const silenceMs = nextSilenceMs(core.memory, runner => this.#heardMs(runner));
     const cleanupMs = hasMore ? nowMs() + 1 : this.#cleanedMs + cleanupEveryMs;
-    await this.#setAlarm(Math.min(challengeDueMs, silenceMs, outbox.nextDueMs(), cleanupMs));
+    const keyEndMs = nextKeyEndMs(core.memory);
+    await this.#setAlarm(Math.min(challengeDueMs, silenceMs, keyEndMs, outbox.nextDueMs(), cleanupMs));
   }
 
   #cleanUp(): boolean {

@@ -9,9 +9,9 @@ import type {Addressed} from './batch.ts';
 import type {UpChecker} from './check-up.ts';
 import type {Draft} from './draft.ts';
 import type {Executed, FleetCore} from './fleet-core.ts';
-import {checkRunner} from './greeting.ts';
 import type {GroupCommit} from './group-commit.ts';
 import {isPolling} from './mailbox.ts';
+import {checkRunner, keysOf} from './runner-keys.ts';
 import type {RunnerSockets} from './runner-sockets.ts';
 import {endSession} from './session-end.ts';
 import {handleUp} from './up-messages.ts';
@@ -49,7 +49,7 @@ export class Link {
     const nonce = toHex(randomBytes(24));
     sockets.open(socket, {runner, nonce, opened_ms: nowMs()});
     try {
-      checkRunner(core.memory.runners.get(runner)?.row, x);
+      checkRunner(core.memory.runners.get(runner)?.row, x, nowMs());
     } catch (error) {
       const isRevoked = error instanceof SwitchyardError && error.code === 'runner_revoked';
       core.refuse(isRevoked ? 'upgrade.revoked' : 'upgrade.unknown');
@@ -119,8 +119,10 @@ export class Link {
     nonce: string | undefined,
     messages: readonly UpMessage[],
   ): Promise<readonly CheckedUp[]> {
-    const x = this.#parts.core.memory.runners.get(runner)?.row.x ?? '';
-    return Promise.all(messages.map(async message => this.#parts.check({runner, x, nonce}, message)));
+    const {core, check, nowMs} = this.#parts;
+    const row = core.memory.runners.get(runner)?.row;
+    const keys = row === undefined ? [] : keysOf(row, nowMs());
+    return Promise.all(messages.map(async message => check({runner, keys, nonce}, message)));
   }
 
   #decode(from: From, frame: string | ArrayBuffer): readonly UpMessage[] | undefined {

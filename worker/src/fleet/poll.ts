@@ -9,10 +9,10 @@ import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import type {Closing} from './batch.ts';
 import type {Draft} from './draft.ts';
 import type {Executed, FleetCore} from './fleet-core.ts';
-import {checkRunner} from './greeting.ts';
 import type {GroupCommit} from './group-commit.ts';
 import type {Link} from './link.ts';
 import {forgetMail, isPolling, oldestMail, pollConnection} from './mailbox.ts';
+import {checkRunner} from './runner-keys.ts';
 import {handleUp} from './up-messages.ts';
 import type {From} from './up-work.ts';
 
@@ -26,7 +26,13 @@ export type PollParts = {
   readonly wait: (ms: number) => Promise<void>;
 };
 
-export type Exchange = {readonly session: string; readonly frame: string; readonly holdMs: number};
+/** `x`: the key that opened it, which the Worker has verified. */
+export type Exchange = {
+  readonly x: string;
+  readonly session: string;
+  readonly frame: string;
+  readonly holdMs: number;
+};
 
 type Challenge = {readonly nonce: string; readonly expiresMs: number};
 
@@ -49,9 +55,9 @@ export class PollLink {
   }
 
   /** Throws `unauthorized`, `runner_revoked`, `runner_replaced`, `protocol_unsupported`, `invalid_request`. */
-  async exchange(runner: string, {session, frame, holdMs}: Exchange): Promise<string> {
+  async exchange(runner: string, {x, session, frame, holdMs}: Exchange): Promise<string> {
     const {core} = this.#parts;
-    checkRunner(core.memory.runners.get(runner)?.row, undefined);
+    checkRunner(core.memory.runners.get(runner)?.row, x, core.parts.nowMs());
     const from: From = {runner, connection: pollConnection(session), transport: 'poll'};
     await this.#take(from, frame);
     this.#throwIfEnded(from);

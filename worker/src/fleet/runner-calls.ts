@@ -6,6 +6,7 @@ import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import type {Batch} from './batch.ts';
 import type {Caller, Enrolment, Outcome} from './fleet-rpc.ts';
 import {actorOf} from './permission.ts';
+import {rotateKey} from './runner-keys.ts';
 import type {RunnerRow} from './runner-row.ts';
 import {outcomeOf, reading, writing, type Service} from './service.ts';
 import {runnerView} from './views.ts';
@@ -79,6 +80,8 @@ function addRunner(batch: Batch, {runner, name, labels, jwk}: Enrolment, enrolle
     id: runner,
     name,
     x: jwk.x,
+    previous_x: null,
+    previous_until_ms: null,
     enrolled_labels: enrolledLabels,
     labels: JSON.stringify(labels),
     slots: '{}',
@@ -94,6 +97,25 @@ function addRunner(batch: Batch, {runner, name, labels, jwk}: Enrolment, enrolle
   };
   batch.changeRunner(row);
   tellDirectory(batch, row);
+}
+
+/** In the name of the runner itself: whoever has its current key may replace it. */
+export function replaceKey(
+  {commit}: Service,
+  {runner: id, ...keys}: {readonly runner: RunnerId; readonly oldX: string; readonly newX: string},
+): Promise<Outcome<{readonly oldUntilMs: number}>> {
+  return outcomeOf(async () =>
+    commit.run(batch => {
+      const row = batch.runner(id)?.row;
+      if (row === undefined) throw new SwitchyardError('unauthorized', `there is no runner ${id}`);
+      const next = rotateKey(batch, row, keys);
+      if (next !== row) {
+        batch.audit({actor: `runner:${id}`, action: 'runner.rotate_key', target: id, detail: row.name});
+        tellDirectory(batch, next);
+      }
+      return () => ({oldUntilMs: next.previous_until_ms ?? batch.nowMs});
+    }),
+  );
 }
 
 export function setRunner(

@@ -7,6 +7,9 @@ export type RunnerRow = {
   readonly name: string;
   /** Public key, base64url. */
   readonly x: string;
+  /** The key before, and until when it is good; null where none is. */
+  readonly previous_x: string | null;
+  readonly previous_until_ms: number | null;
   readonly enrolled_labels: string;
   readonly labels: string;
   readonly slots: string;
@@ -63,6 +66,8 @@ export const runnerColumns = [
   'revoked_ms',
   'enrolled_ms',
   'seen_ms',
+  'previous_x',
+  'previous_until_ms',
 ] as const satisfies readonly (keyof RunnerRow)[];
 
 const upsert = `INSERT INTO runner (${runnerColumns.join(', ')})

@@ -45,10 +45,10 @@ export function mountRunnerLink({app, installation}: Api): void {
 
   app.post('/v1/runner/poll', async context => {
     const request = context.req.raw;
-    const {runner, pool} = await verifyRunner(request, installation);
+    const {runner, pool, jwk} = await verifyRunner(request, installation);
     const raw = await readBody(request, POLL_BODY_BYTES_MAX);
     const body = parseJsonBody(raw, request.headers.get('content-type') ?? undefined);
-    const exchange = {...validate(pollSchema, body, 'body'), holdMs: limits.pollHoldMs};
+    const exchange = {...validate(pollSchema, body, 'body'), x: jwk.x, holdMs: limits.pollHoldMs};
     const {frame} = unwrap(await installation.fleet(pool).poll(runner, exchange));
     return Response.json({frame});
   });

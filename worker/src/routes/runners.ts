@@ -6,9 +6,12 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {newRunnerId, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {CERTIFICATE_TYP, type Certificate, type PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
+import {parseJsonBody, readBody} from '../http/body.ts';
 import type {Installation} from '../http/installation.ts';
 import {mount, mountOpen, type Api} from '../http/mount.ts';
 import {unwrap} from '../http/problem.ts';
+import {verifyRunner} from '../http/runner-auth.ts';
+import {validate} from '../http/validate.ts';
 
 const ID_BYTES = 8;
 const SECRET_BYTES = 24;
@@ -52,6 +55,7 @@ export function mountRunners(api: Api): void {
   });
 
   mountEnrol(api);
+  mountRotate(api);
 }
 
 function mountEnrol(api: Api): void {
@@ -68,6 +72,28 @@ function mountEnrol(api: Api): void {
     const certificate = await certify({runner, pool, jwk, nowMs}, installation);
     unwrap(await installation.fleet(pool).enrol({id, hash}, {runner, name, labels, jwk}));
     return {status: 201, body: {runner, pool, certificate, keys: signingKeys.map(({publicJwk}) => publicJwk)}};
+  });
+}
+
+function mountRotate({app, installation}: Api): void {
+  app.post(contracts.rotateRunnerKey.path, async context => {
+    const request = context.req.raw;
+    const {runner, pool, jwk} = await verifyRunner(request, installation);
+    const raw = await readBody(request, limits.bodyBytesMax);
+    const json = parseJsonBody(raw, request.headers.get('content-type') ?? undefined);
+    const {new_jwk: next, sig_old, sig_new} = validate(contracts.keyRotationSchema, json, 'body');
+    const proof = utf8(contracts.rotationProof({runner, oldX: jwk.x, newX: next.x}));
+    for (const [key, signature] of [
+      [jwk, sig_old],
+      [next, sig_new],
+    ] as const) {
+      if (!(await verifyBytes(await importVerifyingKey(key), proof, signature)))
+        throw new SwitchyardError('unauthorized', 'the rotation is not signed by both keys');
+    }
+    const {oldUntilMs} = unwrap(await installation.fleet(pool).rotateKey({runner, oldX: jwk.x, newX: next.x}));
+    const nowMs = installation.platform.nowMs();
+    const certificate = await certify({runner, pool, jwk: next, nowMs}, installation);
+    return Response.json({certificate, old_until_ms: oldUntilMs});
   });
 }
 
