@@ -1,3 +1,4 @@
+import {limits} from '../policy/limits.ts';
 import type {LeaseConfig} from '../protocol/down.ts';
 
 /**
@@ -7,6 +8,11 @@ import type {LeaseConfig} from '../protocol/down.ts';
  */
 export function leaseExpiresMs(nowMs: number, {ttl_ms, grace_ms}: Pick<LeaseConfig, 'ttl_ms' | 'grace_ms'>): number {
   return nowMs + ttl_ms + grace_ms;
+}
+
+/** A runner renews at its own pace and pings at that of every connection: without either for this long it is gone. */
+export function silentAfterMs({renew_ms}: Pick<LeaseConfig, 'renew_ms'>): number {
+  return limits.sessionSilentBeats * Math.min(renew_ms, limits.heartbeatMs);
 }
 
 /** Whether what ends at `expiresMs` is over. The very millisecond still belongs to the holder. */

@@ -14,6 +14,7 @@ export const limitTable = {
   offerMs: ms(10_000, 'An offer that nobody accepts goes back to the queue.'),
   softStopMs: ms(15_000, 'The agent is asked to stop this long before its deadline.'),
   hardKillMs: ms(2_000, 'The agent is killed this long before its deadline.'),
+  killMs: ms(2_000, 'A kill is over in this time: the dead man looks every second, a tree ends within another.'),
   envelopeTtlMs: ms(30_000, 'A signed dispatch is worthless after this time.'),
   agingStepMs: ms(600_000, 'A waiting task gains one priority step in this time, so that none starves.'),
   retryBaseMs: ms(5_000, 'First step of the exponential backoff between attempts.'),
@@ -28,7 +29,10 @@ export const limitTable = {
   runnerJwtTtlMs: ms(60_000, 'The token with which a runner opens a connection.'),
   keyOverlapMs: ms(86_400_000, 'The key that a runner replaced opens sessions and signs exits for this long.'),
   challengeMs: ms(10_000, 'A socket that has not said hello in this time is closed.'),
-  sessionSilentMs: ms(45_000, 'A runner session without a message for three renewals is closed; its leases live on.'),
+  sessionSilentBeats: count(
+    3,
+    'A runner session is closed when this many of its renewals or pings are missing; its leases live on.',
+  ),
   pollHoldMs: ms(20_000, 'A poll without news is answered after this time.'),
   reconnectMaxMs: ms(30_000, 'Longest wait of a runner between two tries to connect.'),
   heartbeatMs: ms(15_000, 'Live streams carry a comment this often, so that dead connections are noticed.'),
@@ -61,6 +65,12 @@ export const limitTable = {
   logFlushIdleMs: ms(2_000, 'A log that nobody watches is sent this often.'),
   logFlushWatchedMs: ms(50, 'A log that somebody watches is sent this often.'),
   logViewersMax: count(256, 'Most live viewers of one log.'),
+  charterBytesMax: bytes(262_144, 'Largest charter file.'),
+  charterEntriesMax: count(500, 'Most entries in one list of a charter.'),
+  charterEntryCharactersMax: characters(500, 'Longest sentence, name or pattern in a charter.'),
+  shellCommandCharactersMax: characters(100_000, 'A longer command of an agent is not understood.'),
+  shellNestingMax: count(16, 'A command of an agent that is nested more deeply is not understood.'),
+  shellPartsMax: count(4_000, 'A command of an agent with more parts is not understood.'),
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limitTable;

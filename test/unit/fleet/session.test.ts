@@ -4,7 +4,7 @@ import {taskStates} from '@switchyard/shared/machine/task-machine.ts';
 import {attemptPhases, type HeldAttempt} from '@switchyard/shared/protocol/attempt-message.ts';
 import {verdictOf} from '@switchyard/shared/domain/verdict.ts';
 import {endSession, endSilent, nextSilenceMs} from '../../../worker/src/fleet/session-end.ts';
-import {CoreWorld, type Attempt, type TestMachine} from '../../fixtures/fleet-core.ts';
+import {CoreWorld, standardLease, type Attempt, type TestMachine} from '../../fixtures/fleet-core.ts';
 
 const held = (attempt: Attempt, phase: HeldAttempt['phase'] = 'running'): HeldAttempt =>
   ({...attempt, phase, spool_len: 0}) as HeldAttempt;
@@ -152,26 +152,34 @@ describe('a session', () => {
     expect(machine.offers()).toEqual([]);
   });
 
-  test('[LP17] a session of which nothing is heard for its time is ended, and its lease lives on', () => {
-    const world = new CoreWorld();
-    const machine = world.machine();
-    machine.hello();
-    world.one();
-    const attempt = machine.accept();
-    const heard = (): number => world.core.memory.seenMs.get(machine.id) ?? 0;
-    expect(nextSilenceMs(world.core.memory, heard)).toBe(world.nowMs + limits.sessionSilentMs);
-    const look = (): void =>
-      world.run(batch => {
-        endSilent(batch, heard);
-        return () => undefined;
-      });
-    world.nowMs += limits.sessionSilentMs - 1;
-    look();
-    expect(world.core.memory.runners.get(machine.id)?.row.connection).toBe(machine.from.connection);
-    world.nowMs += 1;
-    look();
-    expect(world.core.memory.runners.get(machine.id)?.row.connection).toBe(null);
-    expect(world.closed.at(-1)).toMatchObject({code: 4408});
-    expect(world.task(attempt.task).state).toBe('leased');
-  });
+  test.for([
+    {renew_ms: limits.renewMs, silentMs: 45_000},
+    {renew_ms: 500, silentMs: 1_500},
+    // Pings come at the pace of every connection however long the lease is.
+    {renew_ms: 150_000, silentMs: 45_000},
+  ])(
+    '[LP17] a session of which nothing is heard is ended after $silentMs ms where it renews every $renew_ms ms, and its lease lives on',
+    ({renew_ms, silentMs}) => {
+      const world = new CoreWorld(1, {...standardLease, renew_ms, ttl_ms: 1_000_000});
+      const machine = world.machine();
+      machine.hello();
+      world.one();
+      const attempt = machine.accept();
+      const heard = (): number => world.core.memory.seenMs.get(machine.id) ?? 0;
+      expect(nextSilenceMs(world.core, heard)).toBe(world.nowMs + silentMs);
+      const look = (): void =>
+        world.run(batch => {
+          endSilent(batch, heard);
+          return () => undefined;
+        });
+      world.nowMs += silentMs - 1;
+      look();
+      expect(world.core.memory.runners.get(machine.id)?.row.connection).toBe(machine.from.connection);
+      world.nowMs += 1;
+      look();
+      expect(world.core.memory.runners.get(machine.id)?.row.connection).toBe(null);
+      expect(world.closed.at(-1)).toMatchObject({code: 4408});
+      expect(world.task(attempt.task).state).toBe('leased');
+    },
+  );
 });

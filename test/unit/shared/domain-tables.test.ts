@@ -10,6 +10,7 @@ import {
   runnerIdSchema,
   taskIdSchema,
 } from '@switchyard/shared/domain/id.ts';
+import {silentAfterMs} from '@switchyard/shared/domain/lease.ts';
 import {limits, limitTable} from '@switchyard/shared/policy/limits.ts';
 import {logFrameBytesMax, logFrameHeaderBytes, logPayloadBytesMax} from '@switchyard/shared/protocol/log-frame.ts';
 
@@ -142,7 +143,7 @@ describe('limits', () => {
     const rising = [
       [limits.hardKillMs, limits.softStopMs, limits.leaseTtlMs, limits.patientLeaseTtlMs],
       [limits.renewMs * 4, limits.leaseTtlMs],
-      [limits.renewMs * 2, limits.sessionSilentMs],
+      [limits.renewMs * 2, silentAfterMs({renew_ms: limits.renewMs})],
       [limits.retryBaseMs, limits.retryMaxMs],
       [limits.taskTimeoutDefaultMs, limits.taskTimeoutMaxMs],
       [limits.signatureWindowMs * 2, limits.nonceKeptMs],

@@ -1,3 +1,4 @@
+import {silentAfterMs} from '@switchyard/shared/domain/lease.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {cleanUp, cleanupEveryMs} from './cleanup.ts';
 import type {Executed, FleetCore} from './fleet-core.ts';
@@ -73,7 +74,7 @@ export class Housekeeping {
     );
     await outbox.drain();
     const hasMore = this.#cleanUp();
-    const silenceMs = nextSilenceMs(core.memory, runner => this.#heardMs(runner));
+    const silenceMs = nextSilenceMs(core, runner => this.#heardMs(runner));
     const cleanupMs = hasMore ? nowMs() + 1 : this.#cleanedMs + cleanupEveryMs;
     const keyEndMs = nextKeyEndMs(core.memory);
     await this.#setAlarm(Math.min(challengeDueMs, silenceMs, keyEndMs, outbox.nextDueMs(), cleanupMs));
@@ -100,7 +101,7 @@ export class Housekeeping {
   #dueMs(dueMs: number): number {
     const {core, nowMs} = this.#parts;
     // A session that says nothing from now on is looked at in time; an alarm that rings earlier looks as well.
-    const silenceMs = hasSession(core) ? nowMs() + limits.sessionSilentMs : Infinity;
+    const silenceMs = hasSession(core) ? nowMs() + silentAfterMs(core.parts.leaseConfig('standard')) : Infinity;
     return Math.min(dueMs, core.nextDueMs(), silenceMs, nowMs() + cleanupEveryMs);
   }
 
