@@ -1,0 +1,243 @@
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
+import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {smooth, type Fate} from '../people/clients.ts';
+import {startMs} from '../control-plane/fleet-object.ts';
+import {chanceOf} from '../kernel/chance.ts';
+import type {DeathPoint} from '../machine/runner-process.ts';
+import {restartMs, type Host, type World} from '../world.ts';
+import type {FaultKind, Step} from './step.ts';
+
+type Hit = {readonly world: World; readonly host: Host; readonly step: Step; readonly index: number};
+
+/** Makes one step of the schedule happen. What took effect is counted, now or when its effect shows. */
+export function inject(world: World, step: Step, index: number): void {
+  const host = world.hosts[step.machine % world.hosts.length];
+  if (host === undefined) throw new Error('a world without machines');
+  const hit: Hit = {world, host, step, index};
+  if (step.kind === 'submit') submit(hit);
+  else if (hits[step.kind](hit)) world.took(index);
+}
+
+const titleOf = (target: number): string => `task-${target}`;
+
+function submit({world, step}: Hit): void {
+  world.clients.submit(titleOf(step.target), specOf(world, step.target), fateOf(world));
+}
+
+/** A submit suffers what a fault just before it asked for. */
+function fateOf(world: World): Fate {
+  return world.takeFate() ?? smooth;
+}
+
+function specOf(world: World, target: number): Partial<TaskSpecInput> {
+  const chance = chanceOf(world.plan.seed, `spec ${target}`);
+  const earlier = [...world.clients.tasks.values()];
+  const dependsOn = chance.isLuck(0.15) && earlier.length > 0 ? [chance.pick(earlier) as TaskId] : [];
+  const limit = chance.between(1, 2);
+  const mode = chance.isLuck(0.8) ? 'queue' : chance.pick(['cancel_in_progress', 'cancel_newest'] as const);
+  return {
+    priority: chance.between(1, 5),
+    fairness_key: `user-${chance.between(1, 3)}`,
+    requires: chance.isLuck(0.25) ? ['gpu'] : [],
+    prefers: chance.isLuck(0.2) ? ['gpu'] : [],
+    depends_on: dependsOn,
+    attempts_max: chance.between(2, 4),
+    ...(chance.isLuck(0.35) ? {concurrency: {key: `limit-${limit}`, limit, mode}} : {}),
+    ...(chance.isLuck(0.15) ? {not_before_ms: startMs + world.timeline.nowMs + chance.between(100, 40_000)} : {}),
+    ...(chance.isLuck(0.1) ? {timeout_ms: chance.between(1_000, 20_000)} : {}),
+  };
+}
+
+const deathPoints: readonly DeathPoint[] = ['beforeJournal', 'afterJournal', 'midEffects', 'midStore'];
+
+/** Each answers whether it took effect at once; one whose effect comes later arms it. */
+const hits: Readonly<Record<FaultKind, (hit: Hit) => boolean>> = {
+  cut: ({host}) => cutAll(host, 'both'),
+  cutHalf: ({host, step}) => host.process?.session.cut(step.luck < 0.5 ? 'machine' : 'server') ?? false,
+  cutLate: ({host}) => cutAll(host, 'late'),
+  partition: hit => partition(hit, ['up', 'down']),
+  partitionUp: hit => partition(hit, ['up']),
+  partitionDown: hit => partition(hit, ['down']),
+  delay({world, host, step, index}) {
+    host.line.slow(step.forMs, 20 + Math.floor(step.luck ** 3 * 12_000));
+    world.arm(`delay ${host.machine.parts.index}`, index);
+    return false;
+  },
+  runnerCrash({host}) {
+    if (host.process === undefined || host.machine.isSuspended) return false;
+    host.process.crash();
+    return true;
+  },
+  runnerCrashAt({world, host, step, index}) {
+    if (host.process === undefined) return false;
+    host.process.diesAt = deathPoints[Math.floor(step.luck * deathPoints.length)];
+    world.arm(`death ${host.machine.parts.index}`, index);
+    return false;
+  },
+  hostCrash({host, step}) {
+    if (!host.machine.isUp) return false;
+    host.machine.crash(step.forMs);
+    host.process = undefined;
+    return true;
+  },
+  suspend: ({host, step}) => host.machine.suspend(step.forMs),
+  fleetDeath: ({world, step}) => world.fleet.die(step.luck < 0.5 ? 'beforeCommit' : 'afterCommit'),
+  fleetDeathNext({world, step, index}) {
+    world.fleet.diesNext = step.luck < 0.5 ? 'beforeCommit' : 'afterCommit';
+    world.arm('fleet death', index);
+    return false;
+  },
+  fleetEvicted: ({world}) => world.fleet.die('evicted'),
+  logDeath({world, step, index}) {
+    const busy = [...world.logs.values()].filter(log => log.isBusy);
+    const log = busy[Math.floor(step.luck * busy.length)];
+    if (log === undefined) return false;
+    log.diesNext = step.luck < 0.5 ? 'beforeCommit' : 'afterCommit';
+    log.onDeath = () => world.took(index);
+    return false;
+  },
+  slowCommit({world, step}) {
+    world.fleet.syncMs = 1 + Math.floor(step.luck * 1_500);
+    world.timeline.after(step.forMs, () => (world.fleet.syncMs = 0));
+    return true;
+  },
+  alarmLate({world, step, index}) {
+    world.fleet.alarmLateMs = step.forMs;
+    world.arm('late alarm', index);
+    return false;
+  },
+  diskFull({world, host, step, index}) {
+    const {disk, parts} = host.machine;
+    disk.isFull = true;
+    world.timeline.after(step.forMs, () => (disk.isFull = false));
+    world.arm(`diskFull ${parts.index}`, index);
+    return false;
+  },
+  slowDisk({world, host, step, index}) {
+    const {disk, parts} = host.machine;
+    disk.slowMs = 1 + Math.floor(step.luck ** 2 * 2_000);
+    world.timeline.after(step.forMs, () => (disk.slowMs = 0));
+    world.arm(`slowDisk ${parts.index}`, index);
+    return false;
+  },
+  clockRefused({world, host, index}) {
+    host.isClockWrong = true;
+    world.arm(`clock ${host.machine.parts.index}`, index);
+    return false;
+  },
+  drain({world, host, step}) {
+    if (host.isRevoked) return false;
+    const {runner} = host;
+    world.clients.setRunner(runner, 'drain');
+    world.timeline.after(step.forMs, () => world.clients.setRunner(runner, 'resume'));
+    return true;
+  },
+  drainHere({host}) {
+    if (host.process === undefined || host.machine.isSuspended) return false;
+    host.process.drain();
+    return true;
+  },
+  stopAll({host, step}) {
+    if (host.process === undefined || host.machine.isSuspended) return false;
+    host.process.stopAll(Math.floor(step.luck * 5_000));
+    return true;
+  },
+  revoke({world, host, step}) {
+    if (host.isRevoked) return false;
+    host.isRevoked = true;
+    world.clients.setRunner(host.runner, 'revoke');
+    world.timeline.after(step.forMs + 65_000, () => enrolAgain(world, host));
+    return true;
+  },
+  cancel({world, step}) {
+    const task = world.clients.tasks.get(titleOf(step.target));
+    if (task === undefined || world.isFinished(task)) return false;
+    world.clients.cancel(titleOf(step.target), Math.floor(step.luck * 10_000), smooth);
+    return true;
+  },
+  message({world, step}) {
+    const task = world.clients.tasks.get(titleOf(step.target));
+    if (task === undefined || world.isFinished(task)) return false;
+    world.clients.message(titleOf(step.target), 'go on');
+    return true;
+  },
+  retry({world, step}) {
+    const task = world.clients.tasks.get(titleOf(step.target));
+    if (task === undefined || !world.isFinished(task)) return false;
+    world.clients.retry(titleOf(step.target));
+    return true;
+  },
+  pause({world, step}) {
+    world.clients.changePool({paused: true});
+    world.timeline.after(step.forMs, () => world.clients.changePool({paused: false}));
+    return true;
+  },
+  narrow({world, step}) {
+    world.clients.changePool({max_concurrent: 1});
+    world.timeline.after(step.forMs, () => world.clients.changePool({max_concurrent: null}));
+    return true;
+  },
+  agentKilled({host, step}) {
+    const agents = [...host.machine.agents.values()];
+    const agent = agents[Math.floor(step.luck * agents.length)];
+    if (agent === undefined || host.machine.isSuspended) return false;
+    agent.outOfMemory();
+    return true;
+  },
+  offerReplayed: ({world, host, step}) => world.replayOffer(host, step.luck),
+  offerForged: ({world, host, step}) => world.forgeOffer(host, step.luck),
+  doubledSubmit({world, index}) {
+    world.giveFate(index, {...smooth, isDoubled: true}, 'clients doubledRequest');
+    return false;
+  },
+  lostAnswer({world, step, index}) {
+    const isRequest = step.luck < 0.3;
+    world.giveFate(
+      index,
+      {lostRequests: isRequest ? 1 : 0, lostAnswers: isRequest ? 0 : 1 + Math.floor(step.luck * 2), isDoubled: false},
+      isRequest ? 'clients lostRequest' : 'clients lostAnswer',
+    );
+    return false;
+  },
+};
+
+function cutAll(host: Host, how: 'both' | 'late'): boolean {
+  const isCut = host.process?.session.cut(how) ?? false;
+  const areLogsCut = host.process?.hands.cutLogs(how) ?? false;
+  return isCut || areLogsCut;
+}
+
+function partition({world, host, step, index}: Hit, directions: readonly ('up' | 'down')[]): boolean {
+  for (const direction of directions) host.line.block(direction, step.forMs);
+  world.arm(`partition ${host.machine.parts.index}`, index);
+  return false;
+}
+
+/** "Enrol the machine again": another key, another id, the same disk. */
+export function enrolAgain(world: World, host: Host): void {
+  if (!host.isRevoked || (host.process !== undefined && !host.process.isGone)) return;
+  Object.assign(host, world.identity());
+  world.enrol(host);
+}
+
+/** The faults stop: everything that a person or an operator would put right is put right. */
+export function calm(world: World): void {
+  world.see({t: 'calm'});
+  world.fleet.alarmLateMs = 0;
+  world.fleet.syncMs = 0;
+  world.fleet.diesNext = undefined;
+  world.clients.changePool({paused: false, latched: false, max_concurrent: null});
+  for (const host of world.hosts) {
+    const {machine, line} = host;
+    line.heal();
+    machine.disk.isFull = false;
+    machine.disk.slowMs = 0;
+    host.isClockWrong = false;
+    if (host.process !== undefined) host.process.diesAt = undefined;
+    if (!machine.isUp) machine.bootUp();
+    machine.wake();
+    if (host.isRevoked) world.timeline.after(100_000, () => enrolAgain(world, host));
+    else world.clients.setRunner(host.runner, 'resume');
+    world.timeline.after(restartMs, () => world.startProcess(host));
+  }
+}

@@ -1,0 +1,26 @@
+import {keyOf} from '../kernel/fact.ts';
+import {forbidden} from '../machine/agent-script.ts';
+import type {Invariant} from './invariant.ts';
+
+const overlap = Math.max(...forbidden.map(({length}) => length));
+
+export const noSecret: Invariant = {
+  number: 7,
+  name: 'noSecret',
+  sentence: 'No byte that leaves a machine is part of a secret in any of its forms, however the stream was cut.',
+  watch: () => {
+    const tails = new Map<string, {end: number; tail: Buffer}>();
+    return {
+      on: {
+        'log.sent': fact => {
+          const key = keyOf(fact);
+          const known = tails.get(key);
+          const joined = known?.end === fact.offset ? Buffer.concat([known.tail, fact.bytes]) : Buffer.from(fact.bytes);
+          tails.set(key, {end: fact.offset + fact.bytes.length, tail: joined.subarray(-overlap)});
+          const leaked = forbidden.find(secret => joined.includes(secret));
+          return leaked === undefined ? undefined : `${key} sent ${leaked.toString()}`;
+        },
+      },
+    };
+  },
+};

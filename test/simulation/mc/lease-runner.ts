@@ -1,0 +1,102 @@
+import {hasRoom, send, withRunner, type LeaseStep, type Rules} from './lease-rules.ts';
+import {idle, type LeaseState, type Machine, type Message, type Runner} from './lease-state.ts';
+
+/** What a machine does by itself. A suspended one does nothing but resume. */
+export function runnerSteps(rules: Rules, state: LeaseState, machine: Machine): readonly LeaseStep[] {
+  const runner = state.runners[machine];
+  if (runner.isSuspended) return [resume(rules, state, machine)];
+  return [...phaseSteps(rules, state, machine), ...(rules.suspends ? [suspend(state, machine)] : [])];
+}
+
+function phaseSteps(rules: Rules, state: LeaseState, machine: Machine): readonly LeaseStep[] {
+  const {phase, epoch} = state.runners[machine];
+  const says = (kind: 'accept' | 'renew' | 'exit', words: string, change: Partial<Runner> = {}): LeaseStep => {
+    const network = send(rules, state.network, {kind, epoch, runner: machine, age: 0});
+    return {words: `${machine} ${words}`, to: withRunner({...state, network}, machine, change)};
+  };
+  const mayRepeat = hasRoom(rules, state);
+  switch (phase) {
+    case 'idle':
+      return [];
+    case 'accepted':
+      return mayRepeat ? [says('accept', `accepts epoch ${epoch} again`)] : [];
+    case 'exited':
+      return mayRepeat ? [says('exit', `sends exit ${epoch} again`)] : [];
+    case 'running': {
+      if (isPastDeadline(rules, state.runners[machine]))
+        return [{words: `${machine} kills its agent at the deadline`, to: withRunner(state, machine, idle)}];
+      const ends = says('exit', `ends its agent and sends exit ${epoch}`, {phase: 'exited', leaseLeft: 0});
+      return mayRepeat ? [ends, says('renew', `sends renew ${epoch}`)] : [ends];
+    }
+  }
+}
+
+function isPastDeadline({selfFence}: Rules, {phase, leaseLeft}: Runner): boolean {
+  return selfFence && phase === 'running' && leaseLeft === 0;
+}
+
+function suspend(state: LeaseState, machine: Machine): LeaseStep {
+  return {words: `the machine of ${machine} is suspended`, to: withRunner(state, machine, {isSuspended: true})};
+}
+
+function resume(rules: Rules, state: LeaseState, machine: Machine): LeaseStep {
+  const words = `the machine of ${machine} resumes`;
+  if (rules.checksBeforeResume && isPastDeadline(rules, state.runners[machine]))
+    return {
+      words: `${words}; its agent is killed first`,
+      to: withRunner(state, machine, {...idle, isSuspended: false}),
+    };
+  return {words, to: withRunner(state, machine, {isSuspended: false})};
+}
+
+/** The message has left the network of `state`, and the machine is awake. */
+export function runnerReceives(rules: Rules, state: LeaseState, message: Message): LeaseStep {
+  const {kind, epoch, runner: machine} = message;
+  const runner = state.runners[machine];
+  const words = `${machine} receives ${kind} ${epoch}`;
+  const holds = runner.phase !== 'idle' && runner.epoch === epoch;
+  const ignored: LeaseStep = {words: `${words} and ignores it`, to: state};
+  switch (kind) {
+    case 'grant':
+      return epoch > runner.startedEpoch ? start(rules, state, {message, words}) : ignored;
+    case 'offer': {
+      // One attempt at a time: a machine with an agent lets the offer run out.
+      if (runner.startedEpoch >= epoch || runner.phase === 'running' || runner.epoch > epoch) return ignored;
+      const network = send(rules, state.network, {...message, kind: 'accept', age: 0});
+      const accepted = {phase: 'accepted', epoch, leaseLeft: 0} as const;
+      return {words: `${words} and accepts`, to: withRunner({...state, network}, machine, accepted)};
+    }
+    case 'go':
+      return holds && runner.phase === 'accepted' ? goes(rules, state, {message, words}) : ignored;
+    case 'renewed': {
+      if (!holds || runner.phase !== 'running' || isPastDeadline(rules, runner)) return ignored;
+      const leaseLeft = Math.max(runner.leaseLeft, leaseFrom(rules, message));
+      return {words: `${words} and moves its deadline`, to: withRunner(state, machine, {leaseLeft})};
+    }
+    case 'gone':
+      return holds ? {words: `${words} and ends what it held`, to: withRunner(state, machine, idle)} : ignored;
+    case 'accept':
+    case 'renew':
+    case 'exit':
+      throw new Error(`${kind} is not for a runner`);
+  }
+}
+
+type Received = {readonly message: Message; readonly words: string};
+
+function goes(rules: Rules, state: LeaseState, received: Received): LeaseStep {
+  if (leaseFrom(rules, received.message) > 0) return start(rules, state, received);
+  return {words: `${received.words}, which is too late`, to: withRunner(state, received.message.runner, idle)};
+}
+
+/** An agent of an older epoch on the same machine is ended first. */
+function start(rules: Rules, state: LeaseState, {message, words}: Received): LeaseStep {
+  const {epoch, runner: machine} = message;
+  const running = {phase: 'running', epoch, leaseLeft: leaseFrom(rules, message), startedEpoch: epoch} as const;
+  return {words: `${words} and starts its agent`, to: withRunner(state, machine, running)};
+}
+
+/** Ticks until the deadline that this message gives. A grant answers nothing, so it carries no time to count from. */
+function leaseFrom({deadlineFrom, leaseTicks}: Rules, {kind, age}: Message): number {
+  return deadlineFrom === 'receipt' || kind === 'grant' ? leaseTicks : leaseTicks - age;
+}

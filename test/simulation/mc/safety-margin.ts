@@ -1,0 +1,55 @@
+import {leaseExpiresMs} from '@switchyard/shared/domain/lease.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {LeaseConfig} from '@switchyard/shared/protocol/down.ts';
+import {reduce} from '../../../runner/src/attempt/attempt-reducer.ts';
+import {nextWakeBootMs} from '../../../runner/src/attempt/clock-rules.ts';
+import {Scene} from '../../unit/attempt/attempt-scene.ts';
+
+/** How late the messages of one lease are, each on its way. */
+export type Delays = {readonly acceptMs: number; readonly goMs: number};
+
+const none: Delays = {acceptMs: 0, goMs: 0};
+
+/**
+ * The law of the model in the times of the code: how long after the end of the last kill the server gives the task to
+ * another. Negative: two agents may work at once. The Fleet's own rule says when it expires, and the runner's own says
+ * when it kills an agent that hears nothing; both clocks go at one rate here, and start anywhere.
+ */
+export function safetyMarginMs(lease: LeaseConfig, {acceptMs, goMs}: Delays = none): number {
+  const scene = new Scene();
+  const acceptedMs = scene.now;
+  greet(scene, lease);
+  scene.offer();
+  const expiresMs = leaseExpiresMs(acceptedMs + acceptMs, lease);
+  scene.now += acceptMs + goMs;
+  scene.go(undefined, undefined, acceptedMs);
+  return expiresMs - (killedMs(scene) + limits.killMs);
+}
+
+function greet(scene: Scene, lease: LeaseConfig): void {
+  const welcome = {
+    t: 'welcome',
+    session: 'session-1',
+    protocol: 1,
+    server_time_ms: 0,
+    config: lease,
+    verdicts: [],
+    echo: scene.now,
+  } as const;
+  scene.event({kind: 'welcome', welcome: {...welcome, verdicts: []}});
+}
+
+/** When the runner, left alone, has killed its agent; the time of the go where that came too late for one. */
+function killedMs(scene: Scene): number {
+  let {state} = scene;
+  let nowMs = scene.now;
+  while (state.attempts.size > 0) {
+    const wakeMs = nextWakeBootMs(state);
+    if (wakeMs === null) throw new Error('an agent lives and nothing will wake its runner');
+    nowMs = Math.max(nowMs, wakeMs);
+    const reduced = reduce(state, {kind: 'tick'}, nowMs);
+    if (reduced.effects.some(({kind}) => kind === 'kill')) return nowMs;
+    state = reduced.state;
+  }
+  return nowMs;
+}
