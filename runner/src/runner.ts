@@ -27,6 +27,7 @@ import {machineMetrics} from './link/machine-metrics.ts';
 import {secretBytesMax, Secrets} from './logs/secrets.ts';
 import {runnerKeys, type RunnerKeys} from './secrets/key-rotation.ts';
 import {loadRunnerKey, type RunnerKey} from './secrets/runner-key.ts';
+import {findProgram} from './services/agent-clis.ts';
 import {openJournal} from './state/journal.ts';
 import {judge, readPolicyFile, type Policy} from './state/policy-file.ts';
 import {acquireStateLock} from './state/state-lock.ts';
@@ -287,6 +288,7 @@ type WorkParts = {
 
 function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer}: WorkParts): HostWork {
   const {env} = selectEnvironment(process.env);
+  const path = agentPath(process.env['PATH'], process.execPath);
   const secretValues = Object.entries(process.env).flatMap(([name, value]) =>
     value !== undefined && value.length <= secretBytesMax / 4 && (isSecretName(name) || isSecretValue(value))
       ? [value]
@@ -304,7 +306,8 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
     trees: {context, mirrors: new Mirrors(context)},
     observer,
     nodePath: process.execPath,
-    agentEnvironment: {...env, PATH: agentPath(process.env['PATH'], process.execPath)},
+    agentProgram: driver => (driver === 'claude' ? (findProgram(driver, path) ?? null) : null),
+    agentEnvironment: {...env, PATH: path},
     logOf: plan => {
       const secrets = new Secrets();
       secrets.add(secretValues);

@@ -1,15 +1,20 @@
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {claudeDriver} from './claude/claude-driver.ts';
 import type {Driver} from './driver.ts';
 import {execDriver} from './exec-driver.ts';
-import type {LinesState} from './json-lines.ts';
 import {scriptedDriver} from './scripted-driver.ts';
 
-/** The driver that a task asks for. */
-export function driverFor({agent}: TaskSpec): Driver<LinesState> {
+/** What is done with a driver, whatever its state is. */
+export type WithDriver<Result> = <State>(driver: Driver<State>) => Result;
+
+/** Calls back with the driver that a task asks for: who calls never sees what the state of a driver is. */
+export function withDriver<Result>({agent}: TaskSpec, use: WithDriver<Result>): Result {
   switch (agent.driver) {
     case 'scripted':
-      return scriptedDriver;
+      return use(scriptedDriver);
     case 'exec':
-      return execDriver(agent.output);
+      return use(execDriver(agent.output));
+    case 'claude':
+      return use(claudeDriver);
   }
 }

@@ -2,12 +2,21 @@ import * as z from 'zod';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
-import type {AgentEvent, Decoded, ProcessEnd, Reading} from './driver.ts';
+import type {AgentEvent, Decoded, Driver, ProcessEnd, Reading} from './driver.ts';
 
 /** What is remembered of the lines so far. */
 export type LinesState = {readonly summary: string | null; readonly error: string | null};
 
 export const linesInitial: LinesState = {summary: null, error: null};
+
+/** An agent that needs nothing after its start, asks nothing and is done when its process has ended. */
+export const silent: Pick<Driver<LinesState>, 'due' | 'asks' | 'answer' | 'hasTaken' | 'isDone'> = {
+  due: () => [],
+  asks: () => [],
+  answer: () => null,
+  hasTaken: () => true,
+  isDone: () => false,
+};
 
 const SUMMARY_CHARACTERS_MAX = 20_000;
 const EVENT_CHARACTERS_MAX = 32_768;
@@ -55,7 +64,7 @@ export function readEnd(state: LinesState, {exitCode, signal}: ProcessEnd): Read
   const detail = state.error ?? endDetail(exitCode, signal);
   const failure: AttemptResult | null =
     detail === null ? null : {kind: 'failed', code: 'agent_failed', detail: detail.slice(0, 4_000), retryable: true};
-  return {summary: state.summary, failure};
+  return {summary: state.summary, failure, deferred: null};
 }
 
 function endDetail(exitCode: number | null, signal: string | null): string | null {

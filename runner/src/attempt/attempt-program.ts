@@ -52,7 +52,7 @@ export async function runProgram(
     ),
   );
   if (watch !== undefined)
-    readers.push(watch(bytesOf(executor.tail(program.runDir, {channel: 'out', offset: 0, signal}))));
+    readers.push(watch(bytesOf(executor.tail(program.runDir, {channel: 'out', offset: 0, tellsEnd: true, signal}))));
   await Promise.all(readers);
   signal.throwIfAborted();
   const status = await executor.status(program.runDir);

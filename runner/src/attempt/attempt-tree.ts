@@ -5,9 +5,8 @@ import {readEvidence} from '../worktree/evidence.ts';
 import type {Mirrors} from '../worktree/mirror.ts';
 import {mirrorOf, type Worktree, type WorktreeContext} from '../worktree/places.ts';
 import {pushAttempt} from '../worktree/push.ts';
-import {removeWorktree} from '../worktree/remove.ts';
 import {parseRepository} from '../worktree/repository-url.ts';
-import {addWorktree, findWorktree} from '../worktree/worktree.ts';
+import {addWorktree, findWorktree, removeAttempt} from '../worktree/worktree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 
 /** A mirror fetched so recently is taken as it is: tasks that arrive together share one fetch. */
@@ -39,10 +38,11 @@ export async function findTree({context}: Trees, plan: AttemptPlan): Promise<Wor
   return findWorktree(context, mirror, plan.task, plan.epoch);
 }
 
-export async function removeTree(trees: Trees, plan: AttemptPlan): Promise<string | undefined> {
-  const worktree = await findTree(trees, plan);
-  if (worktree === undefined) return undefined;
-  const {salvaged} = await removeWorktree(trees.context, worktree);
+/** Whatever there is of it, also what an add or a removal left that was interrupted. */
+export async function removeTree({context}: Trees, {spec, task, epoch}: AttemptPlan): Promise<string | undefined> {
+  if (spec.repository === undefined) return undefined;
+  const mirror = mirrorOf(context.root, parseRepository(spec.repository.url));
+  const {salvaged} = await removeAttempt(context, {mirror, task, epoch});
   return salvaged?.ref;
 }
 

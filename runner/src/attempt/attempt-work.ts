@@ -59,8 +59,8 @@ export interface AttemptWork {
   seal(plan: AttemptPlan, closing: {readonly line: string}, signal: AbortSignal): Promise<SealedLog>;
   /** Saves what is unsaved, then leaves no process, worktree or file of the attempt. */
   clean(plan: AttemptPlan): Promise<void>;
-  /** False when the agent takes no input. */
-  input(plan: AttemptPlan, data: string): Promise<boolean>;
+  /** A message of a person, by its number among those of the task. False when the agent takes none. */
+  input(plan: AttemptPlan, message: {readonly seq: number; readonly data: string}): Promise<boolean>;
   /** The lease now ends at this time of the boot clock: the shim's dead-man's switch is told. */
   extend(plan: AttemptPlan, deadline: {readonly softBootMs: number; readonly hardBootMs: number}): Promise<void>;
   /** Bytes in the log spool. */

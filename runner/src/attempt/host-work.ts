@@ -2,8 +2,9 @@ import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
-import {driverFor} from '../agent/drivers.ts';
+import {startAgent, type AgentRun} from './agent-run.ts';
 import type {Executor} from '../executor/executor.ts';
 import {createRunDirectory, readRunFile, runFiles, writeRunFile, type Deadline} from '../executor/run-directory.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
@@ -13,7 +14,6 @@ import {CHECKS_FILE, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDire
 import {runProgram, type ProgramHost} from './attempt-program.ts';
 import {findTree, prepareTree, removeTree, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
-import {readAgent} from './agent-reading.ts';
 import {complete} from './completion.ts';
 
 export type HostWorkOptions = {
@@ -22,6 +22,8 @@ export type HostWorkOptions = {
   readonly trees: Trees;
   readonly observer: WorkObserver;
   readonly nodePath: string;
+  /** The agent CLI of a driver as it was found on this machine. */
+  readonly agentProgram: (driver: TaskSpec['agent']['driver']) => string | null;
   /** What the environment policy lets through to every agent; never a secret. */
   readonly agentEnvironment: Readonly<Record<string, string>>;
   readonly logOf: (plan: AttemptPlan) => Omit<AttemptLogOptions, 'directory' | 'makeRoom'>;
@@ -33,6 +35,7 @@ export type HostWorkOptions = {
 const checksProgram = fileURLToPath(new URL('checks-program.ts', import.meta.url));
 const STOP_POLL_MS = 50;
 const BEGIN_MS_MAX = 60_000;
+const FAREWELL_MS = 5_000;
 
 /** What this process holds of one attempt; everything else is on disk. */
 type Held = {
@@ -41,6 +44,8 @@ type Held = {
   /** Opened by the first verb that writes to it, also after a restart. */
   log: Promise<AttemptLog> | undefined;
   opened: AttemptLog | undefined;
+  /** While this process keeps up the conversation with the agent. */
+  message: AgentRun['message'] | undefined;
 };
 
 /** The work of attempts on this machine: git worktrees, host processes, log spools. */
@@ -74,37 +79,43 @@ export class HostWork implements AttemptWork {
   }
 
   async run(plan: AttemptPlan, signal: AbortSignal): Promise<AgentEnd> {
-    const {runDir, deadline} = this.#hold(plan);
+    const held = this.#hold(plan);
+    const {runDir, deadline} = held;
     const {executor, agentEnvironment, nodePath} = this.#options;
     const log = await this.#log(plan);
-    const driver = driverFor(plan.spec);
-    const promptPath = join(runDir, PROMPT_FILE);
-    const {argv, env, stdin} = driver.plan({spec: plan.spec, promptPath, nodePath});
     const isNew = (await executor.status(runDir)).state === 'absent';
-    if (isNew)
-      await this.#tell(
-        plan,
-        log,
-        `starting the agent (${driver.name}${driver.name === 'scripted' ? ', bundled, no model' : ''})`,
-      );
-    const reading = readAgent(driver, event => this.#options.observer.agentEvent(plan, event));
-    const program = {
+    const {driver} = plan.spec.agent;
+    const kind = driver === 'scripted' ? 'scripted, bundled, no model' : driver;
+    if (isNew) await this.#tell(plan, log, `starting the agent (${kind})`);
+    const agent = startAgent({
+      plan,
       runDir,
-      argv: commandLine(argv, stdin === 'prompt' ? promptPath : undefined),
-      env: {...agentEnvironment, ...env, SWITCHYARD_TASK: plan.task, SWITCHYARD_EPOCH: String(plan.epoch)},
-      cwd: await this.#workingDirectory(plan, runDir),
-      input: stdin === 'stream' ? ('stream' as const) : ('none' as const),
-      channels: 'separate' as const,
-      streams: {out: 'out', err: 'err'} as const,
       deadline,
-    };
-    const status = await runProgram(plan, program, {
-      host: {executor, log, signal},
-      watch: chunks => reading.follow(chunks),
+      executor,
+      log,
+      signal,
+      input: {
+        task: plan.task,
+        spec: plan.spec,
+        promptPath: join(runDir, PROMPT_FILE),
+        nodePath,
+        homePath: join(runDir, runFiles.home),
+        program: this.#options.agentProgram(driver),
+        model: null,
+        isResumed: false,
+        instructions: null,
+      },
+      cwd: await this.#workingDirectory(plan, runDir),
+      environment: agentEnvironment,
+      tell: async detail => this.#tell(plan, log, detail),
+      onEvent: event => this.#options.observer.agentEvent(plan, event),
+      finish: async () => this.#farewell(runDir, signal),
     });
+    held.message = agent.message;
+    const {status, read} = await agent.ended;
     const end = processEnd(status);
     await log.note(`the agent ended: ${describeEnd(status)}`);
-    const {summary, failure} = reading.end(end);
+    const {summary, failure} = read(end);
     return {...end, summary, result: lostResult(status) ?? failure};
   }
 
@@ -126,16 +137,30 @@ export class HostWork implements AttemptWork {
 
   async stop(plan: AttemptPlan, graceMs: number): Promise<void> {
     const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
-    const {executor, wait} = this.#options;
+    const {executor} = this.#options;
     for (const directory of [checksDirectoryOf(runDir), runDir]) {
       if (isOver(await executor.status(directory))) continue;
       await executor.signal(directory, 'SIGTERM');
-      for (let waitedMs = 0; waitedMs < graceMs; waitedMs += STOP_POLL_MS) {
-        if (isOver(await executor.status(directory))) break;
-        await wait(STOP_POLL_MS);
-      }
+      await this.#overWithin(directory, graceMs);
     }
     await this.#killAll(plan);
+  }
+
+  async #overWithin(directory: string, graceMs: number): Promise<boolean> {
+    for (let waitedMs = 0; waitedMs < graceMs; waitedMs += STOP_POLL_MS) {
+      if (isOver(await this.#options.executor.status(directory))) return true;
+      await this.#options.wait(STOP_POLL_MS);
+    }
+    return false;
+  }
+
+  /** An agent whose work is done has a moment to leave by itself; some never do. */
+  async #farewell(runDir: string, signal: AbortSignal): Promise<void> {
+    for (const last of ['SIGTERM', 'SIGKILL'] as const) {
+      if (await this.#overWithin(runDir, FAREWELL_MS)) return;
+      if (signal.aborted) return;
+      await this.#options.executor.signal(runDir, last, 'its work is done');
+    }
   }
 
   async seal(plan: AttemptPlan, closing: {readonly line: string}, signal: AbortSignal): Promise<SealedLog> {
@@ -154,17 +179,10 @@ export class HostWork implements AttemptWork {
     await discard(this.#options.trees.context, runDirectoryOf(this.#options.stateDirectory, plan));
   }
 
-  async input(plan: AttemptPlan, data: string): Promise<boolean> {
-    const bytes = driverFor(plan.spec).encode({kind: 'message', text: data});
-    if (bytes === null) return false;
-    const {runDir} = this.#hold(plan);
-    await this.#begun(runDir);
-    try {
-      await this.#options.executor.write(runDir, Buffer.from(bytes));
-    } catch (error) {
-      if (error instanceof SwitchyardError && error.code === 'not_running') return false;
-      throw error;
-    }
+  async input(plan: AttemptPlan, {seq, data}: {readonly seq: number; readonly data: string}): Promise<boolean> {
+    const held = this.#hold(plan);
+    await this.#begun(held.runDir);
+    if ((await held.message?.(`${plan.task}/message/${seq}`, data)) !== true) return false;
     await (await this.#log(plan)).note('a message was handed to the agent');
     return true;
   }
@@ -191,7 +209,13 @@ export class HostWork implements AttemptWork {
     const known = this.#held.get(key);
     if (known !== undefined) return known;
     const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
-    const held: Held = {runDir, deadline: this.#options.deadlineUnknown(), log: undefined, opened: undefined};
+    const held: Held = {
+      runDir,
+      deadline: this.#options.deadlineUnknown(),
+      log: undefined,
+      opened: undefined,
+      message: undefined,
+    };
     this.#held.set(key, held);
     return held;
   }
@@ -285,13 +309,6 @@ export class HostWork implements AttemptWork {
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;
 
 const isOver = (status: RunStatus): boolean => status.state === 'absent' || isFinal(status);
-
-/** The prompt as standard input, by a shell that reads only its own constant text: it survives any restart of ours. */
-function commandLine(argv: readonly string[], promptPath: string | undefined): readonly [string, ...string[]] {
-  const [file = '', ...rest] = argv;
-  if (promptPath === undefined) return [file, ...rest];
-  return ['/bin/sh', '-c', 'input=$1; shift; exec "$@" <"$input"', 'sh', promptPath, file, ...rest];
-}
 
 function processEnd(status: RunStatus): {exitCode: number | null; signal: string | null} {
   if (status.state === 'exited') return {exitCode: status.code, signal: status.signal ?? null};

@@ -161,7 +161,7 @@ export class WorkCalls {
 
   #input({plan, seq, data}: Extract<WorkEffect, {kind: 'input'}>): void {
     const {task, epoch} = plan;
-    this.#work.input(plan, data).then(
+    this.#work.input(plan, {seq, data}).then(
       delivered => this.#hooks.inputDone({task, epoch}, seq, delivered),
       (error: unknown) => {
         this.#hooks.log(`${attemptKey(plan)}: a message was not delivered: ${failureOf(error).detail}`);

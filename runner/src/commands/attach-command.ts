@@ -3,7 +3,7 @@ import {existsSync} from 'node:fs';
 import type {Command} from 'commander';
 import {getTask} from '@switchyard/shared/api/task-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {driverFor} from '../agent/drivers.ts';
+import {withDriver} from '../agent/drivers.ts';
 import {LOG_FILE, runDirectoryOf} from '../attempt/attempt-paths.ts';
 import {tmuxViewer} from '../executor/tmux-viewer.ts';
 import {findProgram} from '../services/agent-clis.ts';
@@ -32,7 +32,7 @@ export function attachCommand(world: Surroundings): Command {
       const runDirectory = runDirectoryOf(layout.runnerDirectory, {task, epoch});
       if (!existsSync(runDirectory))
         throw new SwitchyardError('not_found', `${task} does not run on this machine; use switchyard task logs -f`);
-      if (flag(options, 'takeOver') && driverFor(spec).encode({kind: 'message', text: ''}) === null)
+      if (flag(options, 'takeOver') && !withDriver(spec, driver => driver.takesTyping))
         throw new SwitchyardError('invalid_request', `the ${spec.agent.driver} agent of ${task} reads no input`);
       const viewer = tmuxViewer({stateDir: layout.runnerDirectory, env: tmuxEnvironment(env), shownFile: LOG_FILE});
       const open = flag(options, 'takeOver') ? viewer.takeOver : viewer.open;

@@ -22,7 +22,13 @@ export type LaunchPlan = {
 };
 
 export type Channel = 'out' | 'err';
-export type TailOptions = {readonly channel: Channel; readonly offset: number; readonly signal?: AbortSignal};
+export type TailOptions = {
+  readonly channel: Channel;
+  readonly offset: number;
+  /** Whether an empty chunk says, each time, that everything written by then has been read. */
+  readonly tellsEnd?: boolean;
+  readonly signal?: AbortSignal;
+};
 export type WriteOptions = {readonly end?: boolean; readonly timeoutMs?: number};
 export type AgentSignal = 'SIGINT' | 'SIGTERM' | 'SIGKILL';
 

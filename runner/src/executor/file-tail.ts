@@ -11,6 +11,8 @@ export type FileTail = {
   readonly offset: number;
   /** Asked at the end of the file: true means that nobody will append any more. */
   readonly isComplete: () => Promise<boolean>;
+  /** Whether an empty chunk says, each time, that everything written by then has been read. */
+  readonly tellsEnd?: boolean;
   readonly signal?: AbortSignal;
 };
 
@@ -30,6 +32,7 @@ export async function* tailFile({
   path,
   offset,
   isComplete,
+  tellsEnd = false,
   signal,
 }: FileTail): AsyncGenerator<TailChunk, void, undefined> {
   if (signal?.aborted === true) return;
@@ -51,6 +54,7 @@ export async function* tailFile({
     if ((await file.stat()).size < readTo)
       throw new SwitchyardError('state_corrupt', `${path} is shorter than ${readTo} bytes, which were read before`);
     if (complete || wakeups.isAborted()) return;
+    if (tellsEnd) yield {offset: position, bytes: new Uint8Array()};
     await wakeups.next();
   }
 }

@@ -133,10 +133,16 @@ function spawnShim(plan: LaunchPlan, runDir: string, cgroup: string): Promise<vo
 
 function tailChannel(
   runDir: string,
-  {channel, offset, signal}: TailOptions,
+  {channel, offset, tellsEnd = false, signal}: TailOptions,
   isComplete: () => Promise<boolean>,
 ): AsyncIterable<TailChunk> {
-  return tailFile({path: join(runDir, channel), offset, isComplete, ...(signal === undefined ? {} : {signal})});
+  return tailFile({
+    path: join(runDir, channel),
+    offset,
+    isComplete,
+    tellsEnd,
+    ...(signal === undefined ? {} : {signal}),
+  });
 }
 
 /** The shim records an exit when nobody writes any more. Where it died before, what it leaves is ended first. */

@@ -40,11 +40,25 @@ export const agentSchema = z.strictObject({
   /** The role: what kind of work this is. */
   type: z.enum(['starter', 'coding', 'reviewer', 'deployer', 'verifier', 'auditor']).default('coding'),
   /** The codec that speaks to the agent's program. `scripted` is the bundled agent that needs no model. */
-  driver: z.enum(['exec', 'scripted']).default('scripted'),
+  driver: z.enum(['claude', 'exec', 'scripted']).default('scripted'),
   /** The command of the `exec` driver; the prompt arrives on its standard input. */
   command: argv.optional(),
   /** How standard output is read: `json` as one event per line, `text` as it is. */
   output: z.enum(['text', 'json']).default('text'),
+  /** What the agent may do at all: by its role when absent. */
+  profile: z.enum(['readonly', 'developer', 'full-access']).optional(),
+  /** The exact tools, whatever the profile says. */
+  tools: z
+    .array(z.string().regex(/^[A-Za-z][A-Za-z0-9_]{0,99}$/, 'expected the name of a tool such as Read'))
+    .max(64)
+    .optional(),
+  /** The model as the agent's program names it; its own choice when absent. */
+  model: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,199}$/, 'expected the name of a model')
+    .optional(),
+  /** How often the agent may ask its model within one attempt. */
+  turns_max: z.int().min(1).max(10_000).optional(),
 });
 
 export const concurrencySchema = z.strictObject({

@@ -30,6 +30,7 @@ function hands() {
       trees,
       observer: {phaseDetail: () => undefined, agentEvent: () => undefined},
       nodePath: process.execPath,
+      agentProgram: () => null,
       agentEnvironment: {PATH: process.env['PATH'] ?? ''},
       logOf: () => ({
         secrets: new Secrets(),

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
-import {driverFor} from '../../../runner/src/agent/drivers.ts';
+import {execDriver} from '../../../runner/src/agent/exec-driver.ts';
+import {driverInput} from './driver-input.ts';
 import {decodeJsonLine, linesInitial, readEnd, type LinesState} from '../../../runner/src/agent/json-lines.ts';
 import {parseScript} from '../../../runner/src/agent/script.ts';
 
@@ -62,10 +63,10 @@ test.for([
 
 test('[AG5] the exec driver passes the argument list on untouched', () => {
   const command = ['claude', '-p', '$(touch /tmp/x)', 'a b'];
-  const driver = driverFor(spec({driver: 'exec', command}));
-  const plan = driver.plan({spec: spec({driver: 'exec', command}), promptPath: '/run/prompt', nodePath: 'node'});
-  expect(plan).toEqual({argv: command, env: {SWITCHYARD_PROMPT_FILE: '/run/prompt'}, stdin: 'prompt'});
-  expect(driver.encode({kind: 'message', text: 'hi'})).toBeNull();
+  const driver = execDriver('text');
+  const plan = driver.plan(driverInput(spec({driver: 'exec', command})));
+  expect(plan).toEqual({argv: command, env: {SWITCHYARD_PROMPT_FILE: '/run/prompt'}, files: [], stdin: 'prompt'});
+  expect(driver.encode(driver.initial, {kind: 'message', id: 'm', text: 'hi'})).toBeNull();
 });
 
 test('[AG6] a script is read line by line', () => {

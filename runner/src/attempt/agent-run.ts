@@ -1,0 +1,104 @@
+import {createHash} from 'node:crypto';
+import {open} from 'node:fs/promises';
+import {join} from 'node:path';
+import type {DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
+import {withDriver} from '../agent/drivers.ts';
+import {toolGate} from '../agent/tool-gate.ts';
+import type {Executor} from '../executor/executor.ts';
+import {writeRunFile, type Deadline} from '../executor/run-directory.ts';
+import type {RunStatus} from '../executor/run-status.ts';
+import {errnoOf} from '../state/errno.ts';
+import {AgentSession, type NumberedEvent} from './agent-session.ts';
+import type {AttemptLog} from './attempt-log.ts';
+import {runProgram, type Program} from './attempt-program.ts';
+import type {AttemptPlan} from './attempt-work.ts';
+
+export type AgentRunOptions = {
+  readonly plan: AttemptPlan;
+  readonly input: DriverInput;
+  readonly runDir: string;
+  readonly cwd: string;
+  readonly deadline: Deadline;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly executor: Executor;
+  readonly log: AttemptLog;
+  readonly signal: AbortSignal;
+  /** A line of progress for people, in the log too. */
+  readonly tell: (detail: string) => Promise<void>;
+  readonly onEvent: (event: NumberedEvent) => void;
+  /** Ends the agent's process: a moment for its farewell, then signals. */
+  readonly finish: () => Promise<void>;
+};
+
+export type AgentRun = {
+  /** Resolves when nothing of the agent writes any more; rejects when the signal aborts. */
+  readonly ended: Promise<{readonly status: RunStatus; readonly read: (end: ProcessEnd) => Reading}>;
+  /** False when the agent takes no message, or none any more. */
+  readonly message: (id: string, text: string) => Promise<boolean>;
+};
+
+/** Starts the agent of an attempt unless it was started, and keeps up the conversation with it until it has ended. */
+export function startAgent(options: AgentRunOptions): AgentRun {
+  const {plan, input, runDir, executor, log, tell} = options;
+  return withDriver(plan.spec, driver => {
+    const planned = driver.plan(input);
+    const broken = Promise.withResolvers<never>();
+    const session = new AgentSession(driver, input, {
+      write: async bytes => executor.write(runDir, bytes),
+      claim: async id => claimLine(runDir, id),
+      decide: toolGate({spec: plan.spec, progress: tell}),
+      finish: options.finish,
+      onEvent: options.onEvent,
+      onDecision: async (ask, answer) => {
+        if (answer.kind === 'deny' && ask.kind === 'permission') await log.note(`denied ${ask.tool}: ${answer.reason}`);
+      },
+      onFailure: error => broken.reject(error),
+    });
+    const run = async (): Promise<RunStatus> => {
+      for (const file of planned.files) await writeRunFile(input.homePath, file.path, file.text);
+      return runProgram(plan, programOf(options, planned), {
+        host: {executor, log, signal: options.signal},
+        watch: async chunks => session.follow(chunks),
+      });
+    };
+    return {
+      ended: Promise.race([run(), broken.promise]).then(status => ({status, read: end => session.end(end)})),
+      message: async (id, text) => session.message(id, text),
+    };
+  });
+}
+
+function programOf(
+  {plan, input, runDir, cwd, deadline, environment}: AgentRunOptions,
+  {argv, env, stdin}: DriverPlan,
+): Program {
+  return {
+    runDir,
+    argv: commandLine(argv, stdin === 'prompt' ? input.promptPath : undefined),
+    env: {...environment, ...env, SWITCHYARD_TASK: plan.task, SWITCHYARD_EPOCH: String(plan.epoch)},
+    cwd,
+    input: stdin === 'stream' ? 'stream' : 'none',
+    channels: 'separate',
+    streams: {out: 'out', err: 'err'},
+    deadline,
+  };
+}
+
+/** The prompt as standard input, by a shell that reads only its own constant text: it survives any restart of ours. */
+function commandLine(argv: readonly string[], promptPath: string | undefined): readonly [string, ...string[]] {
+  const [file = '', ...rest] = argv;
+  if (promptPath === undefined) return [file, ...rest];
+  return ['/bin/sh', '-c', 'input=$1; shift; exec "$@" <"$input"', 'sh', promptPath, file, ...rest];
+}
+
+/** A file that only one can make says who sends the line; it lies in the run directory and goes with it. */
+async function claimLine(runDir: string, id: string): Promise<boolean> {
+  const name = createHash('sha256').update(id).digest('hex').slice(0, 32);
+  try {
+    await (await open(join(runDir, `sent-${name}`), 'wx', 0o600)).close();
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}

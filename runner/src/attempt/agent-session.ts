@@ -1,0 +1,127 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {AgentEvent, AgentLine, Answer, Ask, Driver, DriverInput, ProcessEnd, Reading} from '../agent/driver.ts';
+import {LineSplitter} from './line-splitter.ts';
+
+export type NumberedEvent = AgentEvent & {
+  /** Place among the events of the attempt: reading the output again gives the same event the same number. */
+  readonly seq: number;
+};
+
+export type SessionPorts = {
+  /** @throws SwitchyardError not_running when nobody reads any more */
+  readonly write: (bytes: Uint8Array) => Promise<void>;
+  /** True for the first caller with this id in the life of the attempt, whichever process it is in. */
+  readonly claim: (lineId: string) => Promise<boolean>;
+  /** Decides what the agent asks; may take as long as people take. */
+  readonly decide: (ask: Ask) => Promise<Answer>;
+  /** Ends a process whose work is done: its own farewell first, then signals. */
+  readonly finish: () => Promise<void>;
+  readonly onEvent: (event: NumberedEvent) => void;
+  readonly onDecision: (ask: Ask, answer: Answer) => Promise<void>;
+  /** Something that the session did for the agent broke; the attempt cannot go on. */
+  readonly onFailure: (error: unknown) => void;
+};
+
+/**
+ * The conversation with one agent, from the first byte of its output on, however often a runner starts over: what was
+ * said is read from the output, and what the agent waits for by then is sent to it.
+ */
+export class AgentSession<State> {
+  readonly #driver: Driver<State>;
+  readonly #input: DriverInput;
+  readonly #ports: SessionPorts;
+  readonly #splitter = new LineSplitter();
+  /** Ids of the lines that this process sent, and of the questions that it took up. */
+  readonly #sent = new Set<string>();
+  readonly #taken = new Set<string>();
+  readonly #messages = new Set<string>();
+  #state: State;
+  #seq = 0;
+  #isEnding = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(driver: Driver<State>, input: DriverInput, ports: SessionPorts) {
+    this.#driver = driver;
+    this.#input = input;
+    this.#ports = ports;
+    this.#state = driver.initial;
+  }
+
+  /** Reads to the end of the output. An empty chunk says that everything written so far has been read. */
+  async follow(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const chunk of chunks) {
+      if (chunk.byteLength === 0) this.#act();
+      else this.#fold(this.#splitter.push(chunk));
+    }
+    this.#fold(this.#splitter.end());
+  }
+
+  /** Hands a message over; false when this agent takes none, or takes none any more. */
+  async message(id: string, text: string): Promise<boolean> {
+    const line = this.#driver.encode(this.#state, {kind: 'message', id, text});
+    if (line === null || this.#isEnding) return false;
+    this.#messages.add(id);
+    return this.#send(line);
+  }
+
+  end(end: ProcessEnd): Reading {
+    return this.#driver.read(this.#state, end);
+  }
+
+  #fold(lines: readonly string[]): void {
+    for (const line of lines) {
+      const decoded = this.#driver.decode(this.#state, line);
+      this.#state = decoded.state;
+      for (const event of decoded.events) this.#ports.onEvent({...event, seq: this.#seq++});
+    }
+  }
+
+  #act(): void {
+    for (const line of this.#driver.due(this.#state, this.#input)) {
+      if (this.#sent.has(line.id)) continue;
+      this.#sent.add(line.id);
+      this.#background(this.#send(line));
+    }
+    for (const ask of this.#driver.asks(this.#state)) {
+      if (this.#taken.has(ask.id)) continue;
+      this.#taken.add(ask.id);
+      this.#background(this.#answer(ask));
+    }
+    for (const id of this.#messages) if (this.#driver.hasTaken(this.#state, id)) this.#messages.delete(id);
+    // A message that was written but not yet read by the agent opens a turn of its own.
+    if (this.#isEnding || this.#messages.size > 0 || !this.#driver.isDone(this.#state)) return;
+    this.#isEnding = true;
+    this.#background(this.#ports.finish());
+  }
+
+  async #answer(ask: Ask): Promise<void> {
+    const answer = await this.#ports.decide(ask);
+    // The agent may have withdrawn the question meanwhile.
+    const line = this.#driver.answer(this.#state, ask, answer);
+    if (line === null) return;
+    await this.#ports.onDecision(ask, answer);
+    await this.#send(line);
+  }
+
+  /** In the order of the calls. False when the agent reads no more: its end says the rest. */
+  async #send({id, text, repeat}: AgentLine): Promise<boolean> {
+    const before = this.#writing;
+    const {promise, resolve} = Promise.withResolvers<void>();
+    this.#writing = promise;
+    await before;
+    try {
+      if (repeat === 'once' && !(await this.#ports.claim(id))) return false;
+      await this.#ports.write(Buffer.from(text));
+      return true;
+    } catch (error) {
+      if (error instanceof SwitchyardError && error.code === 'not_running') return false;
+      throw error;
+    } finally {
+      resolve();
+    }
+  }
+
+  #background(work: Promise<unknown>): void {
+    work.catch((error: unknown) => this.#ports.onFailure(error));
+  }
+}
