@@ -57,7 +57,7 @@ function canStart({fleet, hosts}: World, row: TaskSeen): boolean {
   const key = row.conc_key;
   if (key !== null && live.filter(each => each.conc_key === key).length >= Number(key.split('-')[1])) return false;
   return hosts.some(({runner, process, plan, machine}) => {
-    const isThere = process?.session.isWelcome === true && !machine.isSuspended && !process.state.isDrainedHere;
+    const isThere = process?.session.isWhole === true && !machine.isSuspended && !process.state.isDrainedHere;
     const held = live.filter(each => each.runner === runner).length;
     return (
       isThere &&

@@ -5,21 +5,22 @@ const isLive = ({state}: TaskSeen): boolean => state === 'offered' || state === 
 
 type Settings = {readonly paused?: boolean; readonly max_concurrent?: number | null};
 
-/** The last word of people on one thing. It holds once it is answered, while nothing else was asked. */
+/** The last word of people on one thing. It holds once it is answered, until something else is asked. */
 class Wish {
   holds: string | undefined;
   readonly #open = new Set<number>();
-  #last = 0;
+  /** Two were under way at once: nobody can know which came last. */
+  #isMuddled = false;
 
   ask(ask: number): void {
+    this.#isMuddled = this.#open.size > 0;
     this.#open.add(ask);
-    this.#last = ask;
     this.holds = undefined;
   }
 
   answer(ask: number, state: string | undefined): void {
     if (!this.#open.delete(ask)) return;
-    if (this.#open.size === 0 && ask === this.#last) this.holds = state;
+    if (this.#open.size === 0 && !this.#isMuddled) this.holds = state;
   }
 }
 
@@ -47,9 +48,8 @@ export const withinSlots: Invariant = {
       if (wishes.get(runner ?? '')?.holds !== undefined) return `${id} was offered to ${runner}, which drains`;
       const settings = pool.holds === undefined ? {} : (JSON.parse(pool.holds) as Settings);
       if (settings.paused === true) return `${id} was offered although the pool is paused`;
-      return mostAtOnce !== null && live.length > mostAtOnce
-        ? `${live.length} attempts, ${mostAtOnce} may be`
-        : undefined;
+      const most = settings.max_concurrent ?? Infinity;
+      return live.length > most ? `${live.length} attempts, ${most} may be` : undefined;
     };
     return {
       on: {

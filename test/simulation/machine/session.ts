@@ -49,6 +49,11 @@ export class Session {
     return this.#isWelcome;
   }
 
+  /** Both ends know of each other. */
+  get isWhole(): boolean {
+    return this.#isWelcome && this.#connection?.isOpenAtServer === true;
+  }
+
   start(): void {
     this.#connect();
   }

@@ -6,6 +6,8 @@ import {serverReceives, serverSteps} from './lease-server.ts';
 import {
   idle,
   initialState,
+  isToRunner,
+  isToServer,
   machines,
   stateCode,
   type Bounds,
@@ -69,7 +71,7 @@ function networkSteps(rules: Rules, state: LeaseState): readonly LeaseStep[] {
   return state.network.flatMap((message, place) => {
     // Two copies of the same message are as good as each other.
     if (isSame(message, state.network[place - 1])) return [];
-    const named = `${message.kind} ${message.epoch} ${isForServer(message) ? 'of' : 'to'} ${message.runner}`;
+    const named = `${message.kind} ${message.epoch} ${isToServer(message) ? 'of' : 'to'} ${message.runner}`;
     const less: LeaseState = {...state, network: state.network.toSpliced(place, 1)};
     const lost = {words: `the network loses ${named}`, to: less};
     const repeated = {words: `the network repeats ${named}`, to: {...state, network: [...state.network, message]}};
@@ -82,13 +84,11 @@ function isSame(one: Message, other: Message | undefined): boolean {
   return one.kind === other.kind && one.epoch === other.epoch && one.runner === other.runner && one.age === other.age;
 }
 
-function isForServer({kind}: Message): boolean {
-  return kind === 'accept' || kind === 'renew' || kind === 'exit';
-}
-
 function deliver(rules: Rules, state: LeaseState, message: Message): readonly LeaseStep[] {
-  if (isForServer(message)) return [serverReceives(rules, state, message)];
-  return state.runners[message.runner].isSuspended ? [] : [runnerReceives(rules, state, message)];
+  if (isToServer(message)) return [serverReceives(rules, state, message)];
+  return isToRunner(message) && !state.runners[message.runner].isSuspended
+    ? [runnerReceives(rules, state, message)]
+    : [];
 }
 
 /** All clocks go at the same rate. One that sleeps with its machine stops, and so do the stamps that it gave. */

@@ -1,5 +1,5 @@
 import {hasRoom, send, withRunner, type LeaseStep, type Rules} from './lease-rules.ts';
-import {idle, type LeaseState, type Machine, type Message, type Runner} from './lease-state.ts';
+import {idle, type LeaseState, type Machine, type Runner, type ToRunner} from './lease-state.ts';
 
 /** What a machine does by itself. A suspended one does nothing but resume. */
 export function runnerSteps(rules: Rules, state: LeaseState, machine: Machine): readonly LeaseStep[] {
@@ -50,53 +50,63 @@ function resume(rules: Rules, state: LeaseState, machine: Machine): LeaseStep {
 }
 
 /** The message has left the network of `state`, and the machine is awake. */
-export function runnerReceives(rules: Rules, state: LeaseState, message: Message): LeaseStep {
-  const {kind, epoch, runner: machine} = message;
-  const runner = state.runners[machine];
-  const words = `${machine} receives ${kind} ${epoch}`;
-  const holds = runner.phase !== 'idle' && runner.epoch === epoch;
-  const ignored: LeaseStep = {words: `${words} and ignores it`, to: state};
+export function runnerReceives(rules: Rules, state: LeaseState, message: ToRunner): LeaseStep {
+  const received = {message, words: `${message.runner} receives ${message.kind} ${message.epoch}`};
+  return heard(rules, state, received) ?? {words: `${received.words} and ignores it`, to: state};
+}
+
+function heard(rules: Rules, state: LeaseState, received: Received): LeaseStep | undefined {
+  const {kind, epoch, runner: machine} = received.message;
+  const {phase, epoch: heldEpoch, startedEpoch} = state.runners[machine];
+  const holds = phase !== 'idle' && heldEpoch === epoch;
   switch (kind) {
     case 'grant':
-      return epoch > runner.startedEpoch ? start(rules, state, {message, words}) : ignored;
-    case 'offer': {
+      return epoch > startedEpoch ? starts(rules, state, received) : undefined;
+    case 'offer':
       // One attempt at a time: a machine with an agent lets the offer run out.
-      if (runner.startedEpoch >= epoch || runner.phase === 'running' || runner.epoch > epoch) return ignored;
-      const network = send(rules, state.network, {...message, kind: 'accept', age: 0});
-      const accepted = {phase: 'accepted', epoch, leaseLeft: 0} as const;
-      return {words: `${words} and accepts`, to: withRunner({...state, network}, machine, accepted)};
-    }
+      return phase === 'running' || epoch < heldEpoch || epoch <= startedEpoch
+        ? undefined
+        : accepts(rules, state, received);
     case 'go':
-      return holds && runner.phase === 'accepted' ? goes(rules, state, {message, words}) : ignored;
-    case 'renewed': {
-      if (!holds || runner.phase !== 'running' || isPastDeadline(rules, runner)) return ignored;
-      const leaseLeft = Math.max(runner.leaseLeft, leaseFrom(rules, message));
-      return {words: `${words} and moves its deadline`, to: withRunner(state, machine, {leaseLeft})};
-    }
+      return holds && phase === 'accepted' ? goes(rules, state, received) : undefined;
+    case 'renewed':
+      return holds && phase === 'running' ? renews(rules, state, received) : undefined;
     case 'gone':
-      return holds ? {words: `${words} and ends what it held`, to: withRunner(state, machine, idle)} : ignored;
-    case 'accept':
-    case 'renew':
-    case 'exit':
-      throw new Error(`${kind} is not for a runner`);
+      return holds
+        ? {words: `${received.words} and ends what it held`, to: withRunner(state, machine, idle)}
+        : undefined;
   }
 }
 
-type Received = {readonly message: Message; readonly words: string};
+type Received = {readonly message: ToRunner; readonly words: string};
+
+function accepts(rules: Rules, state: LeaseState, {message, words}: Received): LeaseStep {
+  const network = send(rules, state.network, {...message, kind: 'accept', age: 0});
+  const accepted = {phase: 'accepted', epoch: message.epoch, leaseLeft: 0} as const;
+  return {words: `${words} and accepts`, to: withRunner({...state, network}, message.runner, accepted)};
+}
 
 function goes(rules: Rules, state: LeaseState, received: Received): LeaseStep {
-  if (leaseFrom(rules, received.message) > 0) return start(rules, state, received);
+  if (leaseFrom(rules, received.message) > 0) return starts(rules, state, received);
   return {words: `${received.words}, which is too late`, to: withRunner(state, received.message.runner, idle)};
 }
 
 /** An agent of an older epoch on the same machine is ended first. */
-function start(rules: Rules, state: LeaseState, {message, words}: Received): LeaseStep {
+function starts(rules: Rules, state: LeaseState, {message, words}: Received): LeaseStep {
   const {epoch, runner: machine} = message;
   const running = {phase: 'running', epoch, leaseLeft: leaseFrom(rules, message), startedEpoch: epoch} as const;
   return {words: `${words} and starts its agent`, to: withRunner(state, machine, running)};
 }
 
+/** A deadline only moves outwards, and not once it has passed. */
+function renews(rules: Rules, state: LeaseState, {message, words}: Received): LeaseStep | undefined {
+  const runner = state.runners[message.runner];
+  if (isPastDeadline(rules, runner)) return undefined;
+  const leaseLeft = Math.max(runner.leaseLeft, leaseFrom(rules, message));
+  return {words: `${words} and moves its deadline`, to: withRunner(state, message.runner, {leaseLeft})};
+}
+
 /** Ticks until the deadline that this message gives. A grant answers nothing, so it carries no time to count from. */
-function leaseFrom({deadlineFrom, leaseTicks}: Rules, {kind, age}: Message): number {
+function leaseFrom({deadlineFrom, leaseTicks}: Rules, {kind, age}: ToRunner): number {
   return deadlineFrom === 'receipt' || kind === 'grant' ? leaseTicks : leaseTicks - age;
 }

@@ -1,5 +1,5 @@
 import {send, type LeaseStep, type Rules} from './lease-rules.ts';
-import {machines, type LeaseState, type Message, type Server} from './lease-state.ts';
+import {machines, type LeaseState, type Server, type ToServer} from './lease-state.ts';
 
 /** What the server does by itself. */
 export function serverSteps(rules: Rules, state: LeaseState): readonly LeaseStep[] {
@@ -46,7 +46,7 @@ function giveUp(rules: Rules, {server, runners, network}: LeaseState, words: str
 }
 
 /** The message has left the network of `state`. */
-export function serverReceives(rules: Rules, state: LeaseState, message: Message): LeaseStep {
+export function serverReceives(rules: Rules, state: LeaseState, message: ToServer): LeaseStep {
   const words = `the server receives ${message.kind} ${message.epoch} of ${message.runner}`;
   if (!isCurrent(rules, state.server, message))
     return rules.serverFence ? fenced(rules, state, {message, words}) : {words, to: state};
@@ -57,23 +57,17 @@ export function serverReceives(rules: Rules, state: LeaseState, message: Message
       return granted(rules, state, {message, words: `${words} and renews the lease`, answer: 'renewed'});
     case 'exit':
       return {words: `${words} and accepts the result`, to: {...state, server: finished(state.server)}};
-    case 'grant':
-    case 'offer':
-    case 'go':
-    case 'renewed':
-    case 'gone':
-      throw new Error(`${message.kind} is not for the server`);
   }
 }
 
 /** Whether the server acts on it. Without a fence any result counts, and any renewal of whatever is leased. */
-function isCurrent({serverFence}: Rules, {phase, epoch, holder}: Server, message: Message): boolean {
+function isCurrent({serverFence}: Rules, {phase, epoch, holder}: Server, message: ToServer): boolean {
   if (!serverFence && message.kind === 'exit') return true;
   if (serverFence && (message.epoch !== epoch || message.runner !== holder)) return false;
   return phase === 'leased' || (phase === 'offered' && message.kind === 'accept');
 }
 
-type Received = {readonly message: Message; readonly words: string};
+type Received = {readonly message: ToServer; readonly words: string};
 
 function fenced(rules: Rules, state: LeaseState, {message, words}: Received): LeaseStep {
   const network = send(rules, state.network, {...message, kind: 'gone', age: 0});

@@ -27,15 +27,21 @@ export type Runner = {
   readonly isSuspended: boolean;
 };
 
-const messageKinds = ['grant', 'offer', 'go', 'renewed', 'gone', 'accept', 'renew', 'exit'] as const;
+const kindsToRunner = ['grant', 'offer', 'go', 'renewed', 'gone'] as const;
+const kindsToServer = ['accept', 'renew', 'exit'] as const;
+const messageKinds = [...kindsToRunner, ...kindsToServer] as const;
+type MessageKind = (typeof messageKinds)[number];
 /** `age` counts the ticks since the runner stamped it, or stamped what it answers, by the clock of that runner. */
-export type Message = {
-  readonly kind: (typeof messageKinds)[number];
+export type Message<Kind extends MessageKind = MessageKind> = {
+  readonly kind: Kind;
   readonly epoch: number;
   /** The runner that it comes from or goes to. */
   readonly runner: Machine;
   readonly age: number;
 };
+
+export type ToRunner = Message<(typeof kindsToRunner)[number]>;
+export type ToServer = Message<(typeof kindsToServer)[number]>;
 
 export type LeaseState = {
   readonly server: Server;
@@ -52,6 +58,16 @@ export type Bounds = {
   readonly messagesMax: number;
   readonly epochsMax: number;
 };
+
+const toRunner: ReadonlySet<string> = new Set(kindsToRunner);
+
+export function isToRunner(message: Message): message is ToRunner {
+  return toRunner.has(message.kind);
+}
+
+export function isToServer(message: Message): message is ToServer {
+  return !toRunner.has(message.kind);
+}
 
 export const idle = {phase: 'idle', epoch: 0, leaseLeft: 0} as const;
 

@@ -12,8 +12,8 @@ const none: Delays = {acceptMs: 0, goMs: 0};
 
 /**
  * The law of the model in the times of the code: how long after the end of the last kill the server gives the task to
- * another. Negative: two agents may work at once. The Fleet's own rule says when it expires, and the runner's own says
- * when it kills an agent that hears nothing; both clocks go at one rate here, and start anywhere.
+ * another. Negative: two agents may work at once; infinite: no agent ever started. The Fleet's own rule says when the
+ * lease expires, and the runner's own when it kills an agent that hears nothing. Both clocks go at one rate here.
  */
 export function safetyMarginMs(lease: LeaseConfig, {acceptMs, goMs}: Delays = none): number {
   const scene = new Scene();
@@ -26,20 +26,12 @@ export function safetyMarginMs(lease: LeaseConfig, {acceptMs, goMs}: Delays = no
   return expiresMs - (killedMs(scene) + limits.killMs);
 }
 
-function greet(scene: Scene, lease: LeaseConfig): void {
-  const welcome = {
-    t: 'welcome',
-    session: 'session-1',
-    protocol: 1,
-    server_time_ms: 0,
-    config: lease,
-    verdicts: [],
-    echo: scene.now,
-  } as const;
-  scene.event({kind: 'welcome', welcome: {...welcome, verdicts: []}});
+function greet(scene: Scene, config: LeaseConfig): void {
+  const session = {session: 'session-1', protocol: 1, server_time_ms: 0, echo: scene.now};
+  scene.event({kind: 'welcome', welcome: {t: 'welcome', ...session, config, verdicts: []}});
 }
 
-/** When the runner, left alone, has killed its agent; the time of the go where that came too late for one. */
+/** When the runner, left alone, kills its agent; never, where the go came too late for one. */
 function killedMs(scene: Scene): number {
   let {state} = scene;
   let nowMs = scene.now;
@@ -51,5 +43,5 @@ function killedMs(scene: Scene): number {
     if (reduced.effects.some(({kind}) => kind === 'kill')) return nowMs;
     state = reduced.state;
   }
-  return nowMs;
+  return -Infinity;
 }

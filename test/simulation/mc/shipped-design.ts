@@ -1,4 +1,5 @@
 import {bootClock} from '../../../runner/src/executor/boot-clock.ts';
+import {leaseConfig} from '../../../worker/src/lease-config.ts';
 import {CoreWorld, standardLease} from '../../fixtures/fleet-core.ts';
 import {config, Scene} from '../../unit/attempt/attempt-scene.ts';
 import type {Design} from './lease-designs.ts';
@@ -17,7 +18,7 @@ export function shippedDesign(): Design {
       .tick(config.ttl_ms)
       .some(({kind}) => kind === 'kill'),
     deadlineFrom: deadlineFrom(),
-    graceTicks: safetyMarginMs(standardLease) >= 0 ? 1 : 0,
+    graceTicks: safetyMarginMs(leaseConfig({}, 'standard')) >= 0 ? 1 : 0,
     clock: clockOf(),
     checksBeforeResume: checksBeforeResume(),
   };
