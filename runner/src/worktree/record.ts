@@ -1,5 +1,5 @@
-import {readdir, readFile, rename, unlink, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
+import {lstat, readdir, readFile, rename, unlink, writeFile} from 'node:fs/promises';
+import {basename, dirname, join} from 'node:path';
 import * as z from 'zod';
 import {isAttemptBranch} from './branch-name.ts';
 import {isFullSha, mirrorOf, worktreeName, worktreePath, type Worktree, type WorktreeContext} from './places.ts';
@@ -49,8 +49,17 @@ export async function readRecord(
   }
 }
 
+/** Whether a file is there, readable as a record or not. */
+export async function hasRecordFile(worktree: Pick<Worktree, 'path'>): Promise<boolean> {
+  return (await lstat(recordPath(worktree)).catch(() => undefined)) !== undefined;
+}
+
+/** With the drafts of one that was never finished. */
 export async function removeRecord(worktree: Pick<Worktree, 'path'>): Promise<void> {
-  await unlink(recordPath(worktree)).catch(() => undefined);
+  const folder = dirname(recordPath(worktree));
+  const name = basename(recordPath(worktree));
+  for (const each of await readdir(folder).catch(() => []))
+    if (each === name || each.startsWith(`${name}.`)) await unlink(join(folder, each)).catch(() => undefined);
 }
 
 /** Every complete worktree under the root, of one repository or of all. */

@@ -16,8 +16,8 @@ import {
   type WorktreeContext,
 } from './places.ts';
 import {restorePointers} from './pointers.ts';
-import {readRecord, writeRecord} from './record.ts';
-import {discard} from './remove.ts';
+import {hasRecordFile, readRecord, removeRecord, writeRecord} from './record.ts';
+import {discard, removeWorktree, type Removal} from './remove.ts';
 import {mirrorGit, worktreeGit} from './sealed-git.ts';
 
 const checkoutDeadlineMs = 10 * 60_000;
@@ -91,6 +91,43 @@ export async function findWorktree(
   return worktree !== undefined && (await isDirectory(worktree.path)) ? worktree : undefined;
 }
 
+/** What is known of a tree without its record. */
+type Place = Pick<Worktree, 'mirror' | 'path' | 'task' | 'epoch' | 'branch'>;
+
+/**
+ * Takes away whatever there is of the tree of an attempt. A complete one, and one whose removal was interrupted, as
+ * `removeWorktree` does; of an interrupted add, in whose tree no agent ever worked, only the commits of its branch are
+ * kept. Throws what `removeWorktree` throws, and can be repeated.
+ */
+export async function removeAttempt(
+  context: WorktreeContext,
+  {mirror, task, epoch}: Omit<AddRequest, 'baseSha'>,
+  signal?: AbortSignal,
+): Promise<Removal> {
+  const name = worktreeName(task, epoch);
+  const path = worktreePath(context.root, mirror.repository, name);
+  const known = await readRecord(context, mirror.repository.directory, name);
+  if (known !== undefined) return removeWorktree(context, known, signal);
+  // A record that cannot be read is left, with its tree, to a person; without a mirror nothing was begun.
+  if ((await hasRecordFile({path})) || !(await isDirectory(mirror.path))) return {salvaged: undefined};
+  const place = {mirror, path, task, epoch, branch: branchOfAttempt(task, epoch)};
+  return context.locks.hold(
+    lockPath({path}),
+    async () => {
+      await clearPlace(context, place, signal);
+      await removeRecord(place);
+      const tip = await tipOf(context, place);
+      if (tip === undefined) return {salvaged: undefined};
+      const git = mirrorGit(context, mirror);
+      const own = await git(['rev-list', '--max-count=1', tip, '--not', '--remotes=origin']);
+      if (own.exitCode !== 0 || textOf(own.stdout) !== '') await keepTip(context, place, tip);
+      await git(['update-ref', '-d', `refs/heads/${place.branch}`]);
+      return {salvaged: undefined};
+    },
+    {signal},
+  );
+}
+
 /**
  * Makes the tree usable again after git's data about it was lost (pruned by hand, a mirror made anew, a rewritten `.git`).
  * No file of the tree changes. False when the tree itself is gone.
@@ -151,23 +188,28 @@ async function clearRemains(
   worktree: Worktree,
   signal: AbortSignal | undefined,
 ): Promise<void> {
+  await clearPlace(context, worktree, signal);
+  const tip = await tipOf(context, worktree);
+  if (tip !== undefined && tip !== worktree.baseSha) await keepTip(context, worktree, tip);
+}
+
+/** The place of a tree of which there is no record: what lies there, and what git knows of it. */
+async function clearPlace(context: WorktreeContext, worktree: Place, signal: AbortSignal | undefined): Promise<void> {
   if (await isDirectory(worktree.path)) {
     // The git process of a runner that was killed may still write; it ends by itself.
     await awaitNobodyInside(worktree.path, {deadlineMs: 60_000, signal});
   }
   await discard(context, worktree.path);
   await context.locks.hold(lockPath(worktree.mirror), () => clearRegistration(context, worktree), {signal});
-  const tip = await tipOf(context, worktree);
-  if (tip !== undefined && tip !== worktree.baseSha) {
-    await mirrorGit(
-      context,
-      worktree.mirror,
-    )(['update-ref', `${salvageRef(worktree.task, worktree.epoch)}-branch`, tip]);
-  }
+}
+
+async function keepTip(context: WorktreeContext, worktree: Place, tip: string): Promise<void> {
+  const ref = `${salvageRef(worktree.task, worktree.epoch)}-branch`;
+  await mirrorGit(context, worktree.mirror)(['update-ref', ref, tip]);
 }
 
 /** Needs the lock of the mirror and a tree that is not at its place. */
-async function clearRegistration(context: WorktreeContext, worktree: Worktree): Promise<void> {
+async function clearRegistration(context: WorktreeContext, worktree: Place): Promise<void> {
   if (!(await isDirectory(adminPath(worktree)))) return;
   await unlink(join(adminPath(worktree), 'locked')).catch(() => undefined);
   await mirrorGit(context, worktree.mirror)(['worktree', 'prune']);
@@ -193,7 +235,7 @@ async function displaceRefs(context: WorktreeContext, worktree: Worktree): Promi
   }
 }
 
-async function tipOf(context: WorktreeContext, worktree: Worktree): Promise<string | undefined> {
+async function tipOf(context: WorktreeContext, worktree: Place): Promise<string | undefined> {
   const result = await mirrorGit(
     context,
     worktree.mirror,
