@@ -1,8 +1,6 @@
 import * as z from 'zod';
 import {fromBase64, type Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {limits} from '@switchyard/shared/policy/limits.ts';
-import {leaseConfigSchema, type LeaseConfig} from '@switchyard/shared/protocol/down.ts';
 import type {FleetRpc} from './fleet/fleet-rpc.ts';
 import type {TaskLogRpc} from './tasklog/task-log-rpc.ts';
 
@@ -59,35 +57,6 @@ export function signingJwks(environment: Pick<Environment, 'SWITCHYARD_SIGNING_K
       'SWITCHYARD_SIGNING_KEYS must be a JSON list of one to four keys',
     );
   return parsed.data;
-}
-
-const defaults: LeaseConfig = {
-  ttl_ms: limits.leaseTtlMs,
-  renew_ms: limits.renewMs,
-  grace_ms: limits.graceMs,
-  offer_ms: limits.offerMs,
-  soft_stop_ms: limits.softStopMs,
-  hard_kill_ms: limits.hardKillMs,
-};
-
-/** The times that runners are told. A patient runner gets a longer lease, renewed as often relative to it. */
-export function leaseConfig(
-  environment: Pick<Environment, 'SWITCHYARD_LEASE'>,
-  leaseClass: 'standard' | 'patient',
-): LeaseConfig {
-  const override =
-    environment.SWITCHYARD_LEASE === undefined ? {} : parseJson('SWITCHYARD_LEASE', environment.SWITCHYARD_LEASE);
-  const parsed = leaseConfigSchema.partial().safeParse(override);
-  if (!parsed.success)
-    throw new SwitchyardError(
-      'configuration_invalid',
-      `SWITCHYARD_LEASE: ${parsed.error.issues[0]?.message ?? 'invalid'}`,
-    );
-  const given = Object.fromEntries(Object.entries(parsed.data).filter(([, value]) => value !== undefined));
-  const standard = leaseConfigSchema.parse({...defaults, ...given});
-  if (leaseClass === 'standard') return standard;
-  const factor = limits.patientLeaseTtlMs / limits.leaseTtlMs;
-  return {...standard, ttl_ms: standard.ttl_ms * factor, renew_ms: standard.renew_ms * factor};
 }
 
 function parseJson(name: string, text: string | undefined): unknown {

@@ -23,6 +23,8 @@ describe('a wrong configuration', () => {
     {name: 'DISPATCH_SECRET', change: {DISPATCH_SECRET: `${'a'.repeat(40)},${'b'.repeat(40)},${'c'.repeat(40)}`}},
     {name: 'DISPATCH_POOL', change: {DISPATCH_POOL: 'Not A Pool'}},
     {name: 'SWITCHYARD_LEASE', change: {SWITCHYARD_LEASE: '{"ttl_ms":-1}'}},
+    {name: 'SWITCHYARD_LEASE', change: {SWITCHYARD_LEASE: 'canary-not-json'}},
+    {name: 'SWITCHYARD_LEASE', change: {SWITCHYARD_LEASE: '{"grace_ms":1,"hard_kill_ms":1}'}},
   ])('[HT19] of $name closes every route but health, which names it and never its value', async ({name, change}) => {
     for (const path of ['/v1/tasks', '/tasks/x', '/', '/nothing']) {
       const refused = await problem(await ask(path, change));
