@@ -2,13 +2,14 @@ import type {Command} from 'commander';
 import type * as z from 'zod';
 import {apiClient} from '@switchyard/shared/api/client.ts';
 import {changePool, createPool, getPool, type PoolView} from '@switchyard/shared/api/pool-contracts.ts';
+import {listQueues} from '@switchyard/shared/api/queue-contracts.ts';
 import {fromBase64, type Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import {credentialMint} from '@switchyard/shared/crypto/credential.ts';
 import {poolSchema} from '@switchyard/shared/domain/id.ts';
 import {checkControlPlaneUrl} from '../link/enrol.ts';
 import {flag, group, leaf, text} from './leaf.ts';
 import {ownCommand} from './own-command.ts';
-import {poolLines} from './pool-lines.ts';
+import {poolLines, queueLines} from './pool-lines.ts';
 import {secretInput} from './secret-input.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
 import {parseCount} from './units.ts';
@@ -29,6 +30,18 @@ export function poolCommands(world: Surroundings): Command {
         examples: ['pool show', 'pool show --json | jq .counts.queued'],
       },
       async (_, options) => show(world, options, await (await world.client(options)).call(getPool, {})),
+    ),
+    leaf(
+      {
+        name: 'queues',
+        summary: 'what waits, by the topic of its queue',
+        examples: ['pool queues', 'pool queues --json | jq .queues[0].waiting'],
+      },
+      async (_, options) => {
+        const {queues} = await (await world.client(options)).call(listQueues, {});
+        if (options.json === true) return world.terminal.out(JSON.stringify({queues}));
+        for (const line of queueLines(queues, world.nowMs(), world.terminal)) world.terminal.out(line);
+      },
     ),
     change(world, {
       name: 'pause',

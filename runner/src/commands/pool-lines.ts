@@ -1,6 +1,8 @@
 import type {PoolView} from '@switchyard/shared/api/pool-contracts.ts';
+import type {QueueView} from '@switchyard/shared/api/queue-contracts.ts';
 import {table} from './table.ts';
 import type {Terminal} from './terminal.ts';
+import {duration} from './units.ts';
 
 /** A pool for a person: what it does, what it could do, and what waits. */
 export function poolLines(
@@ -23,6 +25,21 @@ export function poolLines(
     ...table(heads, [cells], columns),
     ...(settings.latched ? ['', 'A task failed for good and stopped the pool: switchyard pool resume'] : []),
   ];
+}
+
+/** The queues of a pool for a person: how many wait in each, and since when the first of them. */
+export function queueLines(
+  queues: readonly QueueView[],
+  nowMs: number,
+  {columns}: Pick<Terminal, 'columns'>,
+): readonly string[] {
+  const rows = queues.map(({topic, waiting, next, next_queued_ms: queuedMs}) => [
+    topic,
+    String(waiting),
+    next ?? '-',
+    queuedMs === null ? '-' : duration(Math.max(0, nowMs - queuedMs)),
+  ]);
+  return table(['QUEUE', 'WAITING', 'NEXT', 'SINCE'], rows, columns);
 }
 
 function stateOf({paused, draining, latched}: PoolView['settings']): string {

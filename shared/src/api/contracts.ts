@@ -1,6 +1,7 @@
 import * as agent from './agent-contracts.ts';
 import type {AnyContract} from './contract.ts';
 import * as pool from './pool-contracts.ts';
+import * as queue from './queue-contracts.ts';
 import * as runner from './runner-contracts.ts';
 import * as task from './task-contracts.ts';
 
@@ -24,6 +25,7 @@ export const contracts: readonly AnyContract[] = [
   runner.revokeRunner,
   pool.getPool,
   pool.changePool,
+  queue.listQueues,
   pool.listCredentials,
   pool.createCredential,
   pool.revokeCredential,

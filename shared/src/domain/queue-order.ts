@@ -20,6 +20,11 @@ export function level(key: number, nowMs: number): number {
   return Math.max(0, Math.ceil((Math.floor(key / keysPerMs) - nowMs) / limits.agingStepMs));
 }
 
+/** Order keys below this have reached the level by now, or a more urgent one. */
+export function keyBound(wanted: number, nowMs: number): number {
+  return (Math.floor(nowMs) + wanted * limits.agingStepMs + 1) * keysPerMs;
+}
+
 export type Candidate = {
   readonly level: number;
   /** How often its fairness key was served, from the moment on when the key began to wait. */

@@ -48,6 +48,14 @@ test('[CL22] the pool is shown, paused, limited and resumed, and a task says tha
   expect(lastJson(set)).toMatchObject({settings: {paused: true, stop_on_failure: true, max_concurrent: 3}});
   const free = await cli(['pool', 'set', '--max-concurrent', 'none', '--no-stop-on-failure', '--json']);
   expect(lastJson(free)).toMatchObject({settings: {paused: true, stop_on_failure: false, max_concurrent: null}});
+  const queues = lastJson(await cli(['pool', 'queues', '--json']));
+  expect(queues).toMatchObject({
+    queues: [
+      {topic: 'queue:default:high', waiting: 0, next: null},
+      {topic: 'queue:default:normal', waiting: 1, next: expect.stringMatching(/^tsk_/)},
+    ],
+  });
+  expect((await cli(['pool', 'queues'])).stdout).toMatch(/queue:default:normal +1 +tsk_/);
   expect(lastJson(await cli(['pool', 'resume', '--json']))).toMatchObject({settings: {paused: false, latched: false}});
   expect((await cli(['task', 'show', id])).stdout).toContain('waits for  no runner is enrolled in this pool');
 });

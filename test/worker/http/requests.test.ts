@@ -160,11 +160,19 @@ describe('tasks', () => {
     expect(await problem(refused)).toMatchObject({status: 503, code: 'capacity_reached'});
   });
 
-  test('[HT13] the pool shows its counts and takes its settings', async () => {
-    const own = (await newPool()).token;
+  test('[HT13] the pool shows its counts and queues and takes its settings', async () => {
+    const {token: own, pool} = await newPool();
     await newTask(own);
+    const urgent = await newTask(own, {priority: 'high'});
+    expect(await json(await call('/v1/queues', {token: own}), 200)).toMatchObject({
+      queues: [
+        {topic: `queue:${pool}:high`, waiting: 1, next: urgent.id, next_queued_ms: urgent.queued_ms},
+        {topic: `queue:${pool}:normal`, waiting: 1},
+      ],
+    });
+    expect((await call('/v1/queues')).status).toBe(401);
     expect(await json(await call('/v1/pool', {token: own}), 200)).toMatchObject({
-      counts: {queued: 1},
+      counts: {queued: 2},
       settings: {paused: false},
     });
     const changed = await call('/v1/pool', {method: 'PATCH', token: own, body: {paused: true}});

@@ -1,6 +1,7 @@
 import type {AgentStatus, AttemptRecord} from '@switchyard/shared/api/agent-view.ts';
 import type {Scope} from '@switchyard/shared/api/contract.ts';
 import type {PoolSettings, PoolView} from '@switchyard/shared/api/pool-contracts.ts';
+import type {QueueView} from '@switchyard/shared/api/queue-contracts.ts';
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
@@ -185,6 +186,7 @@ export interface FleetRpc {
   ): Promise<Outcome<{readonly frame: string}>>;
 
   getPool(caller: Caller): Promise<Outcome<PoolView>>;
+  listQueues(caller: Caller): Promise<Outcome<{readonly queues: readonly QueueView[]}>>;
   changePool(caller: Caller, change: SettingsChange): Promise<Outcome<PoolView>>;
   listCredentials(caller: Caller): Promise<Outcome<{readonly credentials: readonly CredentialRow[]}>>;
   createCredential(caller: Caller, credential: NewCredential): Promise<Outcome<null>>;

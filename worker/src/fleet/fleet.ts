@@ -116,6 +116,9 @@ export class Fleet extends DurableObject<Environment> implements FleetRpc {
   async getPool(...args: Args<'getPool'>): Answer<'getPool'> {
     return pool.getPool(this.#service, ...args);
   }
+  async listQueues(...args: Args<'listQueues'>): Answer<'listQueues'> {
+    return pool.listQueues(this.#service, ...args);
+  }
   async changePool(...args: Args<'changePool'>): Answer<'changePool'> {
     return pool.changePool(this.#service, ...args);
   }

@@ -1,9 +1,11 @@
 import type {PoolSettings, PoolView} from '@switchyard/shared/api/pool-contracts.ts';
+import type {QueueView} from '@switchyard/shared/api/queue-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {Batch} from './batch.ts';
 import {saveCredential, type CredentialRecord} from './credential-row.ts';
 import type {Caller, CredentialRow, NewCredential, Outcome, SettingsChange} from './fleet-rpc.ts';
 import {actorOf} from './permission.ts';
+import {queueViews} from './queue-views.ts';
 import {reading, writing, type Service} from './service.ts';
 import {poolView} from './views.ts';
 
@@ -11,6 +13,13 @@ import {poolView} from './views.ts';
 
 export function getPool(service: Service, caller: Caller): Promise<Outcome<PoolView>> {
   return reading(service, {caller, scope: 'read'}, poolView);
+}
+
+export function listQueues(
+  service: Service,
+  caller: Caller,
+): Promise<Outcome<{readonly queues: readonly QueueView[]}>> {
+  return reading(service, {caller, scope: 'read'}, sight => ({queues: queueViews(sight)}));
 }
 
 export function changePool(service: Service, caller: Caller, change: SettingsChange): Promise<Outcome<PoolView>> {
