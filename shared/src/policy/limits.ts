@@ -71,6 +71,8 @@ export const limitTable = {
   shellCommandCharactersMax: characters(100_000, 'A longer command of an agent is not understood.'),
   shellNestingMax: count(16, 'A command of an agent that is nested more deeply is not understood.'),
   shellPartsMax: count(4_000, 'A command of an agent with more parts is not understood.'),
+  modelRequestBytesMax: bytes(10_485_760, 'A request of an agent to a model; a conversation with pictures fits.'),
+  modelRequestHeadersMs: ms(30_000, 'An agent sends the headers of a request to the model proxy in this time.'),
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limitTable;

@@ -1,0 +1,85 @@
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import {Agent as HttpsAgent, request as httpsRequest} from 'node:https';
+import {pipeline} from 'node:stream/promises';
+import {Transform} from 'node:stream';
+import {answeredHeaders, forwardedHeaders} from './request-facts.ts';
+import {noUsage, UsageReader, type Usage} from './usage-reader.ts';
+
+export type Forwarded = {
+  readonly method: string;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Uint8Array;
+  readonly url: URL;
+  readonly key: {readonly header: string; readonly value: string};
+};
+
+export type Outcome = {readonly status: number; readonly usage: Usage};
+
+const agents = {http: new HttpAgent({keepAlive: true}), https: new HttpsAgent({keepAlive: true})};
+
+/** A model that thinks sends pings; one that is silent for longer is gone. */
+const SILENCE_MS_MAX = 600_000;
+
+/**
+ * Passes one request on and its answer back, byte for byte as it comes, and reads the tokens on the way. Resolves when the
+ * answer has gone, also when the agent left before: what was used by then counts.
+ *
+ * @throws the error of the connection when the provider gave no answer at all
+ */
+export async function forward(request: Forwarded, response: ServerResponse): Promise<Outcome> {
+  const upstream = await answerOf(request, response);
+  const status = upstream.statusCode ?? 502;
+  response.writeHead(status, answeredHeaders(upstream.headers));
+  // At once, also for an answer whose first byte is a long way off.
+  response.flushHeaders();
+  const reader = new UsageReader(upstream.headers['content-type']);
+  const meter = new Transform({
+    transform(chunk: Uint8Array, _encoding, done) {
+      reader.push(chunk);
+      done(null, chunk);
+    },
+  });
+  try {
+    await pipeline(upstream, meter, response);
+  } catch {
+    // The agent or the provider broke off; the other side sees its connection end.
+    response.destroy();
+  }
+  return {status, usage: status < 400 ? reader.end() : noUsage};
+}
+
+function answerOf(request: Forwarded, response: ServerResponse): Promise<IncomingMessage> {
+  const {promise, resolve, reject} = Promise.withResolvers<IncomingMessage>();
+  const outgoing = open(request, resolve);
+  outgoing.setTimeout(SILENCE_MS_MAX, () => outgoing.destroy(new Error('the provider was silent for too long')));
+  outgoing.on('error', reject);
+  response.on('close', () => {
+    if (!response.writableFinished) outgoing.destroy(new Error('the agent left'));
+  });
+  outgoing.end(request.body);
+  return promise;
+}
+
+function open(
+  {method, headers, body, url, key}: Forwarded,
+  answered: (answer: IncomingMessage) => void,
+): ClientRequest {
+  const isTls = url.protocol === 'https:';
+  const options = {
+    method,
+    agent: isTls ? agents.https : agents.http,
+    headers: {
+      ...forwardedHeaders(headers),
+      'accept-encoding': 'identity',
+      'content-length': String(body.byteLength),
+      [key.header]: key.value,
+    },
+  };
+  return isTls ? httpsRequest(url, options, answered) : httpRequest(url, options, answered);
+}

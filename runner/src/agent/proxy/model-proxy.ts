@@ -1,0 +1,222 @@
+import {once} from 'node:events';
+import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {ModelAccess} from '../driver.ts';
+import {reserve, settle, type Budget} from './allowance.ts';
+import type {AuditEntry} from './audit-log.ts';
+import {forward} from './forward.ts';
+import {grantToken, readGrantToken, type Grant} from './grant.ts';
+import type {Ledger} from './ledger.ts';
+import {isProviderName, providers, type ProviderName} from './provider.ts';
+import {refusalDocument, refusalHeaders, type Refusal} from './refusal.ts';
+import {estimateTokens, routeOf, tokenOf} from './request-facts.ts';
+import {noUsage, type Usage} from './usage-reader.ts';
+
+export type ModelProxyOptions = {
+  /** The port of an earlier process of this runner, whose agents still use it; 0 takes any. */
+  readonly port: number;
+  readonly secret: Uint8Array;
+  readonly keyOf: (provider: ProviderName) => Promise<string | undefined>;
+  /** Where the provider really is: its own address, or a gateway of the owner of this machine. */
+  readonly upstreamOf: (provider: ProviderName) => string;
+  /** Whether the attempt holds its lease right now. */
+  readonly isLive: (grant: Grant) => boolean;
+  readonly budgetOf: (grant: Grant) => Budget;
+  readonly ledger: Ledger;
+  readonly audit: (entry: AuditEntry) => void;
+  readonly nowMs: () => number;
+};
+
+type Asked = {readonly grant: Grant; readonly provider: ProviderName; readonly path: string; readonly query: string};
+type Answered = {readonly status: number; readonly reason: string | null; readonly usage: Usage | null};
+
+const HEALTH_PATH = '/agentauth/health';
+const CONNECTIONS_MAX = 512;
+
+/**
+ * The one way of an agent to a model: it holds a token of its attempt, this holds the key. The key never enters the place
+ * where the agent runs, every token spent passes the meter, and the token dies with the lease.
+ */
+export class ModelProxy {
+  readonly #options: ModelProxyOptions;
+  readonly #server: Server;
+  readonly #serving = new Set<Promise<void>>();
+
+  private constructor(options: ModelProxyOptions) {
+    this.#options = options;
+    this.#server = createServer((request, response) => {
+      const serving = this.#serve(request, response).catch(() => void response.destroy());
+      this.#serving.add(serving);
+      void serving.finally(() => this.#serving.delete(serving));
+    });
+    this.#server.maxConnections = CONNECTIONS_MAX;
+    // An answer of a model takes as long as it takes; what is silent is ended in `forward`.
+    this.#server.requestTimeout = 0;
+    this.#server.headersTimeout = limits.modelRequestHeadersMs;
+  }
+
+  /** Falls back to another port when the wanted one is taken: agents of before lose their model and are tried again. */
+  static async start(options: ModelProxyOptions): Promise<ModelProxy> {
+    const proxy = new ModelProxy(options);
+    await proxy.#listen(options.port).catch(async (error: unknown) => {
+      if (options.port === 0) throw error;
+      await proxy.#listen(0);
+    });
+    return proxy;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string')
+      throw new SwitchyardError('executor_unavailable', 'the model proxy does not listen');
+    return address.port;
+  }
+
+  /** What an attempt needs to reach a model, and nothing more. */
+  accessOf(grant: Grant): ModelAccess {
+    const base = `http://127.0.0.1:${this.port}`;
+    return {
+      token: grantToken(this.#options.secret, grant),
+      urls: {anthropic: `${base}/anthropic`, openai: `${base}/openai/v1`, google: `${base}/google`},
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await Promise.all(this.#serving);
+  }
+
+  async #listen(port: number): Promise<void> {
+    this.#server.listen(port, '127.0.0.1');
+    await once(this.#server, 'listening');
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startMs = this.#options.nowMs();
+    const {method = 'GET', url = '/'} = request;
+    if (url === HEALTH_PATH && method === 'GET') {
+      response.writeHead(200, {'content-type': 'application/json'}).end('{"status":"ok"}');
+      return;
+    }
+    const asked = this.#ask(request);
+    const provider = 'grant' in asked ? asked.provider : routedProvider(url);
+    const answered =
+      'grant' in asked ? await this.#answer(asked, request, response) : refuse(response, provider, asked);
+    this.#options.audit({
+      task: 'grant' in asked ? asked.grant.task : null,
+      epoch: 'grant' in asked ? asked.grant.epoch : null,
+      provider: provider ?? null,
+      method,
+      path: (url.split('?')[0] ?? '').slice(0, 200),
+      status: answered.status,
+      allowed: answered.reason === null,
+      reason: answered.reason,
+      durationMs: Math.round(this.#options.nowMs() - startMs),
+      usage: answered.usage,
+    });
+  }
+
+  #ask({headers, method, url = '/'}: IncomingMessage): Asked | Refusal {
+    const token = tokenOf(headers);
+    const grant = token === undefined ? undefined : readGrantToken(this.#options.secret, token);
+    if (grant === undefined)
+      return {status: 403, reason: 'unauthorized', message: 'this is no token of an attempt on this machine'};
+    if (!this.#options.isLive(grant))
+      return {status: 403, reason: 'lease_lost', message: 'the attempt holds its lease no more'};
+    const route = routeOf(url);
+    if (
+      route === undefined ||
+      !isProviderName(route.provider) ||
+      !providers[route.provider].paths.some(path => path.test(route.path)) ||
+      (method !== 'POST' && method !== 'GET' && method !== 'HEAD')
+    )
+      return {status: 403, reason: 'path', message: 'the model proxy does not serve this path'};
+    return {grant, provider: route.provider, path: route.path, query: route.query};
+  }
+
+  async #answer(asked: Asked, request: IncomingMessage, response: ServerResponse): Promise<Answered> {
+    const {grant, provider} = asked;
+    const {ledger, budgetOf, keyOf} = this.#options;
+    const body = await readBody(request);
+    if (body === undefined)
+      return refuse(response, provider, {
+        status: 413,
+        reason: 'body_too_large',
+        message: `the request is larger than ${limits.modelRequestBytesMax} bytes`,
+      });
+    const value = await keyOf(provider);
+    if (value === undefined)
+      return refuse(response, provider, {
+        status: 403,
+        reason: 'no_key',
+        message: `this machine has no key for ${provider}: switchyard keys set ${provider}`,
+      });
+    await ledger.open(grant);
+    const estimate = request.method === 'POST' ? estimateTokens(body) : 0;
+    const reservation = reserve(ledger.of(grant), budgetOf(grant), estimate);
+    if (!reservation.allowed)
+      return refuse(response, provider, {status: 429, reason: 'budget', message: reservation.why});
+    ledger.set(grant, reservation.spending);
+    const used = await this.#forward(asked, {request, response, body, value});
+    ledger.set(grant, settle(ledger.of(grant), estimate, used.usage ?? noUsage));
+    // What cannot be noted on disk still counts in memory.
+    if (used.usage !== null) await ledger.save(grant).catch(() => undefined);
+    return used;
+  }
+
+  async #forward(
+    {provider, path, query}: Asked,
+    {request, response, body, value}: {request: IncomingMessage; response: ServerResponse; body: Buffer; value: string},
+  ): Promise<Answered> {
+    const {keyHeader} = providers[provider];
+    try {
+      const outcome = await forward(
+        {
+          method: request.method ?? 'POST',
+          headers: request.headers,
+          body,
+          url: new URL(`${this.#options.upstreamOf(provider)}${path}${query}`),
+          key: {header: keyHeader, value: keyHeader === 'authorization' ? `Bearer ${value}` : value},
+        },
+        response,
+      );
+      return {...outcome, reason: null};
+    } catch (error) {
+      if (response.headersSent || response.destroyed) return {status: 499, reason: 'the agent left', usage: null};
+      // The text of the error may name the address of a private gateway; its kind is enough.
+      const why = error instanceof Error && 'code' in error ? String(error.code) : 'no answer';
+      return refuse(response, provider, {
+        status: 502,
+        reason: 'upstream',
+        message: `${provider} could not be reached (${why})`,
+      });
+    }
+  }
+}
+
+function routedProvider(url: string): ProviderName | undefined {
+  const name = routeOf(url)?.provider;
+  return name !== undefined && isProviderName(name) ? name : undefined;
+}
+
+function refuse(response: ServerResponse, provider: ProviderName | undefined, refusal: Refusal): Answered {
+  const shape = provider === undefined ? 'anthropic' : providers[provider].errorShape;
+  // A provider that cannot be reached now may be reached again; everything else stays refused.
+  const headers = refusal.reason === 'upstream' ? {'content-type': 'application/json'} : refusalHeaders;
+  response.writeHead(refusal.status, {...headers, connection: 'close'}).end(refusalDocument(shape, refusal));
+  return {status: refusal.status, reason: refusal.reason, usage: null};
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    if (!Buffer.isBuffer(chunk)) return undefined;
+    length += chunk.byteLength;
+    if (length > limits.modelRequestBytesMax) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,90 @@
+import * as z from 'zod';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+
+const bodySchema = z.looseObject({
+  max_tokens: z.number().int().nonnegative().optional(),
+  max_output_tokens: z.number().int().nonnegative().nullish(),
+});
+
+/** Bytes of JSON to a token, on the safe side of what tokenizers make of code. */
+const BYTES_PER_TOKEN = 3;
+/** A client asks for the most that its model can write, which is far more than it does. */
+const OUTPUT_ESTIMATE_MAX = 8_192;
+
+/** What a request may cost, before it is known. */
+export function estimateTokens(body: Uint8Array): number {
+  const read = bodySchema.safeParse(parseJson(Buffer.from(body).toString('utf8')));
+  const asked = read.success ? (read.data.max_tokens ?? read.data.max_output_tokens ?? OUTPUT_ESTIMATE_MAX) : 0;
+  return Math.ceil(body.byteLength / BYTES_PER_TOKEN) + Math.min(OUTPUT_ESTIMATE_MAX, asked);
+}
+
+/** Headers of a request or answer that belong to one connection only (RFC 9110, section 7.6.1). */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** The token of the attempt goes no further; the length is counted anew; a compressed answer could not be metered. */
+const ofTheAttempt = new Set([
+  'authorization',
+  'x-api-key',
+  'x-goog-api-key',
+  'cookie',
+  'host',
+  'content-length',
+  'accept-encoding',
+]);
+/** What an answer tells of the infrastructure between, and of other sessions. */
+const ofTheWay = new Set(['server', 'via', 'cf-ray', 'cf-cache-status', 'set-cookie', 'alt-svc', 'nel', 'report-to']);
+
+type Headers = Readonly<Record<string, string | string[] | undefined>>;
+
+const without = (headers: Headers, names: ReadonlySet<string>): Record<string, string | string[]> =>
+  Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) =>
+      value === undefined || hopByHop.has(name) || names.has(name) ? [] : [[name, value] as const],
+    ),
+  );
+
+export const forwardedHeaders = (headers: Headers): Record<string, string | string[]> => without(headers, ofTheAttempt);
+export const answeredHeaders = (headers: Headers): Record<string, string | string[]> => without(headers, ofTheWay);
+
+/** The token wherever the client of a provider puts it. */
+export function tokenOf(headers: Headers): string | undefined {
+  for (const name of ['x-api-key', 'x-goog-api-key'] as const) {
+    const value = headers[name];
+    if (typeof value === 'string') return value;
+  }
+  const {authorization} = headers;
+  return typeof authorization === 'string'
+    ? /^Bearer (?<token>\S+)$/i.exec(authorization)?.groups?.['token']
+    : undefined;
+}
+
+/**
+ * The provider and the path of a request, or undefined for anything that is not spelt in the one plain way: an encoded
+ * separator or a dot segment could mean another path to the provider than to the allow list.
+ */
+export function routeOf(
+  url: string,
+): {readonly provider: string; readonly path: string; readonly query: string} | undefined {
+  const match = /^\/(?<provider>[a-z]+)(?<path>\/[A-Za-z0-9._:@/-]*)(?<query>\?[^#\s]*)?$/.exec(url);
+  const {provider, path, query = ''} = match?.groups ?? {};
+  if (provider === undefined || path === undefined) return undefined;
+  if (path.includes('//') || path.split('/').some(part => part === '.' || part === '..')) return undefined;
+  return {provider, path, query: withoutKey(query)};
+}
+
+/** Google's clients may put the key into the query; ours goes into a header. */
+function withoutKey(query: string): string {
+  const kept = new URLSearchParams(query);
+  kept.delete('key');
+  const text = kept.toString();
+  return text === '' ? '' : `?${text}`;
+}
