@@ -220,13 +220,14 @@ export function enrolAgain(world: World, host: Host): void {
   world.enrol(host);
 }
 
+/** Requests that people sent before the faults stopped are done or given up by then. */
+const lastWordMs = 30_000;
+
 /** The faults stop: everything that a person or an operator would put right is put right. */
 export function calm(world: World): void {
-  world.see({t: 'calm'});
   world.fleet.alarmLateMs = 0;
   world.fleet.syncMs = 0;
   world.fleet.diesNext = undefined;
-  world.clients.changePool({paused: false, latched: false, max_concurrent: null});
   for (const host of world.hosts) {
     const {machine, line} = host;
     line.heal();
@@ -237,7 +238,11 @@ export function calm(world: World): void {
     if (!machine.isUp) machine.bootUp();
     machine.wake();
     if (host.isRevoked) world.timeline.after(100_000, () => enrolAgain(world, host));
-    else world.clients.setRunner(host.runner, 'resume');
     world.timeline.after(restartMs, () => world.startProcess(host));
   }
+  world.timeline.after(lastWordMs, () => {
+    world.clients.changePool({paused: false, latched: false, max_concurrent: null});
+    for (const {isRevoked, runner} of world.hosts) if (!isRevoked) world.clients.setRunner(runner, 'resume');
+  });
+  world.timeline.after(lastWordMs * 2, () => world.see({t: 'calm'}));
 }

@@ -22,7 +22,8 @@ export const smooth: Fate = {lostRequests: 0, lostAnswers: 0, isDoubled: false};
 type Request<Value> = {
   readonly operation: string;
   readonly key: string;
-  readonly call: (service: Service) => Promise<Outcome<Value>>;
+  /** `round` is 0 for the first time that it is sent. */
+  readonly call: (service: Service, round: number) => Promise<Outcome<Value>>;
   readonly read: (value: Value) => {readonly ids: readonly string[]; readonly state: string};
   /** Not sent again: the operation would be done twice. */
   readonly isOnce?: boolean;
@@ -139,7 +140,11 @@ export class Clients {
     {x, labels}: {readonly x: string; readonly labels: readonly string[]},
     done: () => void,
   ): void {
-    const token = {id: `enrolment-${runner}`, hash: 'ab'.repeat(32)};
+    // Each time that somebody asks for a token another one is made.
+    const token = (round: number): {id: string; hash: string} => ({
+      id: `enrolment-${runner}-${round}`,
+      hash: 'ab'.repeat(32),
+    });
     const expiresAtMs = Number.MAX_SAFE_INTEGER;
     const read = (): {ids: readonly string[]; state: string} => ({ids: [], state: ''});
     const jwk = {kty: 'OKP', crv: 'Ed25519', x} as const;
@@ -148,33 +153,33 @@ export class Clients {
       {
         operation: 'enrolment',
         key: runner,
-        call: service => runners.createEnrolment(service, root, {...token, labels: [], expiresAtMs}),
+        call: (service, round) => runners.createEnrolment(service, root, {...token(round), labels: [], expiresAtMs}),
         read,
       },
       smooth,
-      () =>
+      (_answer, round) =>
         this.#ask(
-          {operation: 'enrol', key: runner, call: service => runners.enrol(service, token, enrolment), read},
+          {operation: 'enrol', key: runner, call: service => runners.enrol(service, token(round), enrolment), read},
           smooth,
           done,
         ),
     );
   }
 
-  #ask<Value>(request: Request<Value>, fate: Fate, done?: (answer: Answer<Value>) => void): void {
+  #ask<Value>(request: Request<Value>, fate: Fate, done?: (answer: Answer<Value>, round: number) => void): void {
     const {operation, key} = request;
     this.#asks += 1;
     const ask = this.#asks;
     this.#see({t: 'client.asked', ask, operation, key});
     this.open += 1;
     let isAnswered = false;
-    const take = (answer: Answer<Value>): void => {
+    const take = (answer: Answer<Value>, round: number): void => {
       const read = answer.ok ? request.read(answer.value) : {ids: [], state: answer.code};
       this.#see({t: 'client.answered', ask, operation, key, ok: answer.ok, ...read});
       if (isAnswered) return;
       isAnswered = true;
       this.open -= 1;
-      done?.(answer);
+      done?.(answer, round);
     };
     const give = (round: number): void => {
       if (isAnswered) return;
@@ -193,21 +198,24 @@ export class Clients {
 
   #send<Value>(
     request: Request<Value>,
-    {round, fate, take}: {round: number; fate: Fate; take: (answer: Answer<Value>) => void},
+    {round, fate, take}: {round: number; fate: Fate; take: (answer: Answer<Value>, round: number) => void},
   ): void {
     if (round < fate.lostRequests) {
       this.onEffect('lostRequest');
       return;
     }
     this.#timeline.after(this.#chance.between(1, 10), () =>
-      this.#fleet.run(capture(this.#fleet, request.call), settled => {
-        if (round < fate.lostRequests + fate.lostAnswers) {
-          this.onEffect('lostAnswer');
-          return;
-        }
-        const answer = answerOf<Value>(settled);
-        this.#timeline.after(this.#chance.between(1, 10), () => take(answer));
-      }),
+      this.#fleet.run(
+        capture(this.#fleet, service => request.call(service, round)),
+        settled => {
+          if (round < fate.lostRequests + fate.lostAnswers) {
+            this.onEffect('lostAnswer');
+            return;
+          }
+          const answer = answerOf<Value>(settled);
+          this.#timeline.after(this.#chance.between(1, 10), () => take(answer, round));
+        },
+      ),
     );
   }
 }
