@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {mkdtempSync, readFileSync, realpathSync, rmSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, expect, test} from 'vitest';
@@ -165,7 +165,14 @@ describe('up', () => {
       home,
     });
     expect(background.code).toBe(0);
-    expect(lastJson(background)).toMatchObject({ready: true, url: `http://127.0.0.1:${port}`});
+    expect(lastJson(background)).toMatchObject({
+      ready: true,
+      url: `http://127.0.0.1:${port}`,
+      log: join(state, 'log/up.log'),
+    });
+    const {pid} = statusSchema.parse(lastJson(await runCli(['status', '--json', '--state', state], {home})));
+    const [, , group, session] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    expect([group, session]).toEqual([String(pid), String(pid)]);
     expect((await runCli(['runner', 'status', '--json', '--state', state], {home})).stdout).toContain('"connected"');
     expect((await runCli(['up', '-d', '--json', '--state', state], {home})).stdout).toContain('already_running');
     const down = await runCli(['down', '--json', '--state', state], {home});
@@ -215,6 +222,18 @@ describe('up', () => {
     const second = start();
     await second.says('Ctrl-C stops everything');
     await expect.poll(tasks, {timeout: 15_000}).toEqual(['succeeded', 'succeeded']);
+  });
+
+  test('[UP14] up -d that ends at once is an error with the end of its log', async () => {
+    mkdirSync(join(state, 'services'), {recursive: true, mode: 0o700});
+    mkdirSync(join(state, 'control-plane'), {recursive: true, mode: 0o700});
+    writeFileSync(join(state, 'control-plane/secret.json'), '{"broken', {mode: 0o600});
+    const refused = await runCli(['up', '-d', '--json', '--state', state, '--port', port], {home});
+    expect(refused.code).toBe(1);
+    expect(lastJson(refused)).toMatchObject({
+      error: {code: expect.stringMatching(/unavailable$/), detail: expect.stringContaining('secret.json')},
+    });
+    expect(processesOf(state)).toEqual([]);
   });
 
   test('[UP7] a second Ctrl-C kills at once: exit 130 and nothing left', async () => {

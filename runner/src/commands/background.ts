@@ -1,10 +1,13 @@
-import {spawn} from 'node:child_process';
-import {closeSync, mkdirSync, openSync, readFileSync} from 'node:fs';
+import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
 import {apiClient} from '@switchyard/shared/api/client.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {daemonize} from '../executor/daemonize.ts';
+import {identityOf} from '../executor/process-identity.ts';
 import {readClientFile} from '../services/client-file.ts';
+import {only} from '../services/only.ts';
+import {makePrivateDirectory} from '../services/private-file.ts';
 import {runningUp, type UpFile} from '../services/up-file.ts';
 import {firstTaskIsDone, runFirstTask} from './first-task.ts';
 import {untilInterrupted} from './interrupt.ts';
@@ -28,13 +31,14 @@ export async function runInBackground(
   if (running !== undefined)
     throw new SwitchyardError('already_running', `process ${running.pid} serves ${running.url} from ${layout.root}`);
   const progress = terminal.progress('Starting in the background');
-  let file: UpFile;
+  let started: Started;
   try {
-    file = await startDetached(world, settings);
+    started = await startDetached(world, settings);
   } finally {
     progress.end();
   }
-  if (options.json === true) terminal.out(JSON.stringify({ready: true, ...file}));
+  const {file, logFile} = started;
+  if (options.json === true) terminal.out(JSON.stringify({ready: true, ...file, log: logFile}));
   else for (const line of summary(world, settings, file)) terminal.out(line);
   if (options['firstTask'] === false || firstTaskIsDone(layout)) return;
   const {token} = (await readClientFile(layout.localClientFile)) ?? {token: undefined};
@@ -44,30 +48,25 @@ export async function runInBackground(
   });
 }
 
-async function startDetached(world: Surroundings, {layout, port, host, slots}: Settings): Promise<UpFile> {
-  mkdirSync(layout.logDirectory, {recursive: true, mode: 0o700});
+type Started = {readonly file: UpFile; readonly logFile: string};
+
+/** Throws `executor_unavailable` when it ends at once, `unavailable` when it ends later or is not ready in time. */
+async function startDetached(world: Surroundings, {layout, port, host, slots}: Settings): Promise<Started> {
+  await makePrivateDirectory(layout.root);
+  await makePrivateDirectory(layout.logDirectory);
   const logFile = join(layout.logDirectory, 'up.log');
-  const log = openSync(logFile, 'a', 0o600);
-  const args = ['up', '--no-first-task', '--state', layout.root, '--port', String(port.value), '--host', host.value];
-  const child = spawn(process.execPath, [world.mainFile, ...args, '--slots', String(slots.value)], {
-    detached: true,
-    stdio: ['ignore', log, log],
-    cwd: layout.root,
-    env: {...world.env, NO_COLOR: '1'},
-  });
-  closeSync(log);
-  const ended = new Promise<void>(resolve => child.once('exit', () => resolve()).once('error', () => resolve()));
-  child.unref();
+  const where = ['--state', layout.root, '--port', String(port.value), '--host', host.value];
+  const {pid} = await daemonize(
+    [process.execPath, world.mainFile, 'up', '--no-first-task', ...where, '--slots', String(slots.value)],
+    {cwd: layout.root, env: {...only(world.env, Object.keys(world.env)), NO_COLOR: '1'}, logFile},
+  );
+  const machine = world.machine();
   const deadline = AbortSignal.timeout(readyMsMax);
-  let hasEnded = false;
-  void ended.then(() => {
-    hasEnded = true;
-  });
-  while (!deadline.aborted && !hasEnded) {
-    const file = await runningUp(layout.upFile, world.machine());
-    if (file?.pid === child.pid && file !== undefined) return file;
+  while (!deadline.aborted && identityOf(pid, machine) !== undefined) {
+    const file = await runningUp(layout.upFile, machine);
+    if (file?.pid === pid) return {file, logFile};
     await wait(pollMs);
   }
-  const said = readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-tailLines).join(' | ');
+  const said = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-tailLines).join(' | ');
   throw new SwitchyardError('unavailable', `it did not become ready: ${said}`);
 }

@@ -4,6 +4,7 @@ import {changePool, getHealth, getPool} from '@switchyard/shared/api/pool-contra
 import {listRunners} from '@switchyard/shared/api/runner-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {identityOf} from '../executor/process-identity.ts';
+import {waitForPort} from '../executor/wait-for-port.ts';
 import {acquireStateLock} from '../state/state-lock.ts';
 import type {ClientFile} from './client-file.ts';
 import {endAttempts, type HostMachine} from './end-attempts.ts';
@@ -46,6 +47,8 @@ export type Installation = {
 };
 
 const readyMsMax = 60_000;
+/** The control plane says that it is ready when it listens: this is for a machine that is busy. */
+const portMsMax = 30_000;
 const pollMs = 100;
 const leftoverDrainMs = 5_000;
 /** Ending agents takes a soft stop of ten seconds, and saving their work. */
@@ -129,6 +132,7 @@ class Parts {
   async controlPlaneGate(signal: AbortSignal): Promise<void> {
     const {host, port, layout} = this.#options;
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+    await waitForPort({host, port, timeoutMs: portMsMax, signal});
     const health = await apiClient({url}).call(getHealth, {signal});
     if (health.status !== 'ok') {
       const bad = Object.entries(health.checks).filter(([, {ok}]) => !ok);
