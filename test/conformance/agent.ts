@@ -76,10 +76,12 @@ export function marksIn(log: string): readonly number[] {
   return [...log.matchAll(/^mark (\d+)/gm)].map(([, number]) => Number(number));
 }
 
-export function specOf(script: string): TaskSpec {
+export const specOf = (script: string): TaskSpec => specOfCommand(['/bin/sh', '-c', script]);
+
+export function specOfCommand(command: readonly string[]): TaskSpec {
   return taskSpecSchema.parse({
     prompt: 'Do what the command says.',
-    agent: {driver: 'exec', command: ['/bin/sh', '-c', script]},
+    agent: {driver: 'exec', command},
     timeout_ms: 120_000,
   });
 }

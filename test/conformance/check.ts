@@ -1,8 +1,9 @@
-import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
 import {judgeScenario, type Judgement} from './judgement.ts';
-import {allScenarios, scenarioGroups} from './scenarios.ts';
+import {ourRunner} from './commands.ts';
 import type {Scenario} from './scenario.ts';
+import {scenarioTable} from './scenario-table.ts';
+import {allScenarios} from './scenarios.ts';
 
 /**
  * Judges a runner: `node test/conformance/check.ts [--only id]… [--lanes n] [--list] [-- command of the runner]`. Without
@@ -11,8 +12,6 @@ import type {Scenario} from './scenario.ts';
 const usage = 'check.ts [--only <scenario>]… [--lanes <n>] [--list] [-- <program> <argument>…]';
 const lanesDefault = 3;
 const lanesMax = 16;
-
-const ourRunner = ['/bin/sh', fileURLToPath(new URL('our-runner.sh', import.meta.url)), '{url}', '{token}', '{state}'];
 
 const out = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -66,8 +65,7 @@ async function judgeAll(
 async function main(): Promise<number> {
   const {scenarios, command, lanes, isList} = request();
   if (isList) {
-    for (const {title, scenarios: listed} of scenarioGroups)
-      for (const {id, rule} of listed) out(`${title}: ${id}: ${rule}`);
+    out(scenarioTable());
     return 0;
   }
   // A runner that cannot open a session can do nothing else either.

@@ -6,6 +6,8 @@ import {offerScenarios} from './scenarios/offers.ts';
 import {orderScenarios} from './scenarios/orders.ts';
 import {pollScenarios, restartScenarios} from './scenarios/restarts.ts';
 import {sessionScenarios} from './scenarios/session.ts';
+import {replayOf} from './replay.ts';
+import {readTranscript, transcriptNames} from './transcript.ts';
 
 export type ScenarioGroup = {readonly title: string; readonly scenarios: readonly Scenario[]};
 
@@ -19,6 +21,7 @@ export const scenarioGroups: readonly ScenarioGroup[] = [
   {title: 'Orders', scenarios: orderScenarios},
   {title: 'Restarts', scenarios: restartScenarios},
   {title: 'Polling', scenarios: pollScenarios},
+  {title: 'Recorded conversations', scenarios: transcriptNames().map(name => replayOf(readTranscript(name)))},
 ];
 
 export const allScenarios: readonly Scenario[] = scenarioGroups.flatMap(({scenarios}) => scenarios);

@@ -86,8 +86,8 @@ export class TinyLink {
     const send = (messages: readonly object[]): void => socket.send(JSON.stringify({m: messages}));
     socket.on('open', () => (hasOpened = true));
     socket.on('error', () => undefined);
-    socket.on('message', data => {
-      const text = String(data);
+    socket.on('message', (data: Buffer) => {
+      const text = data.toString('utf8');
       if (text === 'pong') return;
       for (const message of (JSON.parse(text) as {m: DownMessage[]}).m) {
         if (!knownTypes.test(message.t) && this.#wrong === 'leave-at-unknown') socket.terminate();

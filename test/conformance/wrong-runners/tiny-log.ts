@@ -66,7 +66,7 @@ export class TinyLog {
     this.#isOpening = false;
     let hasOpened = false;
     socket.on('open', () => (hasOpened = true));
-    socket.on('message', data => this.#hear(JSON.parse(String(data)) as Down));
+    socket.on('message', (data: Buffer) => this.#hear(JSON.parse(data.toString('utf8')) as Down));
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#socket = undefined;
@@ -103,17 +103,28 @@ export class TinyLog {
 
   #hear({t, len = 0, receipt}: Down): void {
     this.#movedMs = performance.now();
-    if (t === 'state') {
-      this.#isGreeted = true;
-      if (this.#wrong !== 'resume-where-it-stopped') this.#goBack(len);
-      else this.#known = this.#sent;
-    } else if (t === 'ack' && len < this.#known && this.#wrong === 'obey-old-ack') this.#goBack(len);
-    else if (t === 'ack') this.#known = Math.max(this.#known, len);
-    else if (t === 'nack' && this.#wrong !== 'ignore-nack') {
-      // Every frame behind a gap is refused with the same length: going back once is enough.
-      if (len !== this.#nack || this.#isEndSent) this.#goBack(len);
-      this.#nack = len;
-    } else if (t === 'sealed') this.receipt = receipt ?? '';
+    if (t === 'state') this.#greeted(len);
+    else if (t === 'ack') this.#acknowledged(len);
+    else if (t === 'nack') this.#refused(len);
+    else if (t === 'sealed') this.receipt = receipt ?? '';
+  }
+
+  #greeted(len: number): void {
+    this.#isGreeted = true;
+    if (this.#wrong === 'resume-where-it-stopped') this.#known = this.#sent;
+    else this.#goBack(len);
+  }
+
+  #acknowledged(len: number): void {
+    if (len < this.#known && this.#wrong === 'obey-old-ack') this.#goBack(len);
+    else this.#known = Math.max(this.#known, len);
+  }
+
+  /** Every frame behind a gap is refused with the same length: going back once is enough. */
+  #refused(len: number): void {
+    if (this.#wrong === 'ignore-nack') return;
+    if (len !== this.#nack || this.#isEndSent) this.#goBack(len);
+    this.#nack = len;
   }
 
   #goBack(len: number): void {
@@ -123,11 +134,7 @@ export class TinyLog {
   }
 
   #pump(send: (frame: Uint8Array | string) => void): void {
-    const isStalled = performance.now() - this.#movedMs > stallMs && (this.#sent > this.#known || this.#isEndSent);
-    if (isStalled && this.#wrong !== 'ignore-nack') {
-      this.#goBack(this.#known);
-      this.#movedMs = performance.now();
-    }
+    this.#goBackWhenStalled();
     const window = this.#wrong === 'ignore-window' ? Number.POSITIVE_INFINITY : windowBytes;
     for (;;) {
       const room = Math.min(chunkBytesMax, window - (this.#sent - this.#known));
@@ -137,7 +144,18 @@ export class TinyLog {
       send(frameOf(this.#sent, bytes));
       this.#sent += bytes.length + (this.#wrong === 'skip-a-byte' && this.#sent === 0 ? 1 : 0);
     }
-    if (!this.#isEnded || this.#isEndSent || this.#sent < this.#agent.logLength) return;
+    if (this.#isEnded && !this.#isEndSent && this.#sent >= this.#agent.logLength) this.#sendEnd(send);
+  }
+
+  /** What was lost without a word is sent again. */
+  #goBackWhenStalled(): void {
+    const isWaiting = this.#sent > this.#known || this.#isEndSent;
+    if (!isWaiting || performance.now() - this.#movedMs <= stallMs || this.#wrong === 'ignore-nack') return;
+    this.#goBack(this.#known);
+    this.#movedMs = performance.now();
+  }
+
+  #sendEnd(send: (text: string) => void): void {
     const whole = readFileSync(this.#agent.logPath);
     this.end = {len: whole.length, sha256: createHash('sha256').update(whole).digest('hex')};
     send(JSON.stringify({t: 'end', ...this.end}));

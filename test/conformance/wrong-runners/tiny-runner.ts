@@ -8,7 +8,7 @@ import {TinyLink} from './tiny-link.ts';
 import {TinyLog} from './tiny-log.ts';
 import {checkOffer} from './tiny-offer.ts';
 import {bootMs, TinyState, type TinyAttempt} from './tiny-state.ts';
-import {wrongs, type Wrong} from './wrong.ts';
+import {isWrong, type Wrong} from './wrong.ts';
 
 /**
  * A runner as small as the protocol allows, written from docs/conformance.md and not from ours: `node tiny-runner.ts
@@ -154,16 +154,24 @@ class TinyRunner {
     this.#link.send({t: 'accept', ...refOf(attempt), ts: bootMs()});
   }
 
-  #go(attempt: TinyAttempt | undefined, {task, epoch, echo, log_ticket: ticket}: Message<'go'>): void {
-    if (attempt === undefined && this.#wrong === 'go-without-accept')
-      this.#link.send({t: 'phase', task, epoch, seq: 1, phase: 'running', detail: ''});
-    if (attempt === undefined || (attempt.phase !== 'accepted' && this.#wrong !== 'start-on-every-go')) return;
-    const isOurs = echo >= attempt.acceptedMs && echo <= bootMs();
-    if (!isOurs && this.#wrong !== 'believe-the-echo') return;
-    attempt.ticket = ticket;
+  #go(attempt: TinyAttempt | undefined, message: Message<'go'>): void {
+    const {task, epoch, echo} = message;
+    if (attempt === undefined) {
+      if (this.#wrong === 'go-without-accept')
+        this.#link.send({t: 'phase', task, epoch, seq: 1, phase: 'running', detail: ''});
+      return;
+    }
+    if (!this.#mayStart(attempt, echo)) return;
+    attempt.ticket = message.log_ticket;
     const from = this.#wrong === 'count-from-receipt' ? bootMs() : echo;
-    if (bootMs() >= from + this.#ttlMs() - (this.#config?.hard_kill_ms ?? 0)) return this.#forget(attempt);
-    this.#start(attempt, from);
+    const isLate = bootMs() >= from + this.#ttlMs() - (this.#config?.hard_kill_ms ?? 0);
+    if (isLate) this.#forget(attempt);
+    else this.#start(attempt, from);
+  }
+
+  #mayStart({phase, acceptedMs}: TinyAttempt, echo: number): boolean {
+    if (phase !== 'accepted' && this.#wrong !== 'start-on-every-go') return false;
+    return (echo >= acceptedMs && echo <= bootMs()) || this.#wrong === 'believe-the-echo';
   }
 
   /** The epoch is spent, and the file says so, before anything runs. */
@@ -290,32 +298,34 @@ class TinyRunner {
     if (!this.#link.isOpen || bootMs() < (attempt.sentMs ?? 0) + 2 * config.renew_ms) return;
     if (this.#wrong === 'report-once' && attempt.sentMs !== undefined) return;
     attempt.sentMs = bootMs();
-    const {code = null, result} = attempt;
-    const ended: AttemptResult =
-      code === 0 || this.#wrong === 'always-succeed'
-        ? {kind: 'succeeded'}
-        : {kind: 'failed', code: 'agent_failed', detail: `the agent ended with ${code}`, retryable: true};
-    const record = {
+    const record = await signJws(this.#state.key, {typ: 'switchyard-exit+jws'}, this.#recordOf(attempt));
+    this.#link.send({t: 'exit', ...refOf(attempt), record});
+  }
+
+  #recordOf(attempt: TinyAttempt): object {
+    const {code = null, end = {len: 0, sha256: ''}, receipt = null} = attempt;
+    return {
       ...refOf(attempt),
       runner: this.#state.identity.runner,
-      result: result ?? ended,
+      result: attempt.result ?? this.#judged(code),
       exit_code: code,
       signal: code === null ? 'SIGKILL' : null,
-      log_len: attempt.end?.len ?? 0,
-      log_sha256: attempt.end?.sha256 ?? '',
-      log_receipt: attempt.receipt ?? null,
+      log_len: end.len,
+      log_sha256: end.sha256,
+      log_receipt: receipt,
       log_dropped: 0,
       git: null,
       timings: {prepare_ms: 0, run_ms: 0, finish_ms: 0},
     };
-    const jws = await signJws(this.#state.key, {typ: 'switchyard-exit+jws'}, record);
-    this.#link.send({t: 'exit', ...refOf(attempt), record: jws});
+  }
+
+  #judged(code: number | null): AttemptResult {
+    if (code === 0 || this.#wrong === 'always-succeed') return {kind: 'succeeded'};
+    return {kind: 'failed', code: 'agent_failed', detail: `the agent ended with ${code}`, retryable: true};
   }
 }
 
 const commandOf = ({spec}: TinyAttempt): readonly string[] => spec.agent.command ?? [];
-
-const isWrong = (word: string): word is Wrong => Object.hasOwn(wrongs, word);
 
 const [url = '', token = '', folder = '', wrong = 'nothing'] = process.argv.slice(2);
 if (!isWrong(wrong)) throw new Error(`not known as wrong: ${wrong}`);
