@@ -69,8 +69,7 @@ function answering(handle: Server, platform: Platform): Server {
     } catch (thrown) {
       response = problemResponse(expected(thrown, requestId, platform), {requestId, nowMs: platform.nowMs()});
     }
-    const isPage = response.headers.get('content-type')?.startsWith('text/html') === true;
-    return withAnswerHeaders(response, {requestId, isPage, isHttps});
+    return withAnswerHeaders(response, {requestId, isHttps});
   };
 }
 

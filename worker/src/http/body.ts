@@ -6,11 +6,11 @@ const tooLarge = (bytesMax: number): SwitchyardError =>
 
 /** The body as it was sent. Throws `body_too_large` as soon as the limit is passed, whatever Content-Length said. */
 export async function readBody(request: Request, bytesMax: number): Promise<Bytes> {
-  if (request.body === null) return new Uint8Array();
   const declared = request.headers.get('content-length');
   if (Number(declared ?? 0) > bytesMax) throw tooLarge(bytesMax);
   // The platform ends a body where Content-Length says, unless it came in chunks; then one read costs a quarter of a loop.
-  if (declared === null || request.headers.has('transfer-encoding')) return readChunks(request.body, bytesMax);
+  if (declared === null || request.headers.has('transfer-encoding'))
+    return request.body === null ? new Uint8Array() : readChunks(request.body, bytesMax);
   const body = new Uint8Array(await request.arrayBuffer());
   if (body.length > bytesMax) throw tooLarge(bytesMax);
   return body;

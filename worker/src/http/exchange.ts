@@ -8,10 +8,17 @@ export const headerOf =
   name =>
     request.headers.get(name) ?? undefined;
 
-/** A request as a signature sees it. */
+/** A request as a signature sees it. Most callers have none, so its path is read where it is asked for. */
 export function signedView(request: Request, body: Bytes): SignedRequest {
-  const {pathname, search} = new URL(request.url);
-  return {method: request.method, path: pathname + search, header: headerOf(request), body};
+  return {
+    method: request.method,
+    get path() {
+      const {pathname, search} = new URL(request.url);
+      return pathname + search;
+    },
+    header: headerOf(request),
+    body,
+  };
 }
 
 /** The id that the client chose, where it is harmless in a log; else a new one. */

@@ -58,6 +58,7 @@ export async function openInstallation(environment: Environment, platform: Platf
   const [signingKey] = signingKeys;
   if (signingKey === undefined) throw new SwitchyardError('configuration_invalid', 'SWITCHYARD_SIGNING_KEYS is empty');
   leaseConfig(environment, 'standard');
+  const fleetIds = new Map<Pool, DurableObjectId>();
   return {
     platform,
     database: environment.DB,
@@ -70,7 +71,12 @@ export async function openInstallation(environment: Environment, platform: Platf
     signingKeys,
     verifyingKeys: await Promise.all(signingKeys.map(async key => importVerifyingKey(key.publicJwk))),
     dispatch: dispatchOf(environment),
-    fleet: pool => environment.FLEET.get(environment.FLEET.idFromName(fleetName(pool))),
+    fleet: pool => {
+      // A name is hashed for its id, and the pools of an installation are few.
+      const id = fleetIds.get(pool) ?? environment.FLEET.idFromName(fleetName(pool));
+      fleetIds.set(pool, id);
+      return environment.FLEET.get(id);
+    },
     taskLog: (pool, task) => environment.TASK_LOG.get(environment.TASK_LOG.idFromName(taskLogName(pool, task))),
   };
 }

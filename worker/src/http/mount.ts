@@ -5,6 +5,7 @@ import type {Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import type {SignedRequest} from '@switchyard/shared/crypto/request-signature.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {jsonAnswer} from './answer-headers.ts';
 import {parseJsonBody, readBody} from './body.ts';
 import {claimOf, type Access} from './caller.ts';
 import {headerOf, signedView} from './exchange.ts';
@@ -81,5 +82,5 @@ function read<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType>(
 }
 
 function answer(given: {readonly status: number; readonly body: unknown} | Response): Response {
-  return given instanceof Response ? given : Response.json(given.body, {status: given.status});
+  return given instanceof Response ? given : jsonAnswer(JSON.stringify(given.body), given.status);
 }
