@@ -3,6 +3,7 @@ import {evictDurableObject, runInDurableObject} from 'cloudflare:test';
 import {beforeAll, describe, expect, test} from 'vitest';
 import {newRunnerId} from '@switchyard/shared/domain/id.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {firstTask, submissionText} from '../../../worker/src/fleet/submission-text.ts';
 import {enrolledMachine, exitOf, newPool, prepareDatabase, root, valueOf, welcomed} from './fleet-world.ts';
 
 beforeAll(prepareDatabase);
@@ -14,10 +15,10 @@ describe('the calls of the Worker', () => {
   test('[FL27] a nonce is remembered although the object is evicted, for every kind of call (T5)', async () => {
     const {stub} = newPool();
     const caller = {kind: 'dispatch', nonce: {value: 'dispatch:n', expiresAtMs: Date.now() + 60_000}} as const;
-    const {first: task} = valueOf(await stub.submit(caller, {specs, queue: true}));
+    const task = firstTask(valueOf(await stub.submit(caller, submissionText({specs, queue: true}))));
     await evictDurableObject(stub);
     const refused = {ok: false, code: 'replayed_signature'};
-    expect(await stub.submit(caller, {specs, queue: true})).toMatchObject(refused);
+    expect(await stub.submit(caller, submissionText({specs, queue: true}))).toMatchObject(refused);
     expect(await stub.getTask(caller, task.id)).toMatchObject(refused);
     expect(await stub.cancel(caller, {task: task.id, reason: '', graceMs: 0})).toMatchObject(refused);
   });
@@ -56,12 +57,12 @@ describe('the calls of the Worker', () => {
     valueOf(await stub.createCredential(root, {id: 'token1', name: 'ci', kind: 'token', scope: 'write', hash: 'abc'}));
     const caller = {kind: 'token', id: 'token1', hash: 'abc'} as const;
     await evictDurableObject(stub);
-    expect((await stub.submit(caller, {specs, queue: true})).ok).toBe(true);
+    expect((await stub.submit(caller, submissionText({specs, queue: true}))).ok).toBe(true);
     expect(await stub.getPool({...caller, hash: 'abd'})).toMatchObject({code: 'unauthorized'});
     expect(await stub.listCredentials(caller)).toMatchObject({code: 'forbidden'});
     expect(JSON.stringify(await stub.listCredentials(root))).not.toContain('abc');
     valueOf(await stub.revokeCredential(root, 'token1'));
-    expect(await stub.submit(caller, {specs, queue: true})).toMatchObject({code: 'unauthorized'});
+    expect(await stub.submit(caller, submissionText({specs, queue: true}))).toMatchObject({code: 'unauthorized'});
     const told = async (): Promise<number> =>
       (
         await env.DB.prepare('SELECT count(*) AS n FROM credential WHERE pool = ? AND revoked_ms IS NOT NULL')

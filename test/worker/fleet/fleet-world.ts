@@ -16,6 +16,7 @@ import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {runnerHeader, runnerKeyHeader, type Outcome} from '../../../worker/src/fleet/fleet-rpc.ts';
 import {helloText} from '../../../worker/src/fleet/check-up.ts';
+import {firstTask, submissionText} from '../../../worker/src/fleet/submission-text.ts';
 import {openInbox, type Inbox} from '../socket-inbox.ts';
 
 const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
@@ -37,7 +38,7 @@ export function newPool() {
   const stub = env.FLEET.get(env.FLEET.idFromName(`pool:${pool}`));
   const submit = async (spec: Partial<TaskSpecInput> = {}) => {
     const specs = [taskSpecSchema.parse({prompt: 'do it', ...spec})];
-    return valueOf(await stub.submit(root, {specs, queue: true})).first;
+    return firstTask(valueOf(await stub.submit(root, submissionText({specs, queue: true}))));
   };
   return {pool, stub, submit};
 }

@@ -53,6 +53,9 @@ export type SubmittedTasks = {
   readonly created: boolean;
 };
 
+/** The same with the view as JSON text. */
+export type SubmittedText = Omit<SubmittedTasks, 'first'> & {readonly first: string};
+
 export type TaskListQuery = {
   readonly limit: number;
   readonly cursor?: string | undefined;
@@ -113,7 +116,8 @@ export type Enrolment = {
 };
 
 export interface FleetRpc {
-  submit(caller: Caller, submission: Submission): Promise<Outcome<SubmittedTasks>>;
+  /** `submission` is the text of a `Submission`; `submission-text.ts` writes and reads both sides. */
+  submit(caller: Caller, submission: string): Promise<Outcome<SubmittedText>>;
   getTask(caller: Caller, task: TaskId): Promise<Outcome<TaskView>>;
   taskByAlias(caller: Caller, alias: string): Promise<Outcome<TaskView>>;
   listTasks(

@@ -9,6 +9,7 @@ import * as pool from './pool-calls.ts';
 import {probe} from './probe.ts';
 import * as runners from './runner-calls.ts';
 import {outcomeOf, type Service} from './service.ts';
+import {submissionFrom, submittedText} from './submission-text.ts';
 import * as tasks from './task-calls.ts';
 
 type Args<Method extends keyof FleetRpc> = Parameters<FleetRpc[Method]>;
@@ -59,8 +60,8 @@ export class Fleet extends DurableObject<Environment> implements FleetRpc {
     await this.#parts.housekeeping.alarm();
   }
 
-  async submit(...args: Args<'submit'>): Answer<'submit'> {
-    return tasks.submitTasks(this.#service, ...args);
+  async submit(...[caller, submission]: Args<'submit'>): Answer<'submit'> {
+    return submittedText(await tasks.submitTasks(this.#service, caller, submissionFrom(submission)));
   }
   async getTask(...args: Args<'getTask'>): Answer<'getTask'> {
     return tasks.readTask(this.#service, ...args);

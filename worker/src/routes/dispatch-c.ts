@@ -12,6 +12,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import type {Caller} from '../fleet/fleet-rpc.ts';
+import {firstTask, submissionText} from '../fleet/submission-text.ts';
 import {parseJsonBody, readBody} from '../http/body.ts';
 import {authorize, bearerOf, claimOf, type Access} from '../http/caller.ts';
 import {headerOf, signedView} from '../http/exchange.ts';
@@ -34,14 +35,14 @@ export function mountDispatch(api: Api): void {
     const body = parseJsonBody(rawBody, context.req.header('content-type'));
     const request = validate(dispatchRequestSchema, body, 'body');
     const isQueued = request.queue !== false && context.req.query('queue') !== 'false';
-    const submitted = await access.fleet.submit(access.caller, {
+    const submission = submissionText({
       specs: [specOf(request)],
       idempotency: await idempotencyOf(`dispatch:${request.taskId}`, rawBody),
       queue: isQueued,
       alias: request.taskId,
     });
-    const {first} = unwrap(submitted);
-    return Response.json({taskId: request.taskId, status: dispatchTask(first).status}, {status: 202});
+    const {status} = dispatchTask(firstTask(unwrap(await access.fleet.submit(access.caller, submission))));
+    return Response.json({taskId: request.taskId, status}, {status: 202});
   });
 
   app.get('/tasks/:id', async context => {

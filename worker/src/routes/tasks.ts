@@ -1,6 +1,8 @@
 import * as contracts from '@switchyard/shared/api/task-contracts.ts';
 import {sha256, toHex, type Bytes} from '@switchyard/shared/crypto/bytes.ts';
 import type {Submission} from '../fleet/fleet-rpc.ts';
+import {submissionText} from '../fleet/submission-text.ts';
+import {jsonAnswer} from '../http/answer-headers.ts';
 import {idempotencyKey} from '../http/caller.ts';
 import {mount, type Api} from '../http/mount.ts';
 import {unwrap} from '../http/problem.ts';
@@ -58,10 +60,9 @@ function mountSubmissions(api: Api): void {
     contracts.createTask,
   )(async ({fleet, caller, header, query, body: spec, rawBody}) => {
     const idempotency = await idempotencyOf(idempotencyKey(header, caller), rawBody);
-    const {first: body, created} = unwrap(
-      await fleet.submit(caller, {specs: [spec], idempotency, queue: query.queue === 'true'}),
-    );
-    return created ? {status: 201, body} : {status: 200, body};
+    const submission = submissionText({specs: [spec], idempotency, queue: query.queue === 'true'});
+    const {first, created} = unwrap(await fleet.submit(caller, submission));
+    return jsonAnswer(first, created ? 201 : 200);
   });
 
   mount(
@@ -69,7 +70,8 @@ function mountSubmissions(api: Api): void {
     contracts.createTasks,
   )(async ({fleet, caller, header, body, rawBody}) => {
     const idempotency = await idempotencyOf(idempotencyKey(header, caller), rawBody);
-    const {ids} = unwrap(await fleet.submit(caller, {specs: body.tasks, idempotency, queue: true}));
+    const submission = submissionText({specs: body.tasks, idempotency, queue: true});
+    const {ids} = unwrap(await fleet.submit(caller, submission));
     return {status: 201, body: {ids: [...ids]}};
   });
 }
