@@ -14,7 +14,7 @@ import {Machine} from './machine/machine.ts';
 import {RunnerProcess, type ProcessParts} from './machine/runner-process.ts';
 import {dial} from './network/dial.ts';
 import {Line} from './network/line.ts';
-import {Clients, type Fate} from './people/clients.ts';
+import {Clients} from './people/clients.ts';
 
 /** A machine with what it is to the pool. A revoked one comes back under a new id. */
 export type Host = {
@@ -48,7 +48,6 @@ export class World {
   readonly taken = new Set<number>();
   /** A fault whose effect shows later, by what shows it. */
   readonly #armed = new Map<string, number[]>();
-  #fate: Fate | undefined;
   readonly #offers: Offer[] = [];
   #logConnections = 0;
 
@@ -69,7 +68,7 @@ export class World {
     this.clients = new Clients({timeline, chance: chanceOf(seed, 'clients'), fleet: this.fleet, see});
     this.fleet.onDeath = () => this.show('fleet death');
     this.fleet.onLateAlarm = () => this.show('late alarm');
-    this.clients.onEffect = kind => this.show(`clients ${kind}`);
+    this.fleet.onSlow = () => this.show('slow commit');
     this.hosts = plan.machines.map((machine, index) => this.#host(machine, index));
     for (const host of this.hosts) this.enrol(host);
   }
@@ -98,18 +97,6 @@ export class World {
     const armed = this.#armed.get(sign);
     if (armed === undefined) return;
     for (const index of armed.splice(0)) this.took(index);
-  }
-
-  /** The next submit suffers this. */
-  giveFate(index: number, fate: Fate, sign: string): void {
-    this.#fate = fate;
-    this.arm(sign, index);
-  }
-
-  takeFate(): Fate | undefined {
-    const fate = this.#fate;
-    this.#fate = undefined;
-    return fate;
   }
 
   isFinished(task: string): boolean {

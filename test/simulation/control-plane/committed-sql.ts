@@ -24,18 +24,21 @@ export class CommittedSql implements Sql {
   }
 
   transaction<T>(work: () => T): T {
-    this.#begin();
+    // With nothing uncommitted before it, the outermost one may roll back everything there is.
+    const isWhole = !this.#isOpen;
     const name = `level_${this.#depth}`;
-    this.#prepare(`SAVEPOINT ${name}`).run();
+    this.#begin();
+    if (!isWhole) this.#prepare(`SAVEPOINT ${name}`).run();
     this.#depth += 1;
     try {
       const value = work();
       this.#depth -= 1;
-      this.#prepare(`RELEASE ${name}`).run();
+      if (!isWhole) this.#prepare(`RELEASE ${name}`).run();
       return value;
     } catch (error) {
       this.#depth -= 1;
-      this.#prepare(`ROLLBACK TO ${name}`).run();
+      if (isWhole) this.rollBack();
+      else this.#prepare(`ROLLBACK TO ${name}`).run();
       throw error;
     }
   }

@@ -61,7 +61,11 @@ export type FleetParts = {
 /** How an object dies. `evicted` is hibernation: only memory is lost, and only while nothing is under way. */
 export type Death = 'beforeCommit' | 'afterCommit' | 'evicted';
 
-const rowQuery = 'SELECT id, state, epoch, runner, expires_ms, conc_key, title, lane, queued_ms FROM task';
+const rowQuery =
+  'SELECT id, state, epoch, runner, expires_ms, conc_key, title, lane, queued_ms FROM task WHERE finished_ms IS NULL OR finished_ms >= ?';
+const wholeLookEvery = 25;
+/** A batch is looked at when it is durable, which may be this much later than it was decided. */
+const lookBackMs = 30_000;
 
 /** The Fleet of the pool: the shipped core, behind a shell whose commits, alarms and deaths the world decides. */
 export class FleetObject {
@@ -83,9 +87,12 @@ export class FleetObject {
   /** Set by a fault: the object dies in this way once its next batch was executed. */
   diesNext: Death | undefined;
   onDeath: (how: Death) => void = () => undefined;
+  onSlow: () => void = () => undefined;
   onLateAlarm: () => void = () => undefined;
   readonly rows = new Map<string, TaskSeen>();
   #connections = 0;
+  #looks = 0;
+  #lookedMs = 0;
 
   constructor(parts: FleetParts) {
     this.#parts = parts;
@@ -216,14 +223,16 @@ export class FleetObject {
     return {t: 'offer', task, epoch, envelope: signed(payload), expires_in_ms: draft.untilMs - nowMs};
   }
 
-  /** What is durable of the tasks; told as facts where it is not what it was. */
+  /** What is durable of the tasks; told as facts where it is not what it was. What has ended is read now and then. */
   look(): void {
-    for (const row of this.sql.all<TaskSeen>(rowQuery)) {
+    this.#looks += 1;
+    const fromMs = this.#looks % wholeLookEvery === 0 ? 0 : this.#lookedMs;
+    this.#lookedMs = this.#nowMs - lookBackMs;
+    for (const row of this.sql.all<TaskSeen>(rowQuery, fromMs)) {
       const before = this.rows.get(row.id);
       if (before !== undefined && isSame(before, row)) continue;
-      const after = {...row};
-      this.rows.set(row.id, after);
-      this.#parts.see({t: 'task', before, after});
+      this.rows.set(row.id, row);
+      this.#parts.see({t: 'task', before, after: row});
     }
   }
 
@@ -245,6 +254,7 @@ export class FleetObject {
       timeline.after(0, () => this.die(death));
       return;
     }
+    if (this.syncMs > 0) this.onSlow();
     const takesMs = chance.between(0, 2) + (this.syncMs > 0 ? chance.between(1, this.syncMs) : 0);
     timeline.after(takesMs, () => {
       if (life === this.#life) this.#synced();

@@ -1,6 +1,6 @@
 import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
-import {smooth, type Fate} from '../people/clients.ts';
+import type {Fate} from '../people/clients.ts';
 import {startMs} from '../control-plane/fleet-object.ts';
 import {chanceOf} from '../kernel/chance.ts';
 import type {DeathPoint} from '../machine/runner-process.ts';
@@ -11,22 +11,49 @@ type Hit = {readonly world: World; readonly host: Host; readonly step: Step; rea
 
 /** Makes one step of the schedule happen. What took effect is counted, now or when its effect shows. */
 export function inject(world: World, step: Step, index: number): void {
-  const host = world.hosts[step.machine % world.hosts.length];
-  if (host === undefined) throw new Error('a world without machines');
-  const hit: Hit = {world, host, step, index};
+  const hit: Hit = {world, host: hostFor(world, step), step, index};
   if (step.kind === 'submit') submit(hit);
   else if (hits[step.kind](hit)) world.took(index);
+}
+
+const needsProcess: ReadonlySet<Step['kind']> = new Set([
+  'cut',
+  'cutHalf',
+  'cutLate',
+  'runnerCrash',
+  'runnerCrashAt',
+  'drainHere',
+  'stopAll',
+  'offerReplayed',
+  'offerForged',
+  'suspend',
+  'slowDisk',
+] as const);
+
+/** The machine of the step, or the next one that the fault can do anything to. */
+function hostFor({hosts}: World, {machine, kind}: Step): Host {
+  const order = hosts.map((_, offset) => hosts[(machine + offset) % hosts.length]).filter(host => host !== undefined);
+  const [first] = order;
+  if (first === undefined) throw new Error('a world without machines');
+  const isAwake = ({machine: of}: Host): boolean => of.isUp && !of.isSuspended;
+  if (kind === 'agentKilled') return order.find(host => isAwake(host) && host.machine.agents.size > 0) ?? first;
+  if (kind === 'logDeath' || !needsProcess.has(kind)) return order.find(isAwake) ?? first;
+  const isOpen = (host: Host): boolean => isAwake(host) && host.process?.session.isWelcome === true;
+  return order.find(isOpen) ?? order.find(host => isAwake(host) && host.process !== undefined) ?? first;
+}
+
+/** The task of the step, or the next one that has ended, or has not. */
+function taskFor(world: World, {target}: Step, isOver: boolean): string | undefined {
+  const titles = [...world.clients.tasks.keys()];
+  return titles
+    .map((_, offset) => titles[(target + offset) % titles.length] ?? '')
+    .find(title => world.isFinished(world.clients.tasks.get(title) ?? '') === isOver);
 }
 
 const titleOf = (target: number): string => `task-${target}`;
 
 function submit({world, step}: Hit): void {
-  world.clients.submit(titleOf(step.target), specOf(world, step.target), fateOf(world));
-}
-
-/** A submit suffers what a fault just before it asked for. */
-function fateOf(world: World): Fate {
-  return world.takeFate() ?? smooth;
+  world.clients.submit(titleOf(step.target), specOf(world, step.target));
 }
 
 function specOf(world: World, target: number): Partial<TaskSpecInput> {
@@ -69,7 +96,7 @@ const hits: Readonly<Record<FaultKind, (hit: Hit) => boolean>> = {
     return true;
   },
   runnerCrashAt({world, host, step, index}) {
-    if (host.process === undefined) return false;
+    if (host.process === undefined || host.process.diesAt !== undefined) return false;
     host.process.diesAt = deathPoints[Math.floor(step.luck * deathPoints.length)];
     world.arm(`death ${host.machine.parts.index}`, index);
     return false;
@@ -83,6 +110,7 @@ const hits: Readonly<Record<FaultKind, (hit: Hit) => boolean>> = {
   suspend: ({host, step}) => host.machine.suspend(step.forMs),
   fleetDeath: ({world, step}) => world.fleet.die(step.luck < 0.5 ? 'beforeCommit' : 'afterCommit'),
   fleetDeathNext({world, step, index}) {
+    if (world.fleet.diesNext !== undefined) return false;
     world.fleet.diesNext = step.luck < 0.5 ? 'beforeCommit' : 'afterCommit';
     world.arm('fleet death', index);
     return false;
@@ -91,23 +119,27 @@ const hits: Readonly<Record<FaultKind, (hit: Hit) => boolean>> = {
   logDeath({world, step, index}) {
     const busy = [...world.logs.values()].filter(log => log.isBusy);
     const log = busy[Math.floor(step.luck * busy.length)];
-    if (log === undefined) return false;
+    if (log === undefined || log.diesNext !== undefined) return false;
     log.diesNext = step.luck < 0.5 ? 'beforeCommit' : 'afterCommit';
     log.onDeath = () => world.took(index);
     return false;
   },
-  slowCommit({world, step}) {
+  slowCommit({world, step, index}) {
+    if (world.fleet.syncMs > 0) return false;
     world.fleet.syncMs = 1 + Math.floor(step.luck * 1_500);
     world.timeline.after(step.forMs, () => (world.fleet.syncMs = 0));
-    return true;
+    world.arm('slow commit', index);
+    return false;
   },
   alarmLate({world, step, index}) {
+    if (world.fleet.alarmLateMs > 0) return false;
     world.fleet.alarmLateMs = step.forMs;
     world.arm('late alarm', index);
     return false;
   },
   diskFull({world, host, step, index}) {
     const {disk, parts} = host.machine;
+    if (disk.isFull) return false;
     disk.isFull = true;
     world.timeline.after(step.forMs, () => (disk.isFull = false));
     world.arm(`diskFull ${parts.index}`, index);
@@ -115,12 +147,14 @@ const hits: Readonly<Record<FaultKind, (hit: Hit) => boolean>> = {
   },
   slowDisk({world, host, step, index}) {
     const {disk, parts} = host.machine;
+    if (disk.slowMs > 0) return false;
     disk.slowMs = 1 + Math.floor(step.luck ** 2 * 2_000);
     world.timeline.after(step.forMs, () => (disk.slowMs = 0));
     world.arm(`slowDisk ${parts.index}`, index);
     return false;
   },
   clockRefused({world, host, index}) {
+    if (host.isClockWrong) return false;
     host.isClockWrong = true;
     world.arm(`clock ${host.machine.parts.index}`, index);
     return false;
@@ -150,21 +184,21 @@ const hits: Readonly<Record<FaultKind, (hit: Hit) => boolean>> = {
     return true;
   },
   cancel({world, step}) {
-    const task = world.clients.tasks.get(titleOf(step.target));
-    if (task === undefined || world.isFinished(task)) return false;
-    world.clients.cancel(titleOf(step.target), Math.floor(step.luck * 10_000), smooth);
+    const title = taskFor(world, step, false);
+    if (title === undefined) return false;
+    world.clients.cancel(title, Math.floor(step.luck * 10_000));
     return true;
   },
   message({world, step}) {
-    const task = world.clients.tasks.get(titleOf(step.target));
-    if (task === undefined || world.isFinished(task)) return false;
-    world.clients.message(titleOf(step.target), 'go on');
+    const title = taskFor(world, step, false);
+    if (title === undefined) return false;
+    world.clients.message(title, 'go on');
     return true;
   },
   retry({world, step}) {
-    const task = world.clients.tasks.get(titleOf(step.target));
-    if (task === undefined || !world.isFinished(task)) return false;
-    world.clients.retry(titleOf(step.target));
+    const title = taskFor(world, step, true);
+    if (title === undefined) return false;
+    world.clients.retry(title);
     return true;
   },
   pause({world, step}) {
@@ -186,20 +220,18 @@ const hits: Readonly<Record<FaultKind, (hit: Hit) => boolean>> = {
   },
   offerReplayed: ({world, host, step}) => world.replayOffer(host, step.luck),
   offerForged: ({world, host, step}) => world.forgeOffer(host, step.luck),
-  doubledSubmit({world, index}) {
-    world.giveFate(index, {...smooth, isDoubled: true}, 'clients doubledRequest');
-    return false;
-  },
-  lostAnswer({world, step, index}) {
-    const isRequest = step.luck < 0.3;
-    world.giveFate(
-      index,
-      {lostRequests: isRequest ? 1 : 0, lostAnswers: isRequest ? 0 : 1 + Math.floor(step.luck * 2), isDoubled: false},
-      isRequest ? 'clients lostRequest' : 'clients lostAnswer',
-    );
-    return false;
-  },
+  doubledRequest: ({world, index}) => doom(world, index, {lostRequests: 0, lostAnswers: 0, isDoubled: true}),
+  lostRequest: ({world, index}) => doom(world, index, {lostRequests: 1, lostAnswers: 0, isDoubled: false}),
+  lostAnswer: ({world, step, index}) =>
+    doom(world, index, {lostRequests: 0, lostAnswers: 1 + Math.floor(step.luck * 2), isDoubled: false}),
 };
+
+/** The next request that may be sent again suffers this. */
+function doom(world: World, index: number, fate: Fate): boolean {
+  if (world.clients.nextFate !== undefined) return false;
+  world.clients.nextFate = {...fate, suffered: () => world.took(index)};
+  return false;
+}
 
 function cutAll(host: Host, how: 'both' | 'late'): boolean {
   const isCut = host.process?.session.cut(how) ?? false;

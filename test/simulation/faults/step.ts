@@ -32,7 +32,8 @@ export const faultKinds = [
   'agentKilled',
   'offerReplayed',
   'offerForged',
-  'doubledSubmit',
+  'doubledRequest',
+  'lostRequest',
   'lostAnswer',
 ] as const;
 export type FaultKind = (typeof faultKinds)[number];

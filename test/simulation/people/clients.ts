@@ -17,7 +17,9 @@ const timeoutMs = 4_000;
 
 /** What the network does to one request: how many answers are lost, and whether the request arrives twice. */
 export type Fate = {readonly lostRequests: number; readonly lostAnswers: number; readonly isDoubled: boolean};
-export const smooth: Fate = {lostRequests: 0, lostAnswers: 0, isDoubled: false};
+const smooth: Suffered = {lostRequests: 0, lostAnswers: 0, isDoubled: false, suffered: () => undefined};
+
+type Suffered = Fate & {readonly suffered: () => void};
 
 type Request<Value> = {
   readonly operation: string;
@@ -27,6 +29,8 @@ type Request<Value> = {
   readonly read: (value: Value) => {readonly ids: readonly string[]; readonly state: string};
   /** Not sent again: the operation would be done twice. */
   readonly isOnce?: boolean;
+  /** No fault is meant for it. */
+  readonly isSpared?: boolean;
 };
 
 /** People and programs that use the HTTP API: every request is repeated until it is answered. */
@@ -40,7 +44,8 @@ export class Clients {
   /** Requests without an answer so far. */
   open = 0;
   #asks = 0;
-  onEffect: (kind: string) => void = () => undefined;
+  /** What a fault has in store for the next request. */
+  nextFate: Suffered | undefined;
 
   constructor(parts: {timeline: Timeline; chance: Chance; fleet: FleetObject; see: (fact: Fact) => void}) {
     this.#timeline = parts.timeline;
@@ -49,7 +54,7 @@ export class Clients {
     this.#see = parts.see;
   }
 
-  submit(key: string, input: Partial<TaskSpecInput>, fate: Fate): void {
+  submit(key: string, input: Partial<TaskSpecInput>): void {
     const spec = taskSpecSchema.parse({prompt: 'do it', expect_change: false, title: key, ...input});
     const idempotency = {key, bodySha256: sha256Of(JSON.stringify(spec))};
     this.#ask(
@@ -59,7 +64,6 @@ export class Clients {
         call: service => tasks.submitTasks(service, root, {specs: [spec], queue: true, idempotency}),
         read: ({ids, first}) => ({ids, state: first.state}),
       },
-      fate,
       answer => {
         const [id] = answer.ok ? answer.value.ids : [];
         if (id !== undefined) this.tasks.set(key, id);
@@ -67,72 +71,57 @@ export class Clients {
     );
   }
 
-  cancel(key: string, graceMs: number, fate: Fate): void {
+  cancel(key: string, graceMs: number): void {
     const task = this.tasks.get(key);
     if (task === undefined) return;
-    this.#ask(
-      {
-        operation: 'cancel',
-        key: task,
-        call: service => tasks.cancel(service, root, {task: task as TaskId, reason: 'enough', graceMs}),
-        read: ({state}) => ({ids: [task], state}),
-      },
-      fate,
-    );
+    this.#ask({
+      operation: 'cancel',
+      key: task,
+      call: service => tasks.cancel(service, root, {task: task as TaskId, reason: 'enough', graceMs}),
+      read: ({state}) => ({ids: [task], state}),
+    });
   }
 
   message(key: string, text: string): void {
     const task = this.tasks.get(key);
     if (task === undefined) return;
-    this.#ask(
-      {
-        operation: 'message',
-        key: task,
-        call: service => tasks.message(service, root, {task: task as TaskId, text}),
-        read: ({seq}) => ({ids: [task], state: String(seq)}),
-        isOnce: true,
-      },
-      smooth,
-    );
+    this.#ask({
+      operation: 'message',
+      key: task,
+      call: service => tasks.message(service, root, {task: task as TaskId, text}),
+      read: ({seq}) => ({ids: [task], state: String(seq)}),
+      isOnce: true,
+    });
   }
 
   retry(key: string): void {
     const task = this.tasks.get(key);
     if (task === undefined) return;
-    this.#ask(
-      {
-        operation: 'retry',
-        key: task,
-        call: service => tasks.retry(service, root, task as TaskId),
-        read: ({id, state}) => ({ids: [id], state}),
-        isOnce: true,
-      },
-      smooth,
-    );
+    this.#ask({
+      operation: 'retry',
+      key: task,
+      call: service => tasks.retry(service, root, task as TaskId),
+      read: ({id, state}) => ({ids: [id], state}),
+      isOnce: true,
+    });
   }
 
-  changePool(change: Parameters<typeof pool.changePool>[2], fate = smooth): void {
-    this.#ask(
-      {
-        operation: 'pool',
-        key: JSON.stringify(change),
-        call: service => pool.changePool(service, root, change),
-        read: ({settings}) => ({ids: [], state: JSON.stringify(settings)}),
-      },
-      fate,
-    );
+  changePool(change: Parameters<typeof pool.changePool>[2]): void {
+    this.#ask({
+      operation: 'pool',
+      key: JSON.stringify(change),
+      call: service => pool.changePool(service, root, change),
+      read: ({settings}) => ({ids: [], state: JSON.stringify(settings)}),
+    });
   }
 
-  setRunner(runner: RunnerId, to: 'drain' | 'resume' | 'revoke', fate = smooth): void {
-    this.#ask(
-      {
-        operation: to,
-        key: runner,
-        call: service => runners.setRunner(service, root, {runner, to}),
-        read: () => ({ids: [], state: to}),
-      },
-      fate,
-    );
+  setRunner(runner: RunnerId, to: 'drain' | 'resume' | 'revoke'): void {
+    this.#ask({
+      operation: to,
+      key: runner,
+      call: service => runners.setRunner(service, root, {runner, to}),
+      read: () => ({ids: [], state: to}),
+    });
   }
 
   enrol(
@@ -151,27 +140,34 @@ export class Clients {
     const enrolment = {runner, name: runner.slice(-6), labels, jwk};
     this.#ask(
       {
+        isSpared: true,
         operation: 'enrolment',
         key: runner,
         call: (service, round) => runners.createEnrolment(service, root, {...token(round), labels: [], expiresAtMs}),
         read,
       },
-      smooth,
       (_answer, round) =>
         this.#ask(
-          {operation: 'enrol', key: runner, call: service => runners.enrol(service, token(round), enrolment), read},
-          smooth,
+          {
+            isSpared: true,
+            operation: 'enrol',
+            key: runner,
+            call: service => runners.enrol(service, token(round), enrolment),
+            read,
+          },
           done,
         ),
     );
   }
 
-  #ask<Value>(request: Request<Value>, fate: Fate, done?: (answer: Answer<Value>, round: number) => void): void {
+  #ask<Value>(request: Request<Value>, done?: (answer: Answer<Value>, round: number) => void): void {
     const {operation, key} = request;
     this.#asks += 1;
     const ask = this.#asks;
     this.#see({t: 'client.asked', ask, operation, key});
     this.open += 1;
+    const fate = (request.isOnce === true || request.isSpared === true ? undefined : this.nextFate) ?? smooth;
+    if (fate === this.nextFate) this.nextFate = undefined;
     let isAnswered = false;
     const take = (answer: Answer<Value>, round: number): void => {
       const read = answer.ok ? request.read(answer.value) : {ids: [], state: answer.code};
@@ -189,7 +185,7 @@ export class Clients {
         return;
       }
       const copies = round === 0 && fate.isDoubled ? 2 : 1;
-      if (copies > 1) this.onEffect('doubledRequest');
+      if (copies > 1) fate.suffered();
       for (let copy = 0; copy < copies; copy += 1) this.#send(request, {round, fate, take});
       this.#timeline.after(timeoutMs, () => give(round + 1));
     };
@@ -198,10 +194,10 @@ export class Clients {
 
   #send<Value>(
     request: Request<Value>,
-    {round, fate, take}: {round: number; fate: Fate; take: (answer: Answer<Value>, round: number) => void},
+    {round, fate, take}: {round: number; fate: Suffered; take: (answer: Answer<Value>, round: number) => void},
   ): void {
     if (round < fate.lostRequests) {
-      this.onEffect('lostRequest');
+      fate.suffered();
       return;
     }
     this.#timeline.after(this.#chance.between(1, 10), () =>
@@ -209,7 +205,7 @@ export class Clients {
         capture(this.#fleet, service => request.call(service, round)),
         settled => {
           if (round < fate.lostRequests + fate.lostAnswers) {
-            this.onEffect('lostAnswer');
+            fate.suffered();
             return;
           }
           const answer = answerOf<Value>(settled);
