@@ -21,7 +21,7 @@ export const policySchema = z.strictObject({
   /** Whether a task may come without a repository. */
   allow_no_repository: z.boolean().default(true),
   executors: z.array(z.string().max(40)).max(16).default(['host']),
-  drivers: z.array(z.string().max(40)).max(64).default(['exec', 'scripted']),
+  drivers: z.array(z.string().max(40)).max(64).default(['claude', 'exec', 'scripted']),
   /** The first words that a command of the exec driver or a check may have, as patterns; all when absent. */
   commands: z.strictObject({allow: z.array(z.string().min(1).max(500)).max(1_000)}).optional(),
   timeout_max_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutMaxMs),
@@ -99,16 +99,26 @@ function isAllowedProgram(allow: readonly string[], program: string): boolean {
   return !program.split('/').includes('..') && allow.some(pattern => matches(pattern, program));
 }
 
-/** `**` stands for anything, `*` for anything but a slash, everything else for itself. The whole text must match. */
+/**
+ * `**` stands for anything, `*` for anything but a slash, everything else for itself. The whole text must match. The
+ * time is the product of both lengths at most, whatever the text: it comes from others.
+ */
 export function matches(pattern: string, text: string): boolean {
-  const source = pattern
-    .split('**')
-    .map(part =>
-      part
-        .split('*')
-        .map(literal => literal.replaceAll(/[$()*+.?[\\\]^{|}]/g, String.raw`\$&`))
-        .join('[^/]*'),
-    )
-    .join('.*');
-  return new RegExp(`^${source}$`, 's').test(text);
+  // What of the text each beginning of the pattern can have spent.
+  let spent = new Set([0]);
+  for (const token of pattern.match(/\*\*|[^]/g) ?? []) {
+    const next = new Set<number>();
+    for (const from of spent) {
+      if (token !== '*' && token !== '**') {
+        if (text[from] === token) next.add(from + 1);
+        continue;
+      }
+      for (let at = from; at <= text.length && !next.has(at); at += 1) {
+        next.add(at);
+        if (token === '*' && text[at] === '/') break;
+      }
+    }
+    spent = next;
+  }
+  return spent.has(text.length);
 }
