@@ -3,6 +3,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 
 const referenceCharactersMax = 2_000;
 const slugCharactersMax = 40;
+const portMax = 65_535;
 
 /** A repository that may be given to git: every part was checked, nothing in it can be read as an option or a command. */
 export interface Repository {
@@ -39,7 +40,7 @@ export function parseRepository(reference: string): Repository {
 function problemOf(reference: string): string | undefined {
   if (reference === '') return 'it is empty';
   if (reference.length > referenceCharactersMax) return `it is longer than ${referenceCharactersMax} characters`;
-  if (/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(reference)) return 'it holds a control or invisible character';
+  if (/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(reference)) return 'it holds a control or invisible character';
   if (reference.startsWith('-')) return 'it begins with a dash';
   if (reference.includes('\\')) return 'it holds a backslash';
   if (/^[A-Za-z0-9+.-]+::/.test(reference)) return 'remote helpers (name::address) are not allowed';
@@ -50,6 +51,7 @@ function httpsRepository(reference: string): Repository {
   if (/^[^/]*\/\/[^/]*@/.test(reference)) {
     refuse('it holds a user name or a credential; remove it and set up a credential helper');
   }
+  if (/^[^/]*\/\/\//.test(reference)) refuse('it names no host');
   checkSegments(reference.slice('https://'.length).split('/').slice(1), {allowSpace: false});
   const url = URL.parse(reference);
   if (url === null || url.hostname === '') return refuse('it is not a URL');
@@ -71,6 +73,7 @@ function sshRepository(reference: string): Repository {
   if (match === null) return refuse('it is not an ssh URL: ssh://[user@]host[:port]/path');
   const [, user, host = '', port, rawPath = ''] = match;
   const path = checkedRemotePath(rawPath);
+  if (port !== undefined && (Number(port) < 1 || Number(port) > portMax)) refuse(`the port ${port} does not exist`);
   const at = `${checkedUser(user)}${checkedHost(host)}${port === undefined || Number(port) === 22 ? '' : `:${Number(port)}`}`;
   const url = `ssh://${at}/${path}`;
   return repository({protocol: 'ssh', host: host.toLowerCase(), path, url, id: url});
