@@ -74,5 +74,10 @@ function resultLines({result, spec}: TaskView, isKept: boolean): readonly string
 
 function localDirectory(url: string | undefined): string | undefined {
   const parsed = url === undefined ? null : URL.parse(url);
-  return parsed?.protocol === 'file:' ? decodeURIComponent(parsed.pathname) : undefined;
+  if (parsed?.protocol !== 'file:') return undefined;
+  try {
+    return decodeURIComponent(parsed.pathname);
+  } catch {
+    return undefined; // what is not well encoded names no directory
+  }
 }

@@ -36,13 +36,14 @@ export const hostProcesses: ProcessSource = process.platform === 'linux' ? procS
 
 /** Field numbers are those of proc(5); the name in parentheses may itself hold spaces and parentheses. */
 export function parseProcStat(text: string): ProcessEntry | undefined {
+  const [, pid] = /^([1-9]\d*) \(/.exec(text) ?? [];
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, parentPid, groupId, sessionId] = fields;
   const started = fields[22 - 3];
-  const pid = Number.parseInt(text, 10);
-  if (state === undefined || started === undefined || !/^\d+$/.test(started) || !(pid > 0)) return undefined;
+  const isWhole = [parentPid, groupId, sessionId, started].every(field => /^-?\d+$/.test(field ?? ''));
+  if (pid === undefined || started === undefined || !isWhole) return undefined;
   return {
-    pid,
+    pid: Number(pid),
     parentPid: Number(parentPid),
     groupId: Number(groupId),
     sessionId: Number(sessionId),

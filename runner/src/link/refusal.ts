@@ -11,13 +11,14 @@ export function refusalOf(
   headers: {readonly date: string | undefined; readonly retryAfter: string | undefined},
 ): SessionEnd {
   const problem = problemSchema.safeParse(parseJson(body));
-  const seconds = Number(headers.retryAfter);
+  // Seconds only: our own server sends no dates.
+  const seconds = /^\d{1,6}$/.exec(headers.retryAfter ?? '')?.[0];
   return {
     kind: 'refused',
     status,
     code: problem.data?.code,
     why: problem.success ? `${problem.data.code}: ${problem.data.detail}` : `HTTP ${status}`,
     date: headers.date,
-    retryAfterMs: headers.retryAfter !== undefined && Number.isFinite(seconds) ? seconds * 1_000 : undefined,
+    retryAfterMs: seconds === undefined ? undefined : Number(seconds) * 1_000,
   };
 }
