@@ -1,8 +1,16 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 import type * as z from 'zod';
-import {attemptSeal, type LogReceipt, type LogTicket} from '@switchyard/shared/crypto/attempt-seal.ts';
-import {fromBase64, fromBase64Url, fromHex, toBase64, toBase64Url, toHex, utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {attemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
+import {
+  fromBase64,
+  fromBase64Url,
+  fromHex,
+  toBase64,
+  toBase64Url,
+  toHex,
+  utf8,
+} from '@switchyard/shared/crypto/bytes.ts';
 import {credentialKinds, credentialMint} from '@switchyard/shared/crypto/credential.ts';
 import {
   generatePrivateJwk,
@@ -84,7 +92,7 @@ describe.each(signedKinds)('$name', ({typ, schema}) => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(hostileText, damagedText(fc.constant(signed))), async text => {
         unverifiedHeader(text);
-        if (text !== signed) expect(await verifyJws(text, {typ, keys, schema})).toBeUndefined();
+        expect((await verifyJws(text, {typ, keys, schema})) !== undefined).toBe(text === signed);
       }),
       tries(100),
     );
@@ -96,7 +104,9 @@ describe.each(signedKinds)('$name', ({typ, schema}) => {
     await fc.assert(
       fc.asyncProperty(payloads, fc.nat(), async (payload, index) => {
         const names = Object.keys(payload);
-        const without = Object.fromEntries(Object.entries(payload).filter(([name]) => name !== names[index % names.length]));
+        const without = Object.fromEntries(
+          Object.entries(payload).filter(([name]) => name !== names[index % names.length]),
+        );
         for (const wrong of [without, {...payload, surplus: 1}, [payload], {...payload, [names[0] ?? '']: [[]]}]) {
           if (schema.safeParse(wrong).success) continue;
           expect(await verifyJws(await signJws(key, {typ}, wrong), {typ, keys, schema})).toBeUndefined();
@@ -132,7 +142,7 @@ describe('a credential', () => {
     const root = await mint.rootToken();
     await fc.assert(
       fc.asyncProperty(fc.oneof(hostileText, damagedText(fc.constantFrom(real, root))), async text => {
-        if (text !== real) expect(await mint.open(text)).toBeUndefined();
+        expect((await mint.open(text)) !== undefined).toBe(text === real);
         expect(await mint.isRootToken(text)).toBe(text === root);
       }),
       tries(150),
@@ -158,9 +168,9 @@ describe('a ticket and a receipt', () => {
         expect(await seal.verifyTicket(ticket, made)).toBe(true);
         expect(await seal.verifyReceipt(receipt, made)).toBe(true);
         for (const name of ['pool', 'task', 'runner', 'epoch'] as const)
-          expect(await seal.verifyTicket(ticket, {...made, [name]: other[name]} as LogTicket)).toBe(made[name] === other[name]);
+          expect(await seal.verifyTicket(ticket, {...made, [name]: other[name]})).toBe(made[name] === other[name]);
         for (const name of ['task', 'epoch', 'length', 'sha256'] as const)
-          expect(await seal.verifyReceipt(receipt, {...made, [name]: other[name]} as LogReceipt)).toBe(made[name] === other[name]);
+          expect(await seal.verifyReceipt(receipt, {...made, [name]: other[name]})).toBe(made[name] === other[name]);
         const mac = flippedBytes(fromHex(ticket) ?? new Uint8Array(), change);
         expect(await seal.verifyTicket(toHex(mac), made)).toBe(false);
         expect(await seal.verifyReceipt(ticket, made)).toBe(false);
@@ -182,7 +192,12 @@ describe('a ticket and a receipt', () => {
 });
 
 const nowMs = 1_750_000_000_000;
-type Sent = {readonly method: string; readonly path: string; readonly headers: Readonly<Record<string, string>>; readonly body: Uint8Array<ArrayBuffer>};
+type Sent = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array<ArrayBuffer>;
+};
 
 const asRequest = ({method, path, headers, body}: Sent): SignedRequest => ({
   method,
@@ -193,7 +208,11 @@ const asRequest = ({method, path, headers, body}: Sent): SignedRequest => ({
 
 async function accepts(sent: Sent): Promise<boolean> {
   try {
-    await verifyRequest(asRequest(sent), {hmacSecrets: [secret], ed25519Hex: toHex(fromBase64Url(key.publicJwk.x) ?? new Uint8Array())}, nowMs);
+    await verifyRequest(
+      asRequest(sent),
+      {hmacSecrets: [secret], ed25519Hex: toHex(fromBase64Url(key.publicJwk.x) ?? new Uint8Array())},
+      nowMs,
+    );
     return true;
   } catch (error) {
     if (error instanceof SwitchyardError && ['bad_signature', 'stale_signature'].includes(error.code)) return false;
@@ -230,7 +249,8 @@ const dispatch = fc
 /** What a header means: hex and base64 have more than one text for the same bytes, and a key id may be unsigned. */
 function meaningOf(name: string, value: string): string {
   if (name === 'x-dispatch-signature') return value.toLowerCase();
-  if (name === 'webhook-signature') return `${value.split(',')[0]},${toHex(fromBase64(value.split(',')[1] ?? '') ?? new Uint8Array())}`;
+  if (name === 'webhook-signature')
+    return `${value.split(',')[0]},${toHex(fromBase64(value.split(',')[1] ?? '') ?? new Uint8Array())}`;
   return value;
 }
 
@@ -267,7 +287,8 @@ describe.each([
         const names = Object.keys(sent.headers);
         const name = names[index % names.length] ?? '';
         const headers = {...sent.headers, [name]: index % 2 === 0 ? text : `${sent.headers[name]}${text}`};
-        if (await accepts({...sent, headers})) expect(unsigned.has(name) || headers[name]?.startsWith(sent.headers[name] ?? '')).toBe(true);
+        const mayPass = unsigned.has(name) || headers[name]?.startsWith(sent.headers[name] ?? '') === true;
+        expect((await accepts({...sent, headers})) && !mayPass).toBe(false);
       }),
       tries(100),
     );
@@ -278,10 +299,16 @@ test('[PB8] a shared secret of any text has bytes, and a bare signature of any t
   const verifying = keys[0];
   if (verifying === undefined) throw new Error('a key was imported');
   await fc.assert(
-    fc.asyncProperty(fc.oneof(hostileText, hostileText.map(text => `whsec_${text}`)), async text => {
-      expect(hmacSecretBytes(text)).toBeInstanceOf(Uint8Array);
-      expect(await verifyBytes(verifying, utf8('said'), text)).toBe(false);
-    }),
+    fc.asyncProperty(
+      fc.oneof(
+        hostileText,
+        hostileText.map(text => `whsec_${text}`),
+      ),
+      async text => {
+        expect(hmacSecretBytes(text)).toBeInstanceOf(Uint8Array);
+        expect(await verifyBytes(verifying, utf8('said'), text)).toBe(false);
+      },
+    ),
     tries(100),
   );
   expect(await verifyBytes(verifying, utf8('said'), await signBytes(key, utf8('said')))).toBe(true);
@@ -292,22 +319,26 @@ describe('the texts for bytes', () => {
     {name: 'base64', write: toBase64, read: fromBase64},
     {name: 'base64url', write: toBase64Url, read: fromBase64Url},
     {name: 'hex', write: toHex, read: fromHex},
-  ])('[PB9] $name gives back what it was made of, and nothing for what it did not write', ({name, write, read}) => {
-    fc.assert(
-      fc.property(fc.uint8Array({maxLength: 40}), bytes => {
-        expect(read(write(bytes))).toEqual(bytes);
-      }),
-      tries(200),
-    );
-    fc.assert(
-      fc.property(fc.oneof(hostileText, damagedText(fc.uint8Array({maxLength: 12}).map(write))), text => {
-        const bytes = read(text);
-        if (bytes === undefined) return;
-        if (name === 'base64url') expect(write(bytes)).toBe(text);
-        if (name === 'hex') expect(write(bytes)).toBe(text.toLowerCase());
-        expect(read(write(bytes))).toEqual(bytes);
-      }),
-      tries(400),
-    );
-  });
+  ] as const)(
+    '[PB9] $name gives back what it was made of, and nothing for what it did not write',
+    ({name, write, read}) => {
+      fc.assert(
+        fc.property(fc.uint8Array({maxLength: 40}), bytes => {
+          expect(read(write(bytes))).toEqual(bytes);
+        }),
+        tries(200),
+      );
+      fc.assert(
+        fc.property(fc.oneof(hostileText, damagedText(fc.uint8Array({maxLength: 12}).map(write))), text => {
+          const bytes = read(text);
+          if (bytes === undefined) return;
+          // Base64 may be sent with bits that mean nothing; the others have one text.
+          const only = {base64: write(bytes), base64url: text, hex: text.toLowerCase()};
+          expect(write(bytes)).toBe(only[name]);
+          expect(read(write(bytes))).toEqual(bytes);
+        }),
+        tries(400),
+      );
+    },
+  );
 });
