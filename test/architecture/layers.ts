@@ -31,7 +31,7 @@ const layers: readonly Layer[] = [
   },
   {
     at: 'runner/src/',
-    packages: [zod, /^node:/, /^ws$/, /^execa$/, /^commander$/, /^miniflare$/, /^esbuild$/],
+    packages: [zod, /^node:/, /^ws$/, /^execa$/, /^commander$/, /^miniflare$/, /^esbuild$/, /^yaml$/],
     folders: ['runner/src/', 'shared/src/'],
   },
   {at: 'dashboard/', packages: [zod], folders: ['dashboard/', 'shared/src/']},

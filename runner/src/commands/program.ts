@@ -1,5 +1,6 @@
 import {Command} from 'commander';
 import {attachCommand} from './attach-command.ts';
+import {charterCommands} from './charter-commands.ts';
 import {configCommand} from './config-command.ts';
 import {controlPlaneCommand} from './control-plane-command.ts';
 import {demoCommand} from './demo-command.ts';
@@ -36,6 +37,7 @@ export function program(world: Surroundings): Command {
     .addCommand(poolCommands(world))
     .addCommand(tokenCommands(world))
     .addCommand(keysCommands(world))
+    .addCommand(charterCommands(world))
     .addCommand(doctorCommand(world))
     .addCommand(configCommand(world))
     .addCommand(loginCommand(world))

@@ -68,9 +68,9 @@ export const limitTable = {
   charterBytesMax: bytes(262_144, 'Largest charter file.'),
   charterEntriesMax: count(500, 'Most entries in one list of a charter.'),
   charterEntryCharactersMax: characters(500, 'Longest sentence, name or pattern in a charter.'),
-  shellCommandCharactersMax: characters(100_000, 'A longer command of an agent is not understood.'),
+  shellCommandCharactersMax: characters(32_768, 'A longer command of an agent is not understood.'),
   shellNestingMax: count(16, 'A command of an agent that is nested more deeply is not understood.'),
-  shellPartsMax: count(4_000, 'A command of an agent with more parts is not understood.'),
+  shellPartsMax: count(2_000, 'A command of an agent with more parts is not understood.'),
   modelRequestBytesMax: bytes(10_485_760, 'A request of an agent to a model; a conversation with pictures fits.'),
   modelRequestHeadersMs: ms(30_000, 'An agent sends the headers of a request to the model proxy in this time.'),
 } as const satisfies Record<string, Limit>;

@@ -76,6 +76,8 @@ test('[CL13] the commands are those of the documentation', () => {
     'token list',
     'token revoke',
     'keys generate',
+    'charter lint',
+    'charter explain',
     'doctor',
     'config',
     'login',

@@ -1,0 +1,126 @@
+import {existsSync, realpathSync} from 'node:fs';
+import {basename, dirname, join, resolve} from 'node:path';
+import type {Command} from 'commander';
+import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
+import {judge, type Decision} from '@switchyard/shared/policy/charter/judge.ts';
+import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
+import {lint, rulebookOf, type Finding} from '@switchyard/shared/policy/charter/rulebook.ts';
+import {readCharterFile} from '../agent/charter-file.ts';
+import {actLine} from './act-line.ts';
+import {group, leaf, text} from './leaf.ts';
+import {shellWord} from './shell-word.ts';
+import type {Surroundings} from './surroundings.ts';
+import type {Colour} from './terminal.ts';
+import {UsageError} from './usage-error.ts';
+
+type World = Pick<Surroundings, 'terminal' | 'cwd' | 'home'>;
+
+export function charterCommands(world: World): Command {
+  return group('charter', 'what agents may do on their own, as a person wrote it down', [
+    lintCommand(world),
+    explainCommand(world),
+  ]);
+}
+
+function lintCommand({terminal, cwd}: World): Command {
+  return leaf(
+    {
+      name: 'lint <file>',
+      summary: 'name every entry that no rule understands; exit code 1 when a refusal is among them',
+      examples: ['charter lint orchestrator-charter.yaml', 'charter lint charter.yaml --json'],
+    },
+    async ([file = ''], {json}) => {
+      const {name, safetyHeuristics} = await readCharterFile(resolve(cwd, file));
+      const findings = lint(safetyHeuristics);
+      const code = findings.some(({severity}) => severity === 'error') ? 1 : 0;
+      if (json === true) terminal.out(JSON.stringify({name, valid: code === 0, findings}));
+      else {
+        for (const line of findings.flatMap(findingLines)) terminal.out(line);
+        if (findings.length === 0) terminal.out(`${name}: every entry is understood`);
+      }
+      return code;
+    },
+  );
+}
+
+function findingLines({severity, list, entry, nearest}: Finding): readonly string[] {
+  const effect = severity === 'error' ? 'it protects nobody' : 'it approves nothing';
+  return [
+    `${severity}: ${list}: no rule understands "${entry}": ${effect}`,
+    `  the nearest: ${nearest.map(says => `"${says}"`).join(', ')}`,
+  ];
+}
+
+const colours: Readonly<Record<Decision, Colour>> = {
+  reject: 'red',
+  escalate: 'yellow',
+  approve: 'green',
+  'ask-default': 'cyan',
+};
+
+function explainCommand(world: World): Command {
+  const {terminal, cwd} = world;
+  return leaf(
+    {
+      name: 'explain <file> [command...]',
+      summary: 'say what a charter decides about a call, by which entry and why; exit code 1 when it rejects',
+      examples: [
+        'charter explain charter.yaml -- git push --force origin main',
+        "charter explain charter.yaml -- 'cd build && rm -rf *'",
+        'charter explain charter.yaml --tool Write --input \'{"file_path": ".github/workflows/ci.yml"}\'',
+      ],
+      configure: command =>
+        command
+          .option('--tool <name>', 'the tool that is called, Bash when a command is given')
+          .option('--input <json>', 'the input of the tool, as JSON')
+          .option('--workspace <dir>', 'the folder that the agent works in, this one when not given')
+          .option('--branch <name>', 'the branch that is checked out'),
+    },
+    async ([file = '', ...words], options) => {
+      const call = callOf(words, options);
+      const {safetyHeuristics} = await readCharterFile(resolve(cwd, file));
+      const {decision, rule, reason, parsed} = judge(rulebookOf(safetyHeuristics), call, sceneOf(world, options));
+      if (options.json === true) terminal.out(JSON.stringify({decision, rule: rule ?? null, reason, parsed}));
+      else {
+        terminal.out(`${terminal.paint(colours[decision], decision)}: ${reason}`);
+        for (const act of parsed) terminal.out(`  ${actLine(act)}`);
+      }
+      return decision === 'reject' ? 1 : 0;
+    },
+  );
+}
+
+/** One word is a command line, several are a program with its words. */
+function callOf(words: readonly string[], options: Readonly<Record<string, unknown>>): ToolCall {
+  const tool = text(options, 'tool');
+  const input = text(options, 'input');
+  if (words.length > 0 && input === undefined) {
+    const [line = ''] = words;
+    return {tool: tool ?? 'Bash', input: {command: words.length === 1 ? line : words.map(shellWord).join(' ')}};
+  }
+  if (words.length > 0 || tool === undefined || input === undefined)
+    throw new UsageError('give a command behind --, or a tool with --tool and --input');
+  return {tool, input: inputOf(input)};
+}
+
+function inputOf(json: string): ToolCall['input'] {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    throw new UsageError('--input is no JSON');
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new UsageError('--input is no object');
+  return {...value};
+}
+
+function sceneOf({cwd, home}: World, options: Readonly<Record<string, unknown>>): Scene {
+  const workspace = resolve(cwd, text(options, 'workspace') ?? '.');
+  return {workspace, home, branch: text(options, 'branch'), realPath: nearestRealPath};
+}
+
+/** Where a path leads: links are followed as far as there is something on the disk. */
+function nearestRealPath(path: string): string {
+  if (path === dirname(path)) return path;
+  return existsSync(path) ? realpathSync(path) : join(nearestRealPath(dirname(path)), basename(path));
+}

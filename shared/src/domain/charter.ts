@@ -1,0 +1,135 @@
+import * as z from 'zod';
+import {gitActionNames, type Condition} from '../policy/charter/condition.ts';
+import type {Entry} from '../policy/charter/rulebook.ts';
+import {limits} from '../policy/limits.ts';
+import {SwitchyardError} from './error.ts';
+
+const text = z.string().min(1).max(limits.charterEntryCharactersMax);
+const texts = z
+  .union([text, z.array(text).min(1).max(limits.charterEntriesMax)])
+  .transform((given): readonly string[] => (typeof given === 'string' ? [given] : given));
+
+/** `80%`, or 80. */
+const percent = z
+  .union([z.number(), z.string().regex(/^\d{1,3}(?:\.\d+)?%$/, 'must be a percentage, such as 80%')])
+  .transform(given => (typeof given === 'number' ? given : Number.parseFloat(given)))
+  .pipe(z.number().min(0).max(100));
+
+const git = z
+  .strictObject({
+    push: z.strictObject({force: z.boolean().default(false), to: texts.optional()}).optional(),
+    actions: z.array(z.enum(gitActionNames)).min(1).optional(),
+  })
+  .refine(given => given.push !== undefined || given.actions !== undefined, 'must hold push or actions');
+
+/** A rule in our own form: every field is about something else, and the rule is met when one of them is. */
+const ruleSchema = z
+  .strictObject({
+    name: text.optional(),
+    reason: text.optional(),
+    tool: texts.optional(),
+    path: texts.optional(),
+    command: z.array(text).min(1).max(64).optional(),
+    read: texts.optional(),
+    write: texts.optional(),
+    delete: texts.optional(),
+    git: git.optional(),
+    network: texts.optional(),
+    through: texts.optional(),
+    unseen: z.literal(true).optional(),
+  })
+  .refine(({path, tool}) => path === undefined || tool !== undefined, {
+    path: ['path'],
+    message: 'belongs to a tool; use read, write or delete for paths of any tool',
+  })
+  .transform((given): Exclude<Entry, string> => {
+    const conditions = conditionsOf(given);
+    return {name: given.name ?? nameOf(given), conditions, reason: given.reason};
+  })
+  .refine(({conditions}) => conditions.length > 0, 'must say what it is about, such as command or write');
+
+type GivenRule = {
+  readonly [Name in 'tool' | 'path' | 'command' | 'read' | 'write' | 'delete' | 'network' | 'through']?:
+    | readonly string[]
+    | undefined;
+} & {readonly git?: z.output<typeof git> | undefined; readonly unseen?: true | undefined};
+
+function conditionsOf(given: GivenRule): readonly Condition[] {
+  const {tool, path, command, network, through, unseen} = given;
+  const paths = (['read', 'write', 'delete'] as const).flatMap((access): readonly Condition[] => {
+    const patterns = given[access];
+    return patterns === undefined ? [] : [{kind: 'path', access: [access], paths: patterns}];
+  });
+  const {push, actions} = given.git ?? {};
+  return [
+    ...(tool === undefined ? [] : [{kind: 'tool', names: tool, path} as const]),
+    ...(command === undefined ? [] : [{kind: 'command', words: command} as const]),
+    ...paths,
+    ...(push === undefined ? [] : [{kind: 'push', isForced: push.force, to: push.to} as const]),
+    ...(actions === undefined ? [] : [{kind: 'git', actions} as const]),
+    ...(network === undefined ? [] : [{kind: 'network', hosts: network} as const]),
+    ...(through === undefined ? [] : [{kind: 'through', programs: through} as const]),
+    ...(unseen === undefined ? [] : [{kind: 'unseen'} as const]),
+  ];
+}
+
+function nameOf(given: object): string {
+  const said = Object.entries(given).filter(([key, value]) => key !== 'reason' && value !== undefined);
+  return said.map(([key, value]) => `${key} ${JSON.stringify(value)}`).join(', ');
+}
+
+const entries = z
+  .array(z.union([text, ruleSchema]))
+  .max(limits.charterEntriesMax)
+  .default([]);
+
+/**
+ * What a person lets agents do on their own, as they write it down. An unknown key is refused: a limit with a spelling
+ * mistake must not be silently absent.
+ */
+export const charterSchema = z.strictObject({
+  name: text,
+  role: text.optional(),
+  tier: z.int().min(1).max(9).optional(),
+  identity: z
+    .strictObject({name: text.optional(), email: z.email().optional(), description: text.optional()})
+    .optional(),
+  responsibilities: z.array(text).max(limits.charterEntriesMax).default([]),
+  resourceLimits: z
+    .strictObject({
+      maxSessions: z.int().min(1).max(limits.slotsMax).optional(),
+      /** Percent of the budget that is configured for a window, for each of the two ways to pay. */
+      tokenBudget: z.strictObject({subscription: percent.optional(), api: percent.optional()}).optional(),
+    })
+    .prefault({}),
+  safetyHeuristics: z.strictObject({autoApprove: entries, alwaysReject: entries, escalate: entries}).prefault({}),
+});
+export type Charter = z.output<typeof charterSchema>;
+
+/**
+ * A charter from what a file holds. Throws `charter_invalid`, naming every field that is wrong: without a valid charter
+ * nothing may start that was meant to have one.
+ */
+export function parseCharter(value: unknown): Charter {
+  const parsed = charterSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new SwitchyardError('charter_invalid', parsed.error.issues.flatMap(issue => faultsOf(issue, [])).join('; '));
+}
+
+/** Each fault as a sentence with the whole path of the field, also where one of several forms was meant. */
+function faultsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): readonly string[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'unrecognized_keys') return issue.keys.map(key => `${pathOf([...path, key])} is not known`);
+  if (issue.code === 'invalid_union') {
+    // The form that came furthest is the one that was meant.
+    const forms = issue.errors.map(errors => errors.flatMap(error => faultsOf(error, path)));
+    const isType = (faults: readonly string[]): boolean => faults.some(fault => fault.startsWith(`${pathOf(path)}: `));
+    return forms.find(faults => !isType(faults)) ?? forms.at(-1) ?? [];
+  }
+  return [`${pathOf(path)}: ${issue.message}`];
+}
+
+function pathOf(path: readonly PropertyKey[]): string {
+  const text = path.map(part => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
+  return text === '' ? 'the charter' : text.replace(/^\./, '');
+}

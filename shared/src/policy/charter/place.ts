@@ -1,0 +1,85 @@
+import type {Word} from './shell-tree.ts';
+
+/** Where a call would happen. */
+export type Scene = {
+  /** Absolute; the folder that the attempt works in. */
+  readonly workspace: string;
+  /** Absolute; where the call starts, the workspace when absent. */
+  readonly cwd?: string | undefined;
+  readonly home?: string | undefined;
+  /** The branch that is checked out, where the caller knows it. */
+  readonly branch?: string | undefined;
+  /** Follows symbolic links on the disk of the agent, the path itself where there is none. Paths are taken as written when absent. */
+  readonly realPath?: ((path: string) => string) | undefined;
+};
+
+/** A path that a call touches, in every form that it could have. */
+export type Place = {
+  readonly source: string;
+  /** Absolute and normalised, without a slash at the end. */
+  readonly paths: readonly string[];
+  /** False when a part of it depends on something unseen. */
+  readonly isKnown: boolean;
+  /** The files inside are meant, by a pattern. */
+  readonly isPattern: boolean;
+};
+
+/** An absolute path without `.`, `..` and double slashes. */
+export function normalPath(path: string): string {
+  const parts: string[] = [];
+  for (const part of path.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '' && part !== '.') parts.push(part);
+  }
+  return `/${parts.join('/')}`;
+}
+
+/** The folders that a relative path may start from; undefined stands for one that nobody knows. */
+export type Folders = readonly (string | undefined)[];
+
+export function placeOf(word: Word, folders: Folders, scene: Scene): Place {
+  const {source, literal, unknownAt, globAt} = word;
+  const known = literal.slice(0, Math.min(unknownAt ?? literal.length, globAt ?? literal.length));
+  const isPattern = globAt !== undefined;
+  const base = isPattern || unknownAt !== undefined ? known.slice(0, known.lastIndexOf('/') + 1) : known;
+  const stepsUp = isPattern && literal.slice(base.length).split('/').includes('..');
+  const isAbsolute = base.startsWith('/');
+  const starts = isAbsolute ? ['/'] : folders;
+  // Of a path that goes on unseen only the beginning is known, and it may lead back.
+  const forms = starts.flatMap(start => (start === undefined ? [] : realForms(`${start}/${base}`, scene)));
+  const paths = unknownAt === undefined && !stepsUp ? forms : [];
+  return {
+    source,
+    paths: [...new Set(paths)],
+    isKnown: unknownAt === undefined && !stepsUp && !starts.includes(undefined),
+    isPattern,
+  };
+}
+
+/** The path as written and the one that its links lead to. */
+function realForms(path: string, {realPath}: Scene): readonly string[] {
+  const normal = normalPath(path);
+  return realPath === undefined ? [normal] : [normal, normalPath(realPath(path)), normalPath(realPath(normal))];
+}
+
+export function isWithin(path: string, folder: string): boolean {
+  return folder === '/' || path === folder || path.startsWith(`${folder}/`);
+}
+
+/** How many folders a path is away from the root. */
+function depthOf(path: string): number {
+  return path.split('/').filter(part => part !== '').length;
+}
+
+const temporary = new Set(['/tmp', '/var/tmp', '/private/tmp']);
+
+/**
+ * The root, what lies directly in it, the home of a person and what the workspace or that home lies in: to remove one of
+ * these is to remove the machine or a person's work.
+ */
+export function isVital(path: string, {home, workspace}: Scene): boolean {
+  const isFirstLevel = depthOf(path) <= 1 || /^\/(?:home|Users|root|private)(?:\/[^/]*)?$/i.test(path);
+  const holdsHome = home !== undefined && isWithin(normalPath(home), path);
+  const holdsWork = path !== normalPath(workspace) && isWithin(normalPath(workspace), path);
+  return (isFirstLevel && !temporary.has(path)) || holdsHome || holdsWork;
+}

@@ -1,0 +1,203 @@
+import {placeOf, type Folders, type Place, type Scene} from './place.ts';
+import {plainWord, textOf, type Word} from './shell-tree.ts';
+
+/** What a program does to which of its words, where the words alone say it. */
+export type Effect =
+  | {readonly kind: 'read' | 'write'; readonly place: Place}
+  | {readonly kind: 'delete'; readonly place: Place; readonly isRecursive: boolean | undefined};
+
+/** `isWhole`: the program does nothing else. */
+export type Effects = {readonly effects: readonly Effect[]; readonly isWhole: boolean};
+
+type Sight = {readonly folders: Folders; readonly scene: Scene};
+type Split = {
+  readonly options: readonly string[];
+  readonly operands: readonly Word[];
+  readonly hasUnseenOption: boolean;
+};
+
+/** Options before and among the other words; behind `--` there are none. */
+function split(words: readonly Word[]): Split {
+  const options: string[] = [];
+  const operands: Word[] = [];
+  let hasUnseenOption = false;
+  let isOver = false;
+  for (const word of words) {
+    const text = textOf(word);
+    if (!isOver && text === '--') isOver = true;
+    else if (!isOver && text !== undefined && /^-./.test(text)) options.push(text);
+    else {
+      hasUnseenOption ||=
+        !isOver && word.unknownAt !== undefined && !/^[^-]/.test(word.literal.slice(0, word.unknownAt));
+      operands.push(word);
+    }
+  }
+  return {options, operands, hasUnseenOption};
+}
+
+/** Read their operands. `skips`: how many operands come first that are no file. `refused`: options that do more. */
+const readers: Readonly<Record<string, {readonly skips?: number; readonly refused?: RegExp}>> = {
+  cat: {},
+  head: {},
+  tail: {},
+  wc: {refused: /^--files0-from/},
+  nl: {},
+  ls: {},
+  stat: {},
+  du: {refused: /^--(?:files0-from|exclude-from)|^-[A-Za-z]*X/},
+  df: {},
+  md5sum: {},
+  sha1sum: {},
+  sha256sum: {},
+  cksum: {},
+  strings: {},
+  od: {},
+  hexdump: {},
+  cut: {},
+  fold: {},
+  column: {},
+  comm: {},
+  cmp: {},
+  diff: {},
+  basename: {},
+  dirname: {},
+  realpath: {},
+  readlink: {},
+  pwd: {},
+  tac: {},
+  rev: {},
+  tr: {skips: 2},
+  grep: {skips: 1, refused: /^-[A-Za-z]*[ef]|^--(?:file|regexp|exclude-from)/},
+  egrep: {skips: 1, refused: /^-[A-Za-z]*[ef]|^--(?:file|regexp|exclude-from)/},
+  fgrep: {skips: 1, refused: /^-[A-Za-z]*[ef]|^--(?:file|regexp|exclude-from)/},
+  rg: {skips: 1, refused: /^-[A-Za-z]*[efz]|^--(?:pre|hostname-bin|search-zip|file|regexp|ignore-file)/},
+  jq: {skips: 1, refused: /^-[A-Za-z]*[fL]|^--(?:from-file|slurpfile|rawfile|argfile|library-path)/},
+  sort: {refused: /^-[A-Za-z]*[oTS]|^--(?:o|c|t|f|r)/},
+};
+
+/** Do nothing to files: they print, wait or end. */
+const idle = new Set([
+  'echo',
+  'true',
+  'false',
+  ':',
+  'sleep',
+  'exit',
+  'return',
+  'break',
+  'continue',
+  'wait',
+  'whoami',
+  'uname',
+  'seq',
+]);
+
+/** Undefined for a program of which nothing is known. */
+export function effectsOf(program: string, words: readonly Word[], sight: Sight): Effects | undefined {
+  const parts = split(words);
+  if (idle.has(program)) return {effects: [], isWhole: true};
+  if (program === 'dd') return ddEffects(words, sight);
+  if (Object.hasOwn(readers, program)) return readerEffects(program, parts, sight);
+  const read = others.find(({programs}) => programs.has(program))?.read;
+  return read?.(program, parts, sight);
+}
+
+type ReadParts = (program: string, parts: Split, sight: Sight) => Effects;
+
+const others: readonly {readonly programs: ReadonlySet<string>; readonly read: ReadParts}[] = [
+  // It can print into a variable.
+  {programs: new Set(['printf']), read: (_, {options}) => ({effects: [], isWhole: options.length === 0})},
+  {programs: new Set(['sed', 'gsed']), read: (_, parts, sight) => sedEffects(parts, sight)},
+  {programs: new Set(['rm', 'rmdir', 'unlink', 'shred', 'trash', 'srm']), read: removerEffects},
+  {programs: new Set(['cp', 'mv', 'ln', 'install', 'rsync', 'ditto']), read: copierEffects},
+  {
+    programs: new Set(['tee', 'touch', 'mkdir', 'truncate', 'mkfifo', 'sponge']),
+    read: (_, parts, sight) => ({effects: places('write', parts.operands, sight), isWhole: isSimple(parts)}),
+  },
+  {
+    // The first operand says how.
+    programs: new Set(['chmod', 'chown', 'chgrp', 'setfacl', 'chattr', 'chflags', 'xattr']),
+    read: (_, parts, sight) => ({effects: places('write', parts.operands.slice(1), sight), isWhole: isSimple(parts)}),
+  },
+];
+
+function places(kind: 'read' | 'write', words: readonly Word[], {folders, scene}: Sight): readonly Effect[] {
+  return words.map(word => ({kind, place: placeOf(word, folders, scene)}));
+}
+
+/** Letters and names without a path in them. */
+function isSimple({options, hasUnseenOption}: Split): boolean {
+  return (
+    !hasUnseenOption && options.every(option => /^-[A-Za-z0-9][\w,.:%-]*$|^--[a-z-]+(?:=[\w,.:-]*)?$/.test(option))
+  );
+}
+
+function readerEffects(program: string, parts: Split, sight: Sight): Effects {
+  const {skips = 0, refused} = readers[program] ?? {};
+  const isWhole = isSimple(parts) && !parts.options.some(option => refused?.test(option) === true);
+  const files = isWhole ? parts.operands.slice(skips) : parts.operands;
+  // Without a file it reads its input, or the folder where it is.
+  return {effects: places('read', files.length === 0 ? [plainWord('.')] : files, sight), isWhole};
+}
+
+function removerEffects(program: string, parts: Split, {folders, scene}: Sight): Effects {
+  const {options, operands, hasUnseenOption} = parts;
+  const isSaid = options.some(
+    option => /^-[^-]*[rR]/.test(option) || (option.length > 2 && '--recursive'.startsWith(option)),
+  );
+  const isRecursive = isSaid || program === 'trash' ? true : hasUnseenOption ? undefined : false;
+  return {
+    effects: operands.map(word => ({kind: 'delete', place: placeOf(word, folders, scene), isRecursive})),
+    isWhole: isSimple(parts),
+  };
+}
+
+function copierEffects(program: string, parts: Split, sight: Sight): Effects {
+  const {options, operands} = parts;
+  const hasTarget = options.some(option => /^-[^-]*t|^--t/.test(option));
+  const named = options.flatMap(option =>
+    /^--t[a-z-]*=/.test(option) ? [plainWord(option.replace(/^[^=]*=/, ''))] : [],
+  );
+  const targets = hasTarget ? [...named, ...operands] : operands.slice(-1);
+  const sources = hasTarget ? operands : operands.slice(0, -1);
+  const isMove = program === 'mv' || options.some(option => option.startsWith('--remove-source'));
+  // What a copy is made to be like may also be removed.
+  const empties = program === 'rsync' && options.some(option => option.startsWith('--del'));
+  const removed = [...(isMove ? sources : []), ...(empties ? targets : [])];
+  return {
+    effects: [
+      ...places(program === 'ln' ? 'write' : 'read', sources, sight),
+      ...places('write', targets, sight),
+      ...removed.map(word => ({
+        kind: 'delete' as const,
+        place: placeOf(word, sight.folders, sight.scene),
+        isRecursive: true,
+      })),
+    ],
+    isWhole: program !== 'rsync' && program !== 'install' && isSimple(parts) && !hasTarget,
+  };
+}
+
+/** Only the printing of lines by their numbers is known not to write or run anything. */
+function sedEffects(parts: Split, sight: Sight): Effects {
+  const [script, ...files] = parts.operands;
+  const prints = script !== undefined && /^(?:\d+|\$)(?:,(?:\d+|\$))?p$/.test(textOf(script) ?? '');
+  if (prints && parts.options.join(' ') === '-n') return {effects: places('read', files, sight), isWhole: true};
+  const inPlace = parts.hasUnseenOption || parts.options.some(option => /^-[^-]*i|^--i/.test(option));
+  return {effects: places(inPlace ? 'write' : 'read', inPlace ? parts.operands : files, sight), isWhole: false};
+}
+
+function ddEffects(words: readonly Word[], {folders, scene}: Sight): Effects {
+  const effects = words.flatMap((word): readonly Effect[] => {
+    const found = /^(?<side>if|of)=/.exec(word.literal);
+    if (found === null) return [];
+    const cut = found[0].length;
+    const rest = {
+      ...word,
+      literal: word.literal.slice(cut),
+      unknownAt: word.unknownAt === undefined ? undefined : word.unknownAt - cut,
+    };
+    return [{kind: found[1] === 'if' ? 'read' : 'write', place: placeOf(rest, folders, scene)}];
+  });
+  return {effects, isWhole: false};
+}

@@ -1,0 +1,100 @@
+import {unseen, type Act, type ToolCall} from './act.ts';
+import {hostOf} from './connections.ts';
+import {placeOf, type Scene} from './place.ts';
+import {readShell} from './read-shell.ts';
+import {plainWord} from './shell-tree.ts';
+
+type ToolKind = 'shell' | 'read' | 'write' | 'connect';
+
+/** The tools of the agents that this project drives, by their names in small letters. */
+const tools: Readonly<Record<string, ToolKind>> = {
+  bash: 'shell',
+  shell: 'shell',
+  execute: 'shell',
+  run_shell_command: 'shell',
+  'terminal/create': 'shell',
+  read: 'read',
+  glob: 'read',
+  grep: 'read',
+  ls: 'read',
+  notebookread: 'read',
+  read_file: 'read',
+  'fs/read_text_file': 'read',
+  write: 'write',
+  edit: 'write',
+  multiedit: 'write',
+  notebookedit: 'write',
+  write_file: 'write',
+  replace: 'write',
+  'fs/write_text_file': 'write',
+  webfetch: 'connect',
+  web_fetch: 'connect',
+};
+
+const pathFields = ['file_path', 'notebook_path', 'path', 'absolute_path', 'file', 'filename'];
+const commandFields = ['command', 'cmd', 'script', 'code'];
+
+/** What a call would do, one act after the other. An input of another shape than the tool has is not understood. */
+export function readCall({tool, input}: ToolCall, scene: Scene): readonly Act[] {
+  const name = tool.toLowerCase();
+  switch (Object.hasOwn(tools, name) ? tools[name] : undefined) {
+    case 'shell':
+      return readShellInput(input, scene);
+    case 'read':
+      return readPaths(input, scene, 'read') ?? [touch('read', '.', scene)];
+    case 'write':
+      return readPaths(input, scene, 'write') ?? [unseen(`${tool} names no path`)];
+    case 'connect':
+      return [{kind: 'connect', host: hostOf(textField(input, 'url') ?? ''), isSure: true}];
+    default:
+      return readUnknownTool(input, scene);
+  }
+}
+
+function textField(input: ToolCall['input'], name: string): string | undefined {
+  const value = Object.hasOwn(input, name) ? input[name] : undefined;
+  return typeof value === 'string' ? value : undefined;
+}
+
+function touch(kind: 'read' | 'write', path: string, scene: Scene): Act {
+  const word = path.startsWith('~/') && scene.home !== undefined ? `${scene.home}${path.slice(1)}` : path;
+  return {kind, place: placeOf(plainWord(word), [scene.cwd ?? scene.workspace], scene), isSure: true};
+}
+
+/** Every path that the input names; undefined when it names none. */
+function readPaths(input: ToolCall['input'], scene: Scene, kind: 'read' | 'write'): readonly Act[] | undefined {
+  const given = pathFields.filter(name => Object.hasOwn(input, name));
+  if (given.length === 0) return undefined;
+  return given.map(name => {
+    const path = textField(input, name);
+    return path === undefined || path === '' ? unseen(`${name} is no path`) : touch(kind, path, scene);
+  });
+}
+
+/** A command line, or a program with its words. */
+function readShellInput(input: ToolCall['input'], scene: Scene): readonly Act[] {
+  const {command, args} = input;
+  const folder = textField(input, 'cwd') ?? textField(input, 'workdir') ?? scene.cwd;
+  const [cwd] = folder === undefined ? [] : placeOf(plainWord(folder), [scene.workspace], scene).paths;
+  if (typeof command === 'string' && args === undefined) return readShell(command, {...scene, cwd});
+  const words = Array.isArray(command) ? command : Array.isArray(args) ? [command, ...args] : [];
+  if (words.length === 0 || !words.every(word => typeof word === 'string')) return [unseen('there is no command')];
+  return readShell(words.map(quoted).join(' '), {...scene, cwd});
+}
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** What a tool that is not known does with its input is only perhaps what its fields say. */
+function readUnknownTool(input: ToolCall['input'], scene: Scene): readonly Act[] {
+  const scripts = commandFields.flatMap(name => readShell(textField(input, name) ?? '', scene));
+  const paths = pathFields.flatMap(name => {
+    const path = textField(input, name);
+    return path === undefined || path === '' ? [] : [touch('write', path, scene), touch('read', path, scene)];
+  });
+  const url = hostOf(textField(input, 'url') ?? '');
+  const connections: readonly Act[] = url === undefined ? [] : [{kind: 'connect', host: url, isSure: true}];
+  const perhaps = [...scripts, ...paths, ...connections].filter(({kind}) => kind !== 'unseen' && kind !== 'run');
+  return [{kind: 'other', isSure: true}, ...perhaps.map(act => ({...act, isSure: false}))];
+}

@@ -1,0 +1,32 @@
+import {unseen, type Act} from './act.ts';
+import {readConnections} from './connections.ts';
+import {commandOf, perhaps, type Read} from './program-acts.ts';
+import {readGit} from './read-git.ts';
+import {textOf} from './shell-tree.ts';
+
+/** `git` as a command among others: what it does, whom it talks to, and what it may start. */
+export const readGitCommand: Read = (words, reader) => {
+  const reading = readGit(words, reader.scene.branch);
+  if (reading.kind === 'unseen') return [unseen(reading.why), ...perhaps(words, reader)];
+  if (reading.kind === 'alias') {
+    const texts = reading.words.map(textOf);
+    const script = `${reading.script} ${texts.map(text => quoted(text ?? '')).join(' ')}`;
+    const acts = reader.readScript(script, reader);
+    return texts.includes(undefined) ? [unseen('the words of an alias are not all seen'), ...acts] : acts;
+  }
+  const {action} = reading;
+  const command = commandOf({program: 'git', isTrusted: true, words}, reader);
+  const isRemote = action.kind === 'push' || action.kind === 'fetch';
+  const mayStart = isRemote || action.kind === 'other' || action.kind === 'rewrite';
+  const hosts = isRemote ? readConnections('git', words) : [];
+  return [
+    {kind: 'git', action, command, isSure: true},
+    // Where a named remote leads is not seen, and it may be a folder.
+    ...hosts.map((host): Act => ({kind: 'connect', host, command, isSure: host !== undefined})),
+    ...(mayStart ? perhaps(words, reader) : []),
+  ];
+};
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
+}
