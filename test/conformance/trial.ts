@@ -160,7 +160,7 @@ export class Trial {
     return message;
   }
 
-  /** Fails with the sentence when the fact does not come in time, or the runner's process has ended meanwhile. */
+  /** Fails with the sentence when the fact does not come in time, or the control plane refused something meanwhile. */
   async until<Fact>(
     what: string,
     fact: () => Fact | undefined | false | null,
@@ -169,7 +169,8 @@ export class Trial {
     for (const end = performance.now() + withinMs; ; await delay(stepMs)) {
       const known = fact();
       if (known !== undefined && known !== false && known !== null) return known;
-      if (performance.now() > end) throw new Misconduct(`awaited for ${withinMs} ms and not seen: ${what}`);
+      judge(this.plane.complaints.length === 0, `refused while awaited: ${what}`);
+      if (performance.now() > end) throw new Misconduct(`awaited for ${Math.round(withinMs)} ms and not seen: ${what}`);
     }
   }
 
