@@ -10,7 +10,7 @@ import type {RunStatus} from '../executor/run-status.ts';
 import {errnoOf} from '../state/errno.ts';
 import {AgentSession, type NumberedEvent} from './agent-session.ts';
 import type {AttemptLog} from './attempt-log.ts';
-import {runProgram, type Program} from './attempt-program.ts';
+import {agentOutput, runProgram, type Program} from './attempt-program.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 
 export type AgentRunOptions = {
@@ -73,13 +73,12 @@ function programOf(
   {argv, env, stdin}: DriverPlan,
 ): Program {
   return {
-    runDir,
+    output: agentOutput(runDir),
     argv: commandLine(argv, stdin === 'prompt' ? input.promptPath : undefined),
     env: {...environment, ...env, SWITCHYARD_TASK: plan.task, SWITCHYARD_EPOCH: String(plan.epoch)},
     cwd,
     input: stdin === 'stream' ? 'stream' : 'none',
     channels: 'separate',
-    streams: {out: 'out', err: 'err'},
     deadline,
   };
 }

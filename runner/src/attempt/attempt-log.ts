@@ -26,6 +26,8 @@ export class AttemptLog {
   readonly #outcome: Promise<LogLinkOutcome>;
   readonly #upload = new AbortController();
   readonly #makeRoom: () => Promise<void>;
+  /** The last pump of each stream: true once the stream has ended. */
+  readonly #pumps = new Map<AgentStream, Promise<boolean>>();
 
   private constructor(spool: LogSpool, link: LogLink, makeRoom: () => Promise<void>) {
     this.#spool = spool;
@@ -47,13 +49,20 @@ export class AttemptLog {
     await this.#spool.note(text);
   }
 
-  /** Moves one raw stream into the log until the source ends. */
+  /** Moves one raw stream into the log until the source ends. Goes on where a pump was aborted; an ended one is left. */
   async pump(
     stream: AgentStream,
     source: (fromOffset: number) => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void> {
-    await pumpStream({spool: this.#spool, stream, source, signal});
+    const before = this.#pumps.get(stream);
+    const pump = async (): Promise<boolean> => {
+      if ((await before?.catch(() => false)) === true) return true;
+      return (await pumpStream({spool: this.#spool, stream, source, signal})) === 'ended';
+    };
+    const pumped = pump();
+    this.#pumps.set(stream, pumped);
+    await pumped;
   }
 
   /**

@@ -1,3 +1,4 @@
+import {checksDirectoryOf} from './attempt-paths.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 import type {AttemptLog} from './attempt-log.ts';
 import type {Deadline} from '../executor/run-directory.ts';
@@ -5,16 +6,28 @@ import type {Executor, LaunchPlan} from '../executor/executor.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
 import type {AgentStream} from '../logs/log-merge.ts';
 
+/** Where a program of an attempt runs, and which streams of the log its channels are. */
+export type ProgramOutput = {
+  readonly directory: string;
+  readonly streams: Readonly<Partial<Record<'out' | 'err', AgentStream>>>;
+};
+
+export function agentOutput(runDir: string): ProgramOutput {
+  return {directory: runDir, streams: {out: 'out', err: 'err'}};
+}
+
+export function checksOutput(runDir: string): ProgramOutput {
+  return {directory: checksDirectoryOf(runDir), streams: {out: 'checks'}};
+}
+
 /** One program of an attempt in a run directory: the agent, or the checks after it. */
 export type Program = {
-  readonly runDir: string;
+  readonly output: ProgramOutput;
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly input: 'stream' | 'none';
   readonly channels: 'separate' | 'merged';
-  /** Which streams of the log its channels are. */
-  readonly streams: Readonly<Partial<Record<'out' | 'err', AgentStream>>>;
   readonly deadline: Deadline;
 };
 
@@ -33,6 +46,7 @@ export async function runProgram(
   }: {readonly host: ProgramHost; readonly watch?: ((chunks: AsyncIterable<Uint8Array>) => Promise<void>) | undefined},
 ): Promise<RunStatus> {
   const {executor, signal} = host;
+  const runDir = program.output.directory;
   const launch: LaunchPlan = {
     attempt: {task: plan.task, epoch: plan.epoch},
     argv: program.argv,
@@ -42,22 +56,28 @@ export async function runProgram(
     input: program.input,
     deadline: program.deadline,
   };
-  await executor.launch(launch, program.runDir);
-  const readers = Object.entries(program.streams).map(async ([channel, stream]) =>
-    host.log.pump(
-      stream,
-      from =>
-        bytesOf(executor.tail(program.runDir, {channel: channel === 'err' ? 'err' : 'out', offset: from, signal})),
-      signal,
-    ),
-  );
+  await executor.launch(launch, runDir);
+  const readers = [moveOutput(program.output, host)];
   if (watch !== undefined)
-    readers.push(watch(bytesOf(executor.tail(program.runDir, {channel: 'out', offset: 0, tellsEnd: true, signal}))));
+    readers.push(watch(bytesOf(executor.tail(runDir, {channel: 'out', offset: 0, tellsEnd: true, signal}))));
   await Promise.all(readers);
   signal.throwIfAborted();
-  const status = await executor.status(program.runDir);
-  if (!isFinal(status)) throw new Error(`the output of ${program.runDir} ended while it is ${status.state}`);
+  const status = await executor.status(runDir);
+  if (!isFinal(status)) throw new Error(`the output of ${runDir} ended while it is ${status.state}`);
   return status;
+}
+
+/** Moves what a program writes into the log, from where the log is to its end. */
+export async function moveOutput(
+  {directory, streams}: ProgramOutput,
+  {executor, log, signal}: ProgramHost,
+): Promise<void> {
+  const channels = (['out', 'err'] as const).map(async channel => {
+    const stream = streams[channel];
+    if (stream === undefined) return;
+    await log.pump(stream, offset => bytesOf(executor.tail(directory, {channel, offset, signal})), signal);
+  });
+  await Promise.all(channels);
 }
 
 async function* bytesOf(

@@ -11,7 +11,7 @@ import {isFinal, type RunStatus} from '../executor/run-status.ts';
 import {discard} from '../worktree/remove.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
 import {CHECKS_FILE, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
-import {runProgram, type ProgramHost} from './attempt-program.ts';
+import {agentOutput, checksOutput, moveOutput, runProgram, type ProgramHost} from './attempt-program.ts';
 import {findTree, prepareTree, removeTree, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
@@ -165,8 +165,24 @@ export class HostWork implements AttemptWork {
 
   async seal(plan: AttemptPlan, closing: {readonly line: string}, signal: AbortSignal): Promise<SealedLog> {
     const log = await this.#log(plan);
+    await this.#catchUp(plan, log, signal);
     await log.note(closing.line);
     return log.seal(signal);
+  }
+
+  /** What was written while no runner read it: a stop may come before this one ever followed the agent. */
+  async #catchUp(plan: AttemptPlan, log: AttemptLog, signal: AbortSignal): Promise<void> {
+    const {runDir} = this.#hold(plan);
+    for (const {directory, streams} of [agentOutput(runDir), checksOutput(runDir)]) {
+      if ((await this.#options.executor.status(directory)).state === 'absent') continue;
+      try {
+        await moveOutput({directory, streams}, {executor: this.#options.executor, log, signal});
+      } catch (error) {
+        // The agent can make its output unreadable, which must not keep the attempt from its end.
+        if (!(error instanceof SwitchyardError)) throw error;
+        await log.note(`${error.code}: ${error.detail}`);
+      }
+    }
   }
 
   async clean(plan: AttemptPlan): Promise<void> {
@@ -277,13 +293,12 @@ export class HostWork implements AttemptWork {
     await writeRunFile(runDir, CHECKS_FILE, JSON.stringify(plan.spec.checks));
     const host: ProgramHost = {executor, log, signal};
     const program = {
-      runDir: checksDirectoryOf(runDir),
+      output: checksOutput(runDir),
       argv: [nodePath, checksProgram, join(runDir, CHECKS_FILE)] as const,
       env: {...agentEnvironment, SWITCHYARD_TASK: plan.task},
       cwd: await this.#workingDirectory(plan, runDir),
       input: 'none' as const,
       channels: 'merged' as const,
-      streams: {out: 'checks'} as const,
       deadline,
     };
     const status = await runProgram(plan, program, {host});

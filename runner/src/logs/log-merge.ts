@@ -20,6 +20,8 @@ interface Inflow {
   known: number;
   /** Raw offset that the merged bytes reach. */
   offset: number;
+  /** Raw offset that the bytes handed to `take` reach. */
+  takenTo: number;
 }
 
 /**
@@ -30,7 +32,6 @@ export class LogMerge {
   readonly #secrets: Secrets;
   readonly #capBytes: number;
   readonly #inflows: Record<AgentStream, Inflow>;
-  readonly #readFrom: Record<AgentStream, number>;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
   #storedBytes: number;
@@ -47,14 +48,13 @@ export class LogMerge {
     this.#endsLine = options.endsLine;
     this.#isFinished = cursor.isFinished;
     const readFrom = (stream: AgentStream): number => Math.max(0, cursor[stream] - secrets.contextBytes);
-    this.#readFrom = {out: readFrom('out'), err: readFrom('err'), checks: readFrom('checks')};
     const inflow = (stream: AgentStream): Inflow => inflowAt(cursor[stream], readFrom(stream), secrets);
     this.#inflows = {out: inflow('out'), err: inflow('err'), checks: inflow('checks')};
   }
 
-  /** Where the first bytes handed to `take` must stand in the raw stream. */
+  /** Where the next bytes handed to `take` must stand in the raw stream. */
   readFrom(stream: AgentStream): number {
-    return this.#readFrom[stream];
+    return this.#inflows[stream].takenTo;
   }
 
   get pendingBytes(): number {
@@ -67,6 +67,7 @@ export class LogMerge {
 
   take(stream: AgentStream, bytes: Uint8Array): void {
     const inflow = this.#inflows[stream];
+    inflow.takenTo += bytes.length;
     this.#fill(inflow, inflow.redactor.push(bytes));
     const lineEnd = inflow.line.lastIndexOf(newline) + 1;
     const rest = inflow.line.length - lineEnd;
@@ -158,5 +159,11 @@ export class LogMerge {
 }
 
 function inflowAt(offset: number, readFrom: number, secrets: Secrets): Inflow {
-  return {redactor: new Redactor(secrets), line: new Uint8Array(0), known: offset - readFrom, offset};
+  return {
+    redactor: new Redactor(secrets),
+    line: new Uint8Array(0),
+    known: offset - readFrom,
+    offset,
+    takenTo: readFrom,
+  };
 }

@@ -12,14 +12,14 @@ export const fullRetryMs = 1000;
 /**
  * Moves one raw stream of the agent into the spool until the source ends or `signal` aborts. `source` begins at the
  * given raw offset and ends when the stream has. Waits, never drops, while the disk is full: the agent writes on into
- * its raw file meanwhile. Rejects only with what `source` throws.
+ * its raw file meanwhile. Answers whether the stream has ended; rejects only with what `source` throws.
  */
 export async function pumpStream(options: {
   readonly spool: LogSpool;
   readonly stream: AgentStream;
   readonly source: (fromOffset: number) => AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
-}): Promise<void> {
+}): Promise<'ended' | 'aborted'> {
   const {spool, stream, source, signal} = options;
   const chunks = source(spool.readFrom(stream))[Symbol.asyncIterator]();
   const abort = Promise.withResolvers<'aborted'>();
@@ -32,14 +32,15 @@ export async function pumpStream(options: {
       if (got === 'aborted') {
         // The read that is under way ends with the source; its bytes are read again by whoever goes on.
         chunk.catch(() => undefined);
-        return;
+        return 'aborted';
       }
       if (got.done === true) {
         await spool.endStream(stream);
-        return;
+        return 'ended';
       }
       await offer(got.value, {spool, stream, signal});
     }
+    return 'aborted';
   } finally {
     signal.removeEventListener('abort', onAbort);
     void chunks.return?.()?.catch(() => undefined);

@@ -90,8 +90,8 @@ export class LogSpool {
   }
 
   /**
-   * Where to begin reading a raw stream after `open`. Earlier than what the log holds, by what the redactor must see;
-   * the spool leaves out what it has.
+   * Where to go on reading a raw stream. After `open` that is earlier than what the log holds, by what the redactor must
+   * see; the spool leaves out what it has.
    */
   readFrom(stream: AgentStream): number {
     return this.#merge.readFrom(stream);

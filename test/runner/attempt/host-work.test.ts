@@ -1,6 +1,6 @@
 import {spawn} from 'node:child_process';
 import {once} from 'node:events';
-import {existsSync, readFileSync} from 'node:fs';
+import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {expect, onTestFinished, test} from 'vitest';
@@ -9,10 +9,11 @@ import {commitTree, prepareTree, type Trees} from '../../../runner/src/attempt/a
 import type {AgentEnd, AttemptPlan} from '../../../runner/src/attempt/attempt-work.ts';
 import {HostWork} from '../../../runner/src/attempt/host-work.ts';
 import {upkeep} from '../../../runner/src/attempt/upkeep.ts';
-import {runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
+import {LOG_FILE, runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
 import {hostExecutor} from '../../../runner/src/executor/host-executor.ts';
-import {createRunDirectory, writeDeadline} from '../../../runner/src/executor/run-directory.ts';
+import {createRunDirectory, runFiles, writeDeadline} from '../../../runner/src/executor/run-directory.ts';
 import {Secrets} from '../../../runner/src/logs/secrets.ts';
+import {until} from '../../fixtures/until.ts';
 import {clock, machine, wallNowMs} from '../executor/host-harness.ts';
 import {makeGround, put, sh, task} from '../worktree/ground.ts';
 
@@ -131,4 +132,36 @@ test('[HW4] upkeep leaves the files of what the journal holds, and takes those o
   expect(existsSync(runDirectoryOf(context.root, held))).toBe(true);
   expect(existsSync(runDirectoryOf(context.root, unknown))).toBe(false);
   expect(lines).toHaveLength(1);
+});
+
+test('[HW5] what an agent wrote while no runner read it stands in the log, also when the next one only stops it', async () => {
+  const {context, again, planOf} = hands();
+  const go = join(context.root, 'go');
+  const script = 'echo one; while [ ! -e "$1" ]; do sleep 0.02; done; echo two; echo three >&2';
+  const command = ['/bin/sh', '-c', script, 'sh', go];
+  const plan = planOf({repository: undefined, agent: {driver: 'exec', command}});
+  const log = (): string => readFileSync(join(runDirectoryOf(context.root, plan), LOG_FILE), 'utf8');
+  const crash = new AbortController();
+  const before = again();
+  await before.prepare(plan, never);
+  const run = before.run(plan, crash.signal);
+  await until('the first line', () => log().includes('one\n'));
+  crash.abort();
+  await expect(run).rejects.toMatchObject({name: 'AbortError'});
+  writeFileSync(go, '');
+  await until('the exit', () => existsSync(join(runDirectoryOf(context.root, plan), runFiles.exit)));
+
+  const work = again();
+  await work.stop(plan, 0);
+  const end = new AbortController();
+  const sealed = work.seal(plan, {line: 'stopped'}, end.signal);
+  await until('the last line', () => log().includes('stopped\n'));
+  end.abort();
+  await expect(sealed).rejects.toMatchObject({code: 'unavailable'});
+  const lines = log()
+    .split('\n')
+    .filter(line => !line.startsWith('[switchyard] starting'));
+  expect(lines.toSorted()).toEqual(['', '[switchyard] stopped', 'one', 'three', 'two']);
+  expect(lines.slice(-2)).toEqual(['[switchyard] stopped', '']);
+  await work.clean(plan);
 });
