@@ -1,4 +1,5 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {branchConflict, branchesAbove} from './branch-conflict.ts';
 import {isAttemptBranch} from './branch-name.ts';
 import {readTip} from './evidence.ts';
 import {entriesOf, gitFailure, shownError, shownPath, textOf, type GitCredential, type GitResult} from './git.ts';
@@ -39,7 +40,7 @@ export type PushOutcome =
 /**
  * Sends the branch of the attempt, and no other ref, to the repository it came from. It replaces what this runner pushed
  * before (after a rebase) and never what somebody else pushed. Repeating it is safe.
- * Throws `repository_unreachable`, `git_failed`, `branch_invalid`.
+ * Throws `repository_unreachable`, `git_failed`, `branch_invalid`, `branch_conflict`.
  */
 export async function pushAttempt(
   context: WorktreeContext,
@@ -64,7 +65,7 @@ export async function pushAttempt(
   const expected = recorded.exitCode === 0 ? textOf(recorded.stdout) : '';
   const sent = await pushOver(git, worktree, {head, expected, request});
   if ('outcome' in sent) return sent;
-  if (sent.exitCode !== 0) throw pushFailure(worktree, sent);
+  if (sent.exitCode !== 0) throw await rejection(git, worktree, {sent, request});
   const recordArgs = ['update-ref', pushedRef(worktree.task, worktree.epoch), head];
   const record = await git(recordArgs);
   if (record.exitCode !== 0) throw gitFailure(recordArgs, record);
@@ -80,6 +81,7 @@ async function pushOver(
   const first = await push(git, worktree, how);
   if (!isStale(first)) return first;
   const remoteSha = await readRemote(git, worktree, how.request);
+  if (remoteSha === undefined) await requireRoomNow(git, worktree, how.request);
   if (remoteSha === undefined || !(await isAncestor(git, remoteSha, how.head))) return {outcome: 'stale', remoteSha};
   const second = await push(git, worktree, {...how, expected: remoteSha});
   return isStale(second) ? {outcome: 'stale', remoteSha: await readRemote(git, worktree, how.request)} : second;
@@ -138,7 +140,34 @@ async function sensitiveFiles(
 }
 
 async function readRemote(git: BoundGit, worktree: Worktree, request: PushRequest): Promise<string | undefined> {
-  const args = ['ls-remote', '--quiet', worktree.mirror.repository.url, `refs/heads/${worktree.branch}`];
+  const listed = await listRemote(git, worktree, {request, branches: [worktree.branch]});
+  return /^([0-9a-f]{40,64})\t/.exec(listed)?.[1];
+}
+
+async function rejection(
+  git: BoundGit,
+  worktree: Worktree,
+  {sent, request}: {readonly sent: GitResult; readonly request: PushRequest},
+): Promise<SwitchyardError> {
+  if (isRejected(sent)) await requireRoomNow(git, worktree, request);
+  return pushFailure(worktree, sent);
+}
+
+/** A branch that somebody made upstream since the preparation may leave no room for ours. */
+async function requireRoomNow(git: BoundGit, worktree: Worktree, request: PushRequest): Promise<void> {
+  const {mirror, branch} = worktree;
+  const listed = await listRemote(git, worktree, {request, branches: branchesAbove(branch)});
+  const taken = /\trefs\/heads\/(\S+)$/m.exec(listed)?.[1];
+  if (taken !== undefined) throw branchConflict(mirror, branch, taken);
+}
+
+async function listRemote(
+  git: BoundGit,
+  worktree: Worktree,
+  {request, branches}: {readonly request: PushRequest; readonly branches: readonly string[]},
+): Promise<string> {
+  const names = branches.map(name => `refs/heads/${name}`);
+  const args = ['ls-remote', '--quiet', worktree.mirror.repository.url, ...names];
   const result = await git(args, {
     credential: request.credential,
     signal: request.signal,
@@ -146,7 +175,7 @@ async function readRemote(git: BoundGit, worktree: Worktree, request: PushReques
     lateCode: 'repository_unreachable',
   });
   if (result.exitCode !== 0) throw pushFailure(worktree, result);
-  return /^([0-9a-f]{40,64})\t/.exec(textOf(result.stdout))?.[1];
+  return textOf(result.stdout);
 }
 
 async function isAncestor(git: BoundGit, ancestor: string, descendant: string): Promise<boolean> {
@@ -162,10 +191,13 @@ function isStale(result: GitResult): boolean {
   );
 }
 
+function isRejected(result: GitResult): boolean {
+  return /^!\t/m.test(textOf(result.stdout));
+}
+
 function pushFailure(worktree: Worktree, result: GitResult): SwitchyardError {
-  const isRejected = /^!\t/m.test(textOf(result.stdout));
   const said = shownError(`${/^!\t.*$/m.exec(textOf(result.stdout))?.[0] ?? ''} ${result.stderr}`);
-  if (isRejected)
+  if (isRejected(result))
     return new SwitchyardError('git_failed', `${worktree.mirror.repository.id} refused ${worktree.branch}: ${said}`);
   return new SwitchyardError(
     'repository_unreachable',

@@ -1,6 +1,7 @@
 import {lstat, mkdir, unlink} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {requireRoomUpstream} from './branch-conflict.ts';
 import {branchOfAttempt} from './branch-name.ts';
 import {awaitNobodyInside} from './inside.ts';
 import {gitFailure, textOf, type GitResult} from './git.ts';
@@ -33,7 +34,7 @@ export interface AddRequest {
 /**
  * The tree of an attempt on its own branch, locked against pruning. A second call for the same attempt returns the same
  * tree, repaired if its data was lost; what an interrupted call left behind is cleared first.
- * Throws `git_failed`, `worktree_busy`, `disk_full`, `invalid_request`.
+ * Throws `git_failed`, `branch_conflict`, `worktree_busy`, `disk_full`, `invalid_request`.
  */
 export async function addWorktree(
   context: WorktreeContext,
@@ -66,6 +67,7 @@ export async function addWorktree(
         baseSha,
         createdAtMs: context.now(),
       };
+      if (known === undefined) await requireRoomUpstream(mirrorGit(context, mirror), mirror, worktree.branch);
       await clearRemains(context, worktree, signal);
       const start = known === undefined ? baseSha : ((await tipOf(context, worktree)) ?? baseSha);
       await register(context, worktree, start, signal);

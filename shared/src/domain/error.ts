@@ -29,6 +29,7 @@ export const errorCodes = {
   dependency_cycle: {status: 409, retry: false, hint: 'Remove one of the dependencies named in the detail.'},
   capacity_reached: {status: 503, retry: true, hint: 'Wait, or submit without queue=false so that the task is queued.'},
   queue_full: {status: 503, retry: true, hint: 'Wait until tasks have ended, or raise the limit of the pool.'},
+  body_timeout: {status: 408, retry: true, hint: 'Send the whole body sooner, or less of it at once.'},
   rate_limited: {status: 429, retry: true, hint: 'Wait for the time given in Retry-After.'},
   enrolment_invalid: {
     status: 401,
@@ -61,6 +62,11 @@ export const errorCodes = {
   },
   base_not_found: {status: 404, retry: false, hint: 'Check the name of the base branch.'},
   branch_invalid: {status: 400, retry: false, hint: 'Use a name that git check-ref-format accepts.'},
+  branch_conflict: {
+    status: 409,
+    retry: false,
+    hint: 'Rename the named branch of the repository: attempts work on switchyard/<task>/e<n>, which git cannot keep below it.',
+  },
   git_failed: {status: 502, retry: true, hint: 'Read the detail: it holds what git printed.'},
   worktree_busy: {status: 409, retry: true, hint: 'Wait until the process that uses the worktree has ended.'},
   disk_full: {status: 507, retry: true, hint: 'Free space under the state directory, or run switchyard doctor.'},

@@ -2,11 +2,12 @@ import {existsSync, readFileSync, rmSync, symlinkSync, writeFileSync} from 'node
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {adminPath} from '../../../runner/src/worktree/places.ts';
+import {pushAttempt} from '../../../runner/src/worktree/push.ts';
 import {listWorktrees} from '../../../runner/src/worktree/record.ts';
 import {parseRepository} from '../../../runner/src/worktree/repository-url.ts';
 import {mirrorGit} from '../../../runner/src/worktree/sealed-git.ts';
 import {addWorktree, findWorktree, repairWorktree} from '../../../runner/src/worktree/worktree.ts';
-import {codeOf, makeGround, makeWorktree, put, sh, task} from './ground.ts';
+import {codeOf, commitAll, makeGround, makeWorktree, put, sh, task} from './ground.ts';
 
 describe('a worktree', () => {
   test('[WT20] an attempt gets the files of its base on a branch of its own, locked with its name', async () => {
@@ -153,6 +154,33 @@ describe('a worktree', () => {
     const second = await makeWorktree(ground);
     expect(sh(second.path, 'rev-parse', 'HEAD')).toBe(first.baseSha);
     expect(sh(first.mirror.path, 'for-each-ref', 'refs/salvage/displaced')).toContain(first.baseSha);
+  });
+
+  test.for([['switchyard'], [`switchyard/${task}`]])(
+    '[WT34] a branch %s upstream is refused by name before any work, and is no obstacle once it is renamed',
+    async ([name = '']) => {
+      const ground = makeGround();
+      sh(ground.upstream, 'branch', name);
+      await expect(makeWorktree(ground)).rejects.toMatchObject({
+        code: 'branch_conflict',
+        detail: expect.stringContaining(`has a branch ${name}: switchyard/${task}/e1 cannot exist beside it`),
+      });
+      expect(existsSync(join(ground.context.root, 'worktrees', 'x'))).toBe(false);
+      sh(ground.upstream, 'branch', '-m', name, 'other');
+      expect(existsSync((await makeWorktree(ground)).path)).toBe(true);
+    },
+  );
+
+  test('[WT34] one that came after the preparation is named by the push, which sends nothing', async () => {
+    const ground = makeGround();
+    const worktree = await makeWorktree(ground);
+    put(worktree.path, 'README.md', 'changed\n');
+    commitAll(worktree.path);
+    sh(ground.upstream, 'branch', 'switchyard');
+    await expect(pushAttempt(ground.context, worktree)).rejects.toMatchObject({code: 'branch_conflict'});
+    expect(sh(ground.upstream, 'for-each-ref', '--format=%(refname)', 'refs/heads/switchyard')).toBe(
+      'refs/heads/switchyard',
+    );
   });
 
   test('[WT29] worktrees are listed with their attempt; a forged or misplaced record is not', async () => {

@@ -66,6 +66,21 @@ describe('a submission', () => {
     expect(of.sql.all('SELECT id FROM task')).toHaveLength(1);
   });
 
+  test('[FL39] a pool remembers its limit of idempotency keys, answers a known one, and takes new ones when old ones are deleted', () => {
+    const of = new CoreWorld();
+    const keyed = (key: string) => of.submit([{}], {idempotency: {key, bodySha256: 'a'}}).ids;
+    const known = keyed('known');
+    expect(of.core.memory.idempotencyKeys).toBe(1);
+    of.core.memory.idempotencyKeys = limits.idempotencyKeysMax - 1;
+    keyed('last');
+    expect(codeOf(() => keyed('new'))).toBe('rate_limited');
+    expect(keyed('known')).toEqual(known);
+    expect(of.submit([{}]).created).toBe(true);
+    of.restart();
+    expect(of.core.memory.idempotencyKeys).toBe(2);
+    expect(keyed('new')).toHaveLength(1);
+  });
+
   test('[FL7] an operation that fails leaves nothing behind, and its neighbours in the batch commit', () => {
     const of = new CoreWorld();
     const machine = of.machine();

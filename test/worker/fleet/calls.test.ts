@@ -2,6 +2,7 @@ import {env} from 'cloudflare:workers';
 import {evictDurableObject, runInDurableObject} from 'cloudflare:test';
 import {beforeAll, describe, expect, test} from 'vitest';
 import {newRunnerId} from '@switchyard/shared/domain/id.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {firstTask, submissionText} from '../../../worker/src/fleet/submission-text.ts';
 import {enrolledMachine, exitOf, newPool, prepareDatabase, root, valueOf, welcomed} from './fleet-world.ts';
@@ -21,6 +22,27 @@ describe('the calls of the Worker', () => {
     expect(await stub.submit(caller, submissionText({specs, queue: true}))).toMatchObject(refused);
     expect(await stub.getTask(caller, task.id)).toMatchObject(refused);
     expect(await stub.cancel(caller, {task: task.id, reason: '', graceMs: 0})).toMatchObject(refused);
+  });
+
+  test('[FL38] a pool takes its limit of open enrolment tokens, and used or old ones do not count', async () => {
+    const {stub} = newPool();
+    const expiresAtMs = Date.now() + 60_000;
+    const open = async (id: string) => stub.createEnrolment(root, {id, hash: 'aa', labels: [], expiresAtMs});
+    await open('first');
+    await runInDurableObject(stub, (_, {storage}) => {
+      for (let index = 1; index < limits.enrolmentsOpenMax; index += 1)
+        storage.sql.exec('INSERT INTO enrolment VALUES (?, ?, ?, ?, NULL)', `t${index}`, 'aa', '[]', expiresAtMs);
+    });
+    expect(await open('more')).toMatchObject({ok: false, code: 'rate_limited', retryAfterMs: expect.any(Number)});
+    await runInDurableObject(stub, (_, {storage}) => {
+      storage.sql.exec("UPDATE enrolment SET used_by = 'rnr' WHERE id = 't1'");
+    });
+    expect(await open('more')).toMatchObject({ok: true});
+    expect(await open('again')).toMatchObject({ok: false});
+    await runInDurableObject(stub, (_, {storage}) => {
+      storage.sql.exec("UPDATE enrolment SET expires_ms = 1 WHERE id = 't2'");
+    });
+    expect(await open('again')).toMatchObject({ok: true});
   });
 
   test('[FL28] an enrolment token is spent once, also when two machines use it at the same time', async () => {

@@ -154,6 +154,24 @@ describe('tasks', () => {
     expect(tasks.map(({title}) => title)).not.toContain('c');
   });
 
+  test.for([
+    {body: '{"prompt":"x","metadata":{"__proto__":"y"}}', detail: 'body.metadata: the key __proto__ is not taken'},
+    {
+      body: '{"prompt":"x","metadata":{"\\u005f_proto__":"y"}}',
+      detail: 'body.metadata: the key __proto__ is not taken',
+    },
+    {body: '{"prompt":"x","__proto__":{"title":"y"}}', detail: 'body: the key __proto__ is not taken'},
+    {
+      body: `{"prompt":"__proto__","metadata":${'['.repeat(9_000)}${']'.repeat(9_000)}}`,
+      detail: 'the body nests deeper',
+    },
+  ])('[HT27] a body that names __proto__ is refused and not read without it: $detail', async ({body, detail}) => {
+    const refused = await problem(await call('/v1/tasks', {method: 'POST', token, body}));
+    expect(refused).toMatchObject({status: 400, code: 'invalid_request', detail: expect.stringContaining(detail)});
+    const text = {prompt: 'explain __proto__ and \u005f_proto__', metadata: {note: '__proto__'}};
+    expect((await call('/v1/tasks', {method: 'POST', token, body: text})).status).toBe(201);
+  });
+
   test('[HT12] without a free runner a task that may not wait is refused with the time to come back', async () => {
     const refused = await call('/v1/tasks?queue=false', {method: 'POST', token, body: {prompt: 'x'}});
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);

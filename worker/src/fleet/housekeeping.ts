@@ -7,6 +7,7 @@ import type {Outbox} from './outbox.ts';
 import type {RunnerSockets} from './runner-sockets.ts';
 import {endOldKeys, nextKeyEndMs} from './runner-keys.ts';
 import {endSession, endSilent, nextSilenceMs} from './session-end.ts';
+import {countIdempotencyKeys} from './submitted-before.ts';
 import type {WakeUp} from './wake-up.ts';
 
 export type HousekeepingParts = {
@@ -83,7 +84,9 @@ export class Housekeeping {
   #cleanUp(): boolean {
     const nowMs = this.#parts.nowMs();
     if (nowMs < this.#cleanedMs + cleanupEveryMs) return false;
-    const hasMore = cleanUp(this.#parts.core.parts.sql, nowMs);
+    const {core} = this.#parts;
+    const hasMore = cleanUp(core.parts.sql, nowMs);
+    core.memory.idempotencyKeys = countIdempotencyKeys(core.parts.sql);
     if (!hasMore) this.#cleanedMs = nowMs;
     return hasMore;
   }

@@ -8,6 +8,7 @@ import {LiveTasks} from './live-tasks.ts';
 import {allRunners, readRunner, type Runner} from './runner-row.ts';
 import {loadSettings} from './settings.ts';
 import {one, type Sql} from './sql.ts';
+import {countIdempotencyKeys} from './submitted-before.ts';
 import {TurnTaking} from './turn-taking.ts';
 
 /**
@@ -34,6 +35,8 @@ export type Memory = {
   dueMs: number;
   /** When the newest task was queued, with a fraction that no other task has. */
   queuedMs: number;
+  /** Rows of idempotency keys, those that are too old among them until they are deleted. */
+  idempotencyKeys: number;
   outboxId: number;
   mailboxSeq: number;
   auditSeq: number;
@@ -59,6 +62,7 @@ export function loadMemory(sql: Sql): Memory {
     waiting: queued + number("SELECT count(*) AS n FROM task WHERE state = 'pending'"),
     dueMs: one(sql.all<{n: number | null}>('SELECT min(due_ms) AS n FROM task WHERE due_ms IS NOT NULL')).n ?? Infinity,
     queuedMs: 0,
+    idempotencyKeys: countIdempotencyKeys(sql),
     outboxId: number('SELECT max(id) AS n FROM outbox'),
     mailboxSeq: number('SELECT max(seq) AS n FROM mailbox'),
     auditSeq: number(

@@ -3,12 +3,14 @@ import {equalConstantTime, utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {runnerIdSchema, taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Batch} from './batch.ts';
 import type {Caller, Enrolment, Outcome} from './fleet-rpc.ts';
 import {actorOf} from './permission.ts';
 import {rotateKey} from './runner-keys.ts';
 import type {RunnerRow} from './runner-row.ts';
 import {outcomeOf, reading, writing, type Service} from './service.ts';
+import {one} from './sql.ts';
 import {runnerView} from './views.ts';
 
 /** The operations on runners, as the Worker calls them. */
@@ -31,6 +33,7 @@ type EnrolmentToken = {
 
 export function createEnrolment(service: Service, caller: Caller, token: EnrolmentToken): Promise<Outcome<null>> {
   return writing(service, {caller, scope: 'admin'}, batch => {
+    requireRoomForEnrolment(batch);
     batch.context.sql.run(
       'INSERT INTO enrolment (id, hash, labels, expires_ms, used_by) VALUES (?, ?, ?, ?, NULL)',
       token.id,
@@ -41,6 +44,19 @@ export function createEnrolment(service: Service, caller: Caller, token: Enrolme
     batch.audit({actor: actorOf(caller), action: 'enrolment.create', target: token.id, detail: token.labels.join(' ')});
     return () => null;
   });
+}
+
+/** Whoever makes tokens in a loop must not fill the pool; each is over after ten minutes by itself. */
+function requireRoomForEnrolment({context, nowMs}: Batch): void {
+  const {open, first} = one(
+    context.sql.all<{open: number; first: number | null}>(
+      'SELECT count(*) AS open, min(expires_ms) AS first FROM enrolment WHERE used_by IS NULL AND expires_ms > ?',
+      nowMs,
+    ),
+  );
+  if (open < limits.enrolmentsOpenMax) return;
+  const retryAfterMs = Math.max(1_000, (first ?? nowMs) - nowMs);
+  throw new SwitchyardError('rate_limited', `${open} enrolment tokens are open already`, {retryAfterMs});
 }
 
 /** Spends the token: a second use is `enrolment_invalid`, also when both come at once. */

@@ -9,7 +9,7 @@ import {canPlace, dispatch} from './dispatch.ts';
 import type {Caller, Submission} from './fleet-rpc.ts';
 import {laneOf, readLane} from './lane.ts';
 import {nonceOf, permit, spendNonce} from './permission.ts';
-import {answeredBefore, noteAlias, noteIdempotency} from './submitted-before.ts';
+import {answeredBefore, noteAlias, noteIdempotency, requireRoomForKey} from './submitted-before.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
 
@@ -39,6 +39,7 @@ export function submit(
   if (!isRepeatable) spendNonce(context.sql, caller);
   const before = answeredBefore(context.sql, submission, batch.nowMs);
   if (before !== undefined) return {ids: before, created: false};
+  requireRoomForKey(memory, submission);
   if (memory.waiting + submission.specs.length > limits.queuedTasksMax)
     throw new SwitchyardError('queue_full', `${memory.waiting} tasks wait`, {retryAfterMs: capacityRetryAfterMs});
   if (!submission.queue) requireCapacity(batch, submission.specs);
@@ -55,7 +56,7 @@ export function submit(
   const [first] = ids;
   if (submission.alias !== undefined && first !== undefined)
     noteAlias(context.sql, {alias: submission.alias, task: first, hash: submission.idempotency?.bodySha256 ?? null});
-  noteIdempotency(context.sql, submission, {ids, nowMs: batch.nowMs});
+  noteIdempotency(batch, submission, ids);
   if (!submission.queue) dispatch(batch);
   return {ids, created: true};
 }

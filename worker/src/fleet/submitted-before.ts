@@ -2,7 +2,13 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import * as z from 'zod';
 import type {Submission} from './fleet-rpc.ts';
-import type {Sql} from './sql.ts';
+import {cleanupEveryMs} from './cleanup.ts';
+import type {Batch} from './batch.ts';
+import type {Memory} from './memory.ts';
+import {one, type Sql} from './sql.ts';
+
+/** How often old keys are deleted. */
+const keyRetryAfterMs = cleanupEveryMs;
 
 const idsColumn = z.array(z.string());
 
@@ -45,13 +51,25 @@ export function noteAlias(sql: Sql, {alias, task, hash}: {alias: string; task: s
   sql.run('INSERT INTO alias (alias, task, hash) VALUES (?, ?, ?)', alias, task, hash);
 }
 
+export function countIdempotencyKeys(sql: Sql): number {
+  return one(sql.all<{n: number}>('SELECT count(*) AS n FROM idempotency')).n;
+}
+
+/** Throws `rate_limited` for a new key where too many are remembered: none is forgotten before its time. */
+export function requireRoomForKey({idempotencyKeys}: Pick<Memory, 'idempotencyKeys'>, {idempotency}: Submission): void {
+  if (idempotency === undefined || idempotencyKeys < limits.idempotencyKeysMax) return;
+  const detail = `the pool remembers ${idempotencyKeys} idempotency keys: submit without one, or later`;
+  throw new SwitchyardError('rate_limited', detail, {retryAfterMs: keyRetryAfterMs});
+}
+
 export function noteIdempotency(
-  sql: Sql,
+  {context, memory, nowMs}: Batch,
   {idempotency}: Submission,
-  {ids, nowMs}: {readonly ids: readonly string[]; readonly nowMs: number},
+  ids: readonly string[],
 ): void {
   if (idempotency === undefined) return;
-  sql.run(
+  memory.idempotencyKeys += 1;
+  context.sql.run(
     `INSERT INTO idempotency (key, hash, tasks, expires_ms) VALUES (?, ?, ?, ?)
      ON CONFLICT (key) DO UPDATE SET hash = excluded.hash, tasks = excluded.tasks, expires_ms = excluded.expires_ms`,
     idempotency.key,
