@@ -445,8 +445,11 @@ function checked(from: From, message: UpMessage): CheckedUp {
 }
 
 function isEqual(left: TaskRow | undefined, right: TaskRow | undefined): boolean {
+  if (left === right) return true;
+  if (left === undefined || right === undefined) return false;
   // A row that is not live is read anew each time.
-  return left === right || JSON.stringify(left) === JSON.stringify(right);
+  for (const name in left) if (left[name as keyof TaskRow] !== right[name as keyof TaskRow]) return false;
+  return true;
 }
 
 function isSame(left: TaskSeen, right: TaskSeen): boolean {

@@ -41,7 +41,7 @@ const weights: Partial<Record<FaultKind, number>> = {
 /** Swarm testing: each seed has its own selection of faults, its own rates, and its own machines. */
 export function planOf(seed: number, faults: number): Plan {
   const chance = chanceOf(seed, 'plan');
-  const meanMs = chance.pick([60, 150, 300, 600]);
+  const meanMs = chance.pick([25, 60, 150, 400]);
   const calmAtMs = Math.max(20_000, faults * meanMs);
   const share = chance.pick([0.15, 0.4, 0.7]);
   const chosen = faultKinds
