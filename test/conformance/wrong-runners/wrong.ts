@@ -42,7 +42,7 @@ export const wrongs = {
     'verdict-kill-kills',
   ],
   'no-ticket': ['log-is-whole'],
-  'skip-a-byte': ['log-is-whole'],
+  'skip-a-byte': ['log-is-whole', 'log-window-is-kept'],
   'ignore-window': ['log-window-is-kept'],
   'ignore-nack': ['log-nack-goes-back'],
   'obey-old-ack': ['log-old-ack-is-harmless'],
