@@ -3,13 +3,16 @@ import {mkdirSync, realpathSync} from 'node:fs';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import type {Offer} from '@switchyard/shared/protocol/down.ts';
 import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
 import type {AttemptPlan, WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
-import type {OfferCheck} from './attempt/runner-state.ts';
+import {keepUp} from './attempt/rounds.ts';
+import {runDirectoryOf} from './attempt/attempt-paths.ts';
+import {openModelDoor, type ModelDoor} from './agent/model-access.ts';
+import {fileVault} from './secrets/key-vault.ts';
+import {modelKeys} from './secrets/model-keys.ts';
+import {checkOffer} from './attempt/offer-check.ts';
 import {upkeep} from './attempt/upkeep.ts';
 import {agentPath} from './executor/agent-path.ts';
 import {bootClock, hostBootSources} from './executor/boot-clock.ts';
@@ -19,7 +22,7 @@ import {hostExecutor} from './executor/host-executor.ts';
 import {identityOf} from './executor/process-identity.ts';
 import {hostProcesses} from './executor/process-table.ts';
 import {connectTokens, type ConnectTokens} from './link/connect-token.ts';
-import {checkEnvelope, serverTimeOf, type ServerTime} from './link/envelope-check.ts';
+import {serverTimeOf, type ServerTime} from './link/envelope-check.ts';
 import {labelsOf, machineFacts} from './link/fingerprint.ts';
 import {FleetLink} from './link/fleet-link.ts';
 import type {Link, LinkStatus} from './link/link.ts';
@@ -29,13 +32,12 @@ import {runnerKeys, type RunnerKeys} from './secrets/key-rotation.ts';
 import {loadRunnerKey, type RunnerKey} from './secrets/runner-key.ts';
 import {findProgram} from './services/agent-clis.ts';
 import {openJournal} from './state/journal.ts';
-import {judge, readPolicyFile, type Policy} from './state/policy-file.ts';
+import {readPolicyFile, type Policy} from './state/policy-file.ts';
 import {acquireStateLock} from './state/state-lock.ts';
 import {createGit} from './worktree/git.ts';
 import {MirrorLocks} from './worktree/mirror-lock.ts';
 import {Mirrors} from './worktree/mirror.ts';
 import type {WorktreeContext} from './worktree/places.ts';
-import {parseRepository} from './worktree/repository-url.ts';
 
 export type RunnerOptions = {
   /** Identity, journal, policy, mirrors, worktrees and run directories; one process uses it at a time. */
@@ -63,7 +65,6 @@ export type RunningRunner = {
   readonly finished: Promise<void>;
 };
 
-const UPKEEP_MS = 60_000;
 const END_GRACE_MS = 3_000;
 /** After this time a runner that ends its agents lets go of what could not be reported; the server waits for the lease. */
 const END_MS_MAX = 15_000;
@@ -114,6 +115,7 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
   const fatal = Promise.withResolvers<void>();
   // Whoever awaits `finished` hears of it; a rejection that nobody awaits must not end the process by itself.
   fatal.promise.catch(() => undefined);
+  const door = Promise.withResolvers<ModelDoor>();
   const loop = new AttemptLoop({
     runner: key.runner,
     signingKey: () => keys.current().signingKey,
@@ -124,7 +126,8 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
       acceptStateLoss: options.acceptStateLoss,
     }),
     link,
-    work: observer => hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer}),
+    work: observer =>
+      hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models: door.promise}),
     bootMs: clock.nowMs,
     slots: Math.min(options.slots, policy.slots_max),
     labels: labelsOf(facts, options.labels),
@@ -143,12 +146,25 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
     log: onLine,
     onFatal: error => fatal.reject(error),
   });
+  const models = await openModelDoor({
+    stateDirectory,
+    keys: modelKeys(fileVault(stateDirectory, process.env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), stateDirectory),
+    isLive: grant => loop.heldSpec(grant) !== undefined,
+    budgetOf: grant => ({
+      tokensMax: loop.heldSpec(grant)?.budget?.tokens_max ?? null,
+      turnsMax: loop.heldSpec(grant)?.agent.turns_max ?? null,
+    }),
+    runDirectoryOf: grant => runDirectoryOf(stateDirectory, grant),
+    nowIso: () => new Date().toISOString(),
+    log: onLine,
+  });
+  door.resolve(models);
   loop.start();
   const rounds = keepUp(
     async () => upkeep({stateDirectory, machine, cgroupBase, context, held: () => loop.attempts(), log: onLine}),
     onLine,
   );
-  return running({loop, link, key, finish: fatal, rounds, release});
+  return running({loop, link, key, finish: fatal, rounds, models, release});
 }
 
 type OpenLink = {
@@ -198,9 +214,10 @@ type Running = {
   readonly finish: PromiseWithResolvers<void>;
   readonly rounds: AbortController;
   readonly release: () => void;
+  readonly models: ModelDoor;
 };
 
-function running({loop, link, key, finish, rounds, release}: Running): RunningRunner {
+function running({loop, link, key, finish, rounds, models, release}: Running): RunningRunner {
   let stopping: Promise<void> | undefined;
   const stop = async (mode: 'leave-agents' | 'end-agents' | 'drain'): Promise<void> => {
     rounds.abort();
@@ -208,6 +225,7 @@ function running({loop, link, key, finish, rounds, release}: Running): RunningRu
     if (mode === 'end-agents')
       await loop.stopAll({graceMs: END_GRACE_MS, detail: 'the runner was stopped'}, AbortSignal.timeout(END_MS_MAX));
     await loop.close();
+    await models.close();
     release();
     finish.resolve();
   };
@@ -223,40 +241,6 @@ function running({loop, link, key, finish, rounds, release}: Running): RunningRu
 function steadyWallClock(bootMs: () => number): () => number {
   const offsetMs = Date.now() - bootMs();
   return () => bootMs() + offsetMs;
-}
-
-/** Looks after the machine at once and then every minute, one pass at a time. */
-function keepUp(pass: () => Promise<void>, log: (line: string) => void): AbortController {
-  const controller = new AbortController();
-  const {signal} = controller;
-  const rounds = async (): Promise<void> => {
-    while (!signal.aborted) {
-      await pass().catch((error: unknown) => log(`upkeep: ${error instanceof Error ? error.message : String(error)}`));
-      await delay(UPKEEP_MS, undefined, {signal, ref: false}).catch(() => undefined);
-    }
-  };
-  void rounds();
-  return controller;
-}
-
-async function checkOffer(
-  offer: Offer,
-  {policy, envelope}: {policy: Policy; envelope: Parameters<typeof checkEnvelope>[0]},
-): Promise<OfferCheck> {
-  const checked = await checkEnvelope(envelope, offer);
-  if (!checked.ok) return checked;
-  const {repository} = checked.plan.spec;
-  try {
-    const judged = judge(
-      policy,
-      checked.plan.spec,
-      repository === undefined ? undefined : parseRepository(repository.url).id,
-    );
-    return judged.allowed ? checked : {ok: false, code: judged.code, detail: judged.detail, retryable: false};
-  } catch (error) {
-    if (!(error instanceof SwitchyardError)) throw error;
-    return {ok: false, code: error.code, detail: error.detail, retryable: false};
-  }
 }
 
 /** The same link, whose welcomes also tell the time of the server. */
@@ -284,9 +268,10 @@ type WorkParts = {
   readonly cgroupBase: string | undefined;
   readonly context: WorktreeContext;
   readonly observer: WorkObserver;
+  readonly models: Promise<ModelDoor>;
 };
 
-function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer}: WorkParts): HostWork {
+function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models}: WorkParts): HostWork {
   const {env} = selectEnvironment(process.env);
   const path = agentPath(process.env['PATH'], process.execPath);
   const secretValues = Object.entries(process.env).flatMap(([name, value]) =>
@@ -306,6 +291,7 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
     trees: {context, mirrors: new Mirrors(context)},
     observer,
     nodePath: process.execPath,
+    modelAccess: async (plan, provider) => (await models).open(plan, provider),
     agentProgram: driver => (driver === 'claude' ? (findProgram(driver, path) ?? null) : null),
     agentEnvironment: {...env, PATH: path},
     logOf: plan => {

@@ -1,6 +1,7 @@
 import {signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {RunnerId} from '@switchyard/shared/domain/id.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
@@ -10,7 +11,7 @@ import type {Journal} from '../state/journal.ts';
 import {reduce} from './attempt-reducer.ts';
 import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
-import {nextLookMs, statedSlots} from './clock-rules.ts';
+import {isWorking, nextLookMs, statedSlots} from './clock-rules.ts';
 import {journalChange} from './journal-change.ts';
 import {
   initialState,
@@ -125,6 +126,12 @@ export class AttemptLoop {
   /** All that the journal holds, also what has been reported and is only being cleaned up. */
   attempts(): readonly AttemptRef[] {
     return [...this.#state.attempts.values()];
+  }
+
+  /** What an attempt may do while it holds its lease; undefined from the moment it does not. */
+  heldSpec(of: AttemptRef): TaskSpec | undefined {
+    const attempt = this.#attempt(of);
+    return attempt !== undefined && isWorking(attempt, this.#options.bootMs()) ? attempt.spec : undefined;
   }
 
   /** Takes nothing more; resolves when nothing is held, or when the signal aborts. */

@@ -12,7 +12,7 @@ import type {AttemptPlan} from './attempt-work.ts';
 /** A mirror fetched so recently is taken as it is: tasks that arrive together share one fetch. */
 const MIRROR_FRESH_MS = 5_000;
 
-const AUTHOR = {name: 'Switchyard', email: 'switchyard@localhost'};
+export const AUTHOR = {name: 'Switchyard', email: 'switchyard@localhost'};
 
 export type Trees = {readonly context: WorktreeContext; readonly mirrors: Mirrors};
 

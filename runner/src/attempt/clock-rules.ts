@@ -20,6 +20,11 @@ export function applyClock(turn: Turn): void {
 
 const stoppable: ReadonlySet<string> = new Set(['preparing', 'running', 'finishing']);
 
+/** Whether an attempt works under a lease that has not run out. */
+export function isWorking({state, deadlineBootMs}: Attempt, nowBootMs: number): boolean {
+  return (stoppable.has(state) || state === 'stopping') && deadlineBootMs !== null && nowBootMs < deadlineBootMs;
+}
+
 function applyDeadline(turn: Turn, attempt: Attempt): void {
   const {config} = stateOf(turn);
   const {deadlineBootMs, state} = attempt;

@@ -4,7 +4,10 @@ import {fileURLToPath} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
+import {describeEnd, lostResult, processEnd} from './run-end.ts';
 import {startAgent, type AgentRun} from './agent-run.ts';
+import type {ModelAccess} from '../agent/driver.ts';
+import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Executor} from '../executor/executor.ts';
 import {createRunDirectory, readRunFile, runFiles, writeRunFile, type Deadline} from '../executor/run-directory.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
@@ -22,6 +25,7 @@ export type HostWorkOptions = {
   readonly trees: Trees;
   readonly observer: WorkObserver;
   readonly nodePath: string;
+  readonly modelAccess: (plan: AttemptPlan, provider: ProviderName) => Promise<ModelAccess>;
   /** The agent CLI of a driver as it was found on this machine. */
   readonly agentProgram: (driver: TaskSpec['agent']['driver']) => string | null;
   /** What the environment policy lets through to every agent; never a secret. */
@@ -101,7 +105,7 @@ export class HostWork implements AttemptWork {
         nodePath,
         homePath: join(runDir, runFiles.home),
         program: this.#options.agentProgram(driver),
-        model: null,
+        model: await this.#model(plan),
         isResumed: false,
         instructions: null,
       },
@@ -220,6 +224,11 @@ export class HostWork implements AttemptWork {
     return this.#held.get(keyOf(plan))?.opened?.length ?? 0;
   }
 
+  /** No agent that needs a model starts without a healthy way to it. */
+  async #model(plan: AttemptPlan): Promise<ModelAccess | null> {
+    return plan.spec.agent.driver === 'claude' ? this.#options.modelAccess(plan, 'anthropic') : null;
+  }
+
   #hold(plan: AttemptPlan): Held {
     const key = keyOf(plan);
     const known = this.#held.get(key);
@@ -324,33 +333,3 @@ export class HostWork implements AttemptWork {
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;
 
 const isOver = (status: RunStatus): boolean => status.state === 'absent' || isFinal(status);
-
-function processEnd(status: RunStatus): {exitCode: number | null; signal: string | null} {
-  if (status.state === 'exited') return {exitCode: status.code, signal: status.signal ?? null};
-  return {exitCode: status.state === 'killed' ? (status.code ?? null) : null, signal: 'SIGKILL'};
-}
-
-function lostResult(status: RunStatus): AttemptResult | null {
-  if (status.state !== 'lost') return null;
-  return {
-    kind: 'failed',
-    code: 'agent_failed',
-    detail: `the agent was lost: ${status.why.replaceAll('_', ' ')}`,
-    retryable: true,
-  };
-}
-
-function describeEnd(status: RunStatus): string {
-  switch (status.state) {
-    case 'exited':
-      return status.signal === undefined ? `exit code ${status.code}` : status.signal;
-    case 'killed':
-      return `killed (${status.reason.replaceAll('_', ' ')})`;
-    case 'lost':
-      return `lost (${status.why.replaceAll('_', ' ')})`;
-    case 'absent':
-    case 'claimed':
-    case 'running':
-      return status.state;
-  }
-}

@@ -1,11 +1,14 @@
 import type {Command} from 'commander';
 import {generatePrivateJwk} from '@switchyard/shared/crypto/jws.ts';
 import {group, leaf} from './leaf.ts';
+import {modelKeyCommands} from './model-key-commands.ts';
 import type {Surroundings} from './surroundings.ts';
 
-/** What a deployed control plane signs dispatches with; the embedded one makes its own. */
-export function keysCommands({terminal}: Pick<Surroundings, 'terminal'>): Command {
-  return group('keys', 'the keys with which a control plane signs what it dispatches', [
+/** Keys of model providers, which stay on this machine, and those with which a deployed control plane signs. */
+export function keysCommands(world: Surroundings): Command {
+  const {terminal} = world;
+  return group('keys', 'keys of model providers on this machine, and signing keys of a control plane', [
+    ...modelKeyCommands(world),
     leaf(
       {
         name: 'generate',

@@ -101,7 +101,12 @@ function create(world: Surroundings): Command {
       .option('--title <text>', 'the first line of the prompt when absent')
       .option('--repo <url-or-path>', 'git repository: https, ssh or file URL, or a local path')
       .option('--base <branch>', 'branch to start from')
-      .option('--agent <driver>', 'scripted or exec')
+      .option('--agent <driver>', 'scripted, exec or claude')
+      .option('--model <name>', 'as the agent names it; its own choice when absent')
+      .option('--role <type>', 'starter, coding, reviewer, deployer, verifier or auditor')
+      .option('--profile <name>', 'readonly, developer or full-access; that of the role when absent')
+      .option('--turns <n>', 'the agent may ask its model so often')
+      .option('--tokens <n>', 'the attempt may spend so many, such as 200k')
       .option(
         '--command <program> [arguments]',
         'command of --agent exec, in one string; the prompt is its standard input',
@@ -118,6 +123,7 @@ function create(world: Surroundings): Command {
       examples: [
         'task create "Fix the failing test" --repo . --wait',
         'task create --file prompt.md --repo https://github.com/o/r --base main --check "npm test"',
+        'task create "Review the last commit" --repo . --agent claude --role reviewer --tokens 200k --wait',
         'task create --agent exec --command "my-agent --yes" --label os=linux < prompt.md',
       ],
       configure,

@@ -1,7 +1,7 @@
 import {existsSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
-import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {agentSchema, taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {UsageError} from './usage-error.ts';
 import {parseDuration} from './units.ts';
 
@@ -11,6 +11,11 @@ export type TaskOptions = {
   readonly base?: string | undefined;
   readonly agent?: string | undefined;
   readonly command?: string | undefined;
+  readonly model?: string | undefined;
+  readonly profile?: string | undefined;
+  readonly role?: string | undefined;
+  readonly turns?: string | undefined;
+  readonly tokens?: string | undefined;
   readonly check: readonly string[];
   readonly priority?: string | undefined;
   readonly label: readonly string[];
@@ -29,6 +34,7 @@ export function taskSpecOf(
     title,
     repository: repository(options, cwd),
     agent: agent(options),
+    budget: options.tokens === undefined ? undefined : {tokens_max: count('--tokens', options.tokens)},
     checks: options.check.map(check => words('--check', check)),
     priority: options.priority === undefined ? undefined : priority(options.priority),
     requires: [...options.label],
@@ -40,13 +46,39 @@ export function taskSpecOf(
   throw new UsageError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
 }
 
-function agent({agent: driver, command}: TaskOptions): TaskSpecInput['agent'] {
-  const chosen = driver ?? (command === undefined ? 'scripted' : 'exec');
-  if (chosen !== 'scripted' && chosen !== 'exec')
-    throw new UsageError(`--agent is ${JSON.stringify(chosen)}, expected scripted or exec`);
-  if (chosen === 'exec' && command === undefined) throw new UsageError('--agent exec needs --command');
-  if (chosen === 'scripted' && command !== undefined) throw new UsageError('--command needs --agent exec');
-  return command === undefined ? {driver: chosen} : {driver: chosen, command: words('--command', command)};
+const {driver: drivers, profile: profiles, type: roles} = agentSchema.shape;
+
+function agent(options: TaskOptions): TaskSpecInput['agent'] {
+  const {command, model, profile, role, turns} = options;
+  const driver = oneOf(
+    '--agent',
+    options.agent ?? (command === undefined ? 'scripted' : 'exec'),
+    drivers.unwrap().options,
+  );
+  if (driver === 'exec' && command === undefined) throw new UsageError('--agent exec needs --command');
+  if (driver !== 'exec' && command !== undefined) throw new UsageError('--command needs --agent exec');
+  return {
+    driver,
+    model,
+    ...(command === undefined ? {} : {command: words('--command', command)}),
+    ...(profile === undefined ? {} : {profile: oneOf('--profile', profile, profiles.unwrap().options)}),
+    ...(role === undefined ? {} : {type: oneOf('--role', role, roles.unwrap().options)}),
+    ...(turns === undefined ? {} : {turns_max: count('--turns', turns)}),
+  };
+}
+
+function oneOf<Word extends string>(option: string, text: string, words: readonly Word[]): Word {
+  const word = words.find(each => each === text);
+  if (word !== undefined) return word;
+  throw new UsageError(`${option} is ${JSON.stringify(text)}, expected one of ${words.join(', ')}`);
+}
+
+/** A whole number; `k` and `M` stand for thousands and millions. */
+function count(option: string, text: string): number {
+  const {number, unit = ''} = /^(?<number>[1-9]\d{0,9})(?<unit>[kM])?$/.exec(text)?.groups ?? {};
+  if (number === undefined)
+    throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a number such as 50 or 200k`);
+  return Number(number) * (unit === 'M' ? 1_000_000 : unit === 'k' ? 1_000 : 1);
 }
 
 function repository({repo, base}: TaskOptions, cwd: string): TaskSpecInput['repository'] {

@@ -61,6 +61,9 @@ export const agentSchema = z.strictObject({
   turns_max: z.int().min(1).max(10_000).optional(),
 });
 
+/** What one attempt may spend; the smaller of this and what the team has left. */
+export const budgetSchema = z.strictObject({tokens_max: z.int().min(1).max(1_000_000_000).optional()});
+
 export const concurrencySchema = z.strictObject({
   key,
   limit: z.int().min(1).max(1_000).default(1),
@@ -106,6 +109,7 @@ export const taskSpecSchema = z
     not_before_ms: millisecondsTime.optional(),
     /** Milliseconds since 1970 after which a task that still waits fails. */
     deadline_ms: millisecondsTime.optional(),
+    budget: budgetSchema.optional(),
     /** How long one attempt may run. */
     timeout_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutDefaultMs),
     attempts_max: z.int().min(1).max(limits.attemptsMax).default(limits.attemptsMax),

@@ -32,6 +32,7 @@ function hands() {
       observer: {phaseDetail: () => undefined, agentEvent: () => undefined},
       nodePath: process.execPath,
       agentProgram: () => null,
+      modelAccess: async () => Promise.reject(new Error('no agent here needs a model')),
       agentEnvironment: {PATH: process.env['PATH'] ?? ''},
       logOf: () => ({
         secrets: new Secrets(),

@@ -19,7 +19,7 @@ export type ModelProxyOptions = {
   readonly secret: Uint8Array;
   readonly keyOf: (provider: ProviderName) => Promise<string | undefined>;
   /** Where the provider really is: its own address, or a gateway of the owner of this machine. */
-  readonly upstreamOf: (provider: ProviderName) => string;
+  readonly upstreamOf: (provider: ProviderName) => Promise<string>;
   /** Whether the attempt holds its lease right now. */
   readonly isLive: (grant: Grant) => boolean;
   readonly budgetOf: (grant: Grant) => Budget;
@@ -171,13 +171,14 @@ export class ModelProxy {
     {request, response, body, value}: {request: IncomingMessage; response: ServerResponse; body: Buffer; value: string},
   ): Promise<Answered> {
     const {keyHeader} = providers[provider];
+    const upstream = await this.#options.upstreamOf(provider);
     try {
       const outcome = await forward(
         {
           method: request.method ?? 'POST',
           headers: request.headers,
           body,
-          url: new URL(`${this.#options.upstreamOf(provider)}${path}${query}`),
+          url: new URL(`${upstream}${path}${query}`),
           key: {header: keyHeader, value: keyHeader === 'authorization' ? `Bearer ${value}` : value},
         },
         response,

@@ -1,0 +1,107 @@
+import {randomBytes} from 'node:crypto';
+import {join} from 'node:path';
+import * as z from 'zod';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+import {readPrivateFile, writePrivateFile} from '../services/private-file.ts';
+import type {ModelKeys} from '../secrets/model-keys.ts';
+import type {ModelAccess} from './driver.ts';
+import type {Budget} from './proxy/allowance.ts';
+import {AuditLog} from './proxy/audit-log.ts';
+import type {Grant} from './proxy/grant.ts';
+import {Ledger} from './proxy/ledger.ts';
+import {ModelProxy} from './proxy/model-proxy.ts';
+import {providers, type ProviderName} from './proxy/provider.ts';
+import type {Usage} from './proxy/usage-reader.ts';
+
+export type ModelDoorOptions = {
+  readonly stateDirectory: string;
+  readonly keys: ModelKeys;
+  readonly isLive: (grant: Grant) => boolean;
+  readonly budgetOf: (grant: Grant) => Budget;
+  readonly runDirectoryOf: (grant: Grant) => string;
+  readonly nowIso: () => string;
+  readonly log: (line: string) => void;
+};
+
+/** The proxy of this runner, as attempts use it. */
+export type ModelDoor = {
+  /**
+   * @throws SwitchyardError model_refused when this machine has no key for the provider
+   * @throws SwitchyardError executor_unavailable when the proxy does not answer: no agent starts without it
+   */
+  readonly open: (grant: Grant, provider: ProviderName) => Promise<ModelAccess>;
+  readonly spent: (grant: Grant) => Promise<{readonly usage: Usage; readonly turns: number}>;
+  readonly close: () => Promise<void>;
+};
+
+const PROXY_FILE = 'model-proxy.json';
+const AUDIT_FILE = 'model-proxy.ndjson';
+const HEALTH_MS_MAX = 10_000;
+
+const storedSchema = z.strictObject({port: z.int().min(0).max(65_535), secret: z.base64().min(40)});
+
+export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoor> {
+  const {stateDirectory, keys, isLive, budgetOf, log} = options;
+  const path = join(stateDirectory, PROXY_FILE);
+  const {port, secret} = await stored(path);
+  const ledger = new Ledger(options.runDirectoryOf);
+  const audit = new AuditLog(join(stateDirectory, AUDIT_FILE), options.nowIso, error =>
+    log(`the audit log of the model proxy: ${error instanceof Error ? error.message : 'failed'}`),
+  );
+  const proxy = await ModelProxy.start({
+    port,
+    secret: Buffer.from(secret, 'base64'),
+    keyOf: async provider => keys.get(provider),
+    upstreamOf: async provider => (await keys.urls())[provider] ?? providers[provider].upstream,
+    isLive,
+    budgetOf,
+    ledger,
+    audit: entry => audit.add(entry),
+    nowMs: () => performance.now(),
+  });
+  // Agents that live on after this process expect the next one where they know it.
+  if (proxy.port !== port) await writePrivateFile(path, JSON.stringify({port: proxy.port, secret}));
+  return {
+    async open(grant, provider) {
+      if ((await keys.get(provider)) === undefined)
+        throw new SwitchyardError(
+          'model_refused',
+          `this machine has no key for ${provider}: run switchyard keys set ${provider} on it`,
+        );
+      const access = proxy.accessOf(grant);
+      await checkHealth(access);
+      return access;
+    },
+    async spent(grant) {
+      await ledger.open(grant);
+      return ledger.of(grant);
+    },
+    async close() {
+      await proxy.close();
+      await audit.close();
+    },
+  };
+}
+
+async function stored(path: string): Promise<z.output<typeof storedSchema>> {
+  const text = await readPrivateFile(path);
+  const read = storedSchema.safeParse(text === undefined ? undefined : parseJson(text));
+  if (read.success) return read.data;
+  const made = {port: 0, secret: randomBytes(32).toString('base64')};
+  await writePrivateFile(path, JSON.stringify(made));
+  return made;
+}
+
+/** Over the same way that the agent will take. */
+async function checkHealth({urls}: ModelAccess): Promise<void> {
+  try {
+    const answer = await fetch(new URL('/agentauth/health', urls.anthropic), {
+      signal: AbortSignal.timeout(HEALTH_MS_MAX),
+    });
+    if (answer.status === 200) return;
+    throw new Error(`it answered ${answer.status}`);
+  } catch (cause) {
+    throw new SwitchyardError('executor_unavailable', 'the model proxy of this runner does not answer', {cause});
+  }
+}

@@ -1,0 +1,42 @@
+import {join} from 'node:path';
+import * as z from 'zod';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+import {readStateFile, writePrivateFile} from '../services/private-file.ts';
+import type {KeyVault} from './key-vault.ts';
+
+/** Keys of model providers, and where a provider is reached when that is not its own address. */
+export type ModelKeys = {
+  readonly place: string;
+  readonly get: (provider: string) => Promise<string | undefined>;
+  readonly set: (provider: string, value: string, url: string | undefined) => Promise<void>;
+  readonly delete: (provider: string) => Promise<boolean>;
+  readonly urls: () => Promise<Readonly<Record<string, string>>>;
+};
+
+const URLS_FILE = 'model-urls.json';
+const urlsSchema = z.record(z.string(), z.url({protocol: /^https?$/}));
+
+export function modelKeys(vault: KeyVault, directory: string): ModelKeys {
+  const path = join(directory, URLS_FILE);
+  const urls = async (): Promise<Record<string, string>> => {
+    const text = await readStateFile(path);
+    if (text === undefined) return {};
+    const read = urlsSchema.safeParse(parseJson(text));
+    if (read.success) return read.data;
+    throw new SwitchyardError('configuration_invalid', `${path} does not map providers to http or https URLs`);
+  };
+  return {
+    place: vault.place,
+    get: async provider => vault.get(nameOf(provider)),
+    async set(provider, value, url) {
+      await vault.set(nameOf(provider), value);
+      const {[provider]: _replaced, ...rest} = await urls();
+      await writePrivateFile(path, JSON.stringify(url === undefined ? rest : {...rest, [provider]: url}));
+    },
+    delete: async provider => vault.delete(nameOf(provider)),
+    urls,
+  };
+}
+
+const nameOf = (provider: string): string => `model/${provider}`;
