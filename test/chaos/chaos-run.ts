@@ -8,7 +8,7 @@ import {leftoversOf, removeCgroups, type Places} from './leftovers.ts';
 import {Load} from './load.ts';
 import {Observer} from './observer.ts';
 import type {ChaosOptions} from './options.ts';
-import {around, type Figures, type Report} from './report.ts';
+import {circumstances, type Figures, type Report} from './report.ts';
 import {Timeline} from './timeline.ts';
 import {judgeKeys, type Violation} from './verdict.ts';
 import {Yard} from './yard.ts';
@@ -87,7 +87,7 @@ async function under(parts: Parts): Promise<Report> {
     options,
     figures: figuresOf(parts, {judged, rounds, begunMs, healedMs, restedMs}),
     skipped: yard.withoutDisk === undefined ? [] : [`no disk was filled: ${yard.withoutDisk}`],
-    violations: violations.map(each => ({...each, around: around(each, judged, timeline)})),
+    violations: violations.map(each => ({...each, ...circumstances(each, judged, timeline)})),
     folder,
   };
   if (violations.length > 0) keep(yard, folder, report);

@@ -52,12 +52,11 @@ export function strangers({yard, load, observer}: Sources): Violation[] {
 
 type LogParts = {readonly observer: Observer; readonly testimony: Testimony; readonly end: TaskEnd | undefined};
 
-/** Of every attempt that had an agent, and of the one whose exit was accepted. */
+/** Of every attempt that had an agent, and of those whose exit was accepted. */
 async function logsOf(task: string, {observer, testimony, end}: LogParts): Promise<Map<number, LogCopy>> {
   const logs = new Map<number, LogCopy>();
   if (end === undefined) return logs;
-  const epochs = new Set(testimony.lines.map(({epoch}) => epoch));
-  if (end.hasExit) epochs.add(end.epoch);
+  const epochs = new Set([...testimony.lines.map(({epoch}) => epoch), ...end.acceptedEpochs]);
   for (const epoch of epochs) logs.set(epoch, await observer.log(task, epoch));
   return logs;
 }

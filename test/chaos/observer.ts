@@ -1,9 +1,10 @@
 import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import * as z from 'zod';
 import {apiClient, type ApiClient} from '@switchyard/shared/api/client.ts';
 import {getTask, listTaskEvents, listTasks} from '@switchyard/shared/api/task-contracts.ts';
-import type {TaskView} from '@switchyard/shared/api/task-view.ts';
+import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {isFinished, finishedTaskStates, type TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
@@ -74,18 +75,16 @@ export class Observer {
         throw error;
       });
       if (view === undefined) return undefined;
-      const ends: string[] = [];
-      for (let after: number | null = 0; after !== null;) {
-        const query = {after, limit: limits.listLimitMax};
-        const page: {events: {kind: string}[]; next: number | null} = await this.client.call(listTaskEvents, {
-          params,
-          query,
-        });
-        ends.push(...page.events.map(({kind}) => kind).filter(isEnd));
-        after = page.next;
-      }
-      const {state, epoch, result, failures} = view;
-      return {state, epoch, hasExit: result !== null, ends, failureCodes: failures.map(({code}) => code)};
+      const events = await this.#eventsOf(task);
+      const {state, epoch, failures} = view;
+      return {
+        state,
+        epoch,
+        acceptedEpochs: events.filter(isExit).map(event => event.epoch),
+        ends: events.map(({kind}) => kind).filter(isEnd),
+        history: events.map(event => JSON.stringify(event)),
+        failureCodes: failures.map(({code}) => code),
+      };
     });
   }
 
@@ -99,6 +98,18 @@ export class Observer {
       if (bytes.length !== promised) throw new SwitchyardError('unavailable', `${bytes.length} of ${promised} bytes`);
       return {bytes, isSealed: answer.headers.get('x-log-sealed') === 'true'};
     });
+  }
+
+  async #eventsOf(task: TaskView['id']): Promise<TaskEventView[]> {
+    const events: TaskEventView[] = [];
+    let after: number | null = 0;
+    while (after !== null) {
+      const query: {after: number; limit: number} = {after, limit: limits.listLimitMax};
+      const page: EventPage = await this.client.call(listTaskEvents, {params: {task}, query});
+      events.push(...page.events);
+      after = page.next;
+    }
+    return events;
   }
 
   async #look(pagesMax: number): Promise<void> {
@@ -132,4 +143,11 @@ export class Observer {
 
 function isEnd(kind: string): boolean {
   return [...finishedTaskStates].some(state => kind === `task.${state}`);
+}
+
+type EventPage = {readonly events: readonly TaskEventView[]; readonly next: number | null};
+
+/** A change of state because the exit of an attempt was accepted. */
+function isExit({kind, data}: TaskEventView): boolean {
+  return kind.startsWith('task.') && z.object({by: z.literal('exited')}).safeParse(data).success;
 }

@@ -21,16 +21,25 @@ export type Report = {
   readonly options: ChaosOptions;
   readonly figures: Figures;
   readonly skipped: readonly string[];
-  readonly violations: readonly (Violation & {readonly around: readonly Moment[]})[];
+  readonly violations: readonly (Violation & Circumstances)[];
   /** Where the evidence lies, when there is any to look at. */
   readonly folder: string;
 };
 
-/** What happened while the agents of the task lived, and a little before and after: the first suspects. */
-export function around({task}: Violation, judged: readonly Judged[], timeline: Timeline): readonly Moment[] {
-  const times = judged.find(each => each.task === task)?.lines.flatMap(({at}) => (at === 0 ? [] : [at])) ?? [];
-  if (times.length === 0) return [];
-  return timeline.between(Math.min(...times) - marginMs, Math.max(...times) + marginMs).slice(0, momentsMax);
+export type Circumstances = {
+  /** What happened while the agents of the task lived, and a little before and after: the first suspects. */
+  readonly around: readonly Moment[];
+  /** What the control plane says of the task. */
+  readonly history: readonly string[];
+};
+
+export function circumstances({task}: Violation, judged: readonly Judged[], timeline: Timeline): Circumstances {
+  const known = judged.find(each => each.task === task);
+  const history = known?.end?.history ?? [];
+  const times = known?.lines.flatMap(({at}) => (at === 0 ? [] : [at])) ?? [];
+  if (times.length === 0) return {around: [], history};
+  const around = timeline.between(Math.min(...times) - marginMs, Math.max(...times) + marginMs).slice(0, momentsMax);
+  return {around, history};
 }
 
 const marginMs = 10_000;

@@ -26,10 +26,12 @@ export type Violation = {readonly promise: Promised; readonly task: string; read
 export type TaskEnd = {
   readonly state: TaskState;
   readonly epoch: number;
-  /** An exit was accepted: the attempt was not given up for a lost lease. */
-  readonly hasExit: boolean;
+  /** Attempts whose exit was accepted: the others were given up for a lost lease, or never began. */
+  readonly acceptedEpochs: readonly number[];
   /** Entries of its history that say an end. */
   readonly ends: readonly string[];
+  /** All of it, for people. */
+  readonly history: readonly string[];
   readonly failureCodes: readonly string[];
 };
 
@@ -115,14 +117,16 @@ function wrongStarts(lines: readonly WitnessLine[]): string[] {
 function logFaults({plan, end, testimony, logs}: TaskEvidence): string[] {
   const streams = streamsOf(plan.stream);
   return [...logs].flatMap(([epoch, log]) => {
-    const isAccepted = end?.hasExit === true && end.epoch === epoch;
-    // The accepted attempt owes everything that its agent got out; one that lost its lease may have lost its end.
+    const isAccepted = end?.acceptedEpochs.includes(epoch) === true;
+    // An accepted attempt owes everything that its agent got out; one that lost its lease may have lost its end.
     const written = isAccepted ? testimony.lines.filter(line => line.epoch === epoch) : [];
     const least = {
       out: Math.max(0, ...written.map(({out = 0}) => out)),
       err: Math.max(0, ...written.map(({err = 0}) => err)),
     };
-    const fault = logFault(log, streams, least) ?? (isAccepted && !log.isSealed ? 'it was not sealed' : undefined);
+    // An attempt that was cancelled before its `go` has no log to seal.
+    const isOpen = isAccepted && !log.isSealed && (log.bytes.length > 0 || written.length > 0);
+    const fault = logFault(log, streams, least) ?? (isOpen ? 'it was not sealed' : undefined);
     return fault === undefined ? [] : [`e${epoch}${isAccepted ? ', whose exit was accepted' : ''}: ${fault}`];
   });
 }
