@@ -11,6 +11,7 @@ import {errnoOf} from '../state/errno.ts';
 import {AgentSession, type NumberedEvent} from './agent-session.ts';
 import type {AttemptLog} from './attempt-log.ts';
 import {agentOutput, runProgram, type Program} from './attempt-program.ts';
+import {AUTHOR} from './attempt-tree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 
 export type AgentRunOptions = {
@@ -75,13 +76,27 @@ function programOf(
   return {
     output: agentOutput(runDir),
     argv: commandLine(argv, stdin === 'prompt' ? input.promptPath : undefined),
-    env: {...environment, ...env, SWITCHYARD_TASK: plan.task, SWITCHYARD_EPOCH: String(plan.epoch)},
+    env: {
+      ...environment,
+      ...gitIdentity,
+      ...env,
+      SWITCHYARD_TASK: plan.task,
+      SWITCHYARD_EPOCH: String(plan.epoch),
+    },
     cwd,
     input: stdin === 'stream' ? 'stream' : 'none',
     channels: 'separate',
     deadline,
   };
 }
+
+/** An agent's home holds no settings of git, so that its own commits would be refused without a name. */
+const gitIdentity = {
+  GIT_AUTHOR_NAME: AUTHOR.name,
+  GIT_AUTHOR_EMAIL: AUTHOR.email,
+  GIT_COMMITTER_NAME: AUTHOR.name,
+  GIT_COMMITTER_EMAIL: AUTHOR.email,
+};
 
 /** The prompt as standard input, by a shell that reads only its own constant text: it survives any restart of ours. */
 function commandLine(argv: readonly string[], promptPath: string | undefined): readonly [string, ...string[]] {
