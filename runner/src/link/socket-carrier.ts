@@ -2,6 +2,7 @@ import type {IncomingMessage} from 'node:http';
 import {WebSocket} from 'ws';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {decodeBatch} from '@switchyard/shared/protocol/batch.ts';
+import {closeReason} from '@switchyard/shared/protocol/close-reason.ts';
 import {downMessageSchema} from '@switchyard/shared/protocol/down.ts';
 import type {UpMessage} from '@switchyard/shared/protocol/up.ts';
 import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
@@ -82,7 +83,7 @@ export function openSocket(
         end({kind: 'unreachable', why: `${socket.bufferedAmount} bytes wait for a server that does not read`});
     },
     leave(why) {
-      if (socket.readyState === WebSocket.OPEN) socket.close(1000, why.slice(0, 100));
+      if (socket.readyState === WebSocket.OPEN) socket.close(1000, closeReason(why));
       // The reply of a dead server is not waited for; `end` cuts what the close frame left open.
       setImmediate(() => end({kind: 'left', why}));
     },

@@ -1,3 +1,4 @@
+import {closeReason} from '@switchyard/shared/protocol/close-reason.ts';
 import {formatLogUp, type LogDown, parseLogDown} from '@switchyard/shared/protocol/log-control.ts';
 import {encodeLogFrame, mergedLogChannel} from '@switchyard/shared/protocol/log-frame.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
@@ -75,7 +76,7 @@ export class LogSocket implements LogCarrier {
 
   close(why: string): void {
     this.#finish({why, isFinal: false});
-    this.#socket.close(1000, why.slice(0, 100));
+    this.#socket.close(1000, closeReason(why));
     // A peer that does not answer the close must not keep the connection.
     const deadline = setTimeout(() => this.#socket.terminate(), 2000);
     this.#socket.once('close', () => clearTimeout(deadline));

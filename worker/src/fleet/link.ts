@@ -133,7 +133,7 @@ export class Link {
       // A peer that breaks its own schema cannot be trusted with the rest: it connects again, its leases live on.
       this.#parts.core.refuse('frame.malformed');
       const why = error instanceof SwitchyardError ? error.detail : 'malformed';
-      this.#parts.sockets.close(from.connection, malformedCode, why.slice(0, 100));
+      this.#parts.sockets.close(from.connection, malformedCode, why);
       return undefined;
     }
   }

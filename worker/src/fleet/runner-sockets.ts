@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {closeReason} from '@switchyard/shared/protocol/close-reason.ts';
 
 const attachmentSchema = z.object({
   runner: z.string(),
@@ -60,7 +61,7 @@ export class RunnerSockets {
     const socket = this.#byConnection.get(connection);
     this.#byConnection.delete(connection);
     try {
-      socket?.close(code, why);
+      socket?.close(code, closeReason(why));
     } catch {
       // It closed by itself.
     }
