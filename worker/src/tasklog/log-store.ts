@@ -2,8 +2,8 @@ import {attemptEnds, type AttemptEnd} from '@switchyard/shared/domain/attempt-en
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import {taskStateSchema} from '@switchyard/shared/api/task-view.ts';
 import {logPayloadBytesMax} from '@switchyard/shared/protocol/log-frame.ts';
-import {gunzipSync} from 'node:zlib';
 import * as z from 'zod';
+import {contentOfMember} from './gzip-member.ts';
 
 /** One attempt's range of the stream; it ends where the next one begins, or at the end of the stream. */
 export type AttemptRange = {
@@ -151,10 +151,10 @@ function fenceOf(sql: LogSql): Pick<LogStore, 'fenced' | 'fence'> {
  */
 const INFLATE_BYTES_MAX = 2 * logPayloadBytesMax;
 
-/** Throws when the bytes are no gzip, or hold more than a chunk may. */
+/** Throws when the bytes are not one gzip member, or hold more than a chunk may. */
 export function rawBytesOf({isGzip, bytes}: Pick<StoredChunk, 'isGzip' | 'bytes'>): Uint8Array {
   if (!isGzip) return bytes;
-  const raw = gunzipSync(bytes, {maxOutputLength: INFLATE_BYTES_MAX});
+  const raw = contentOfMember(bytes, INFLATE_BYTES_MAX);
   if (raw.length > logPayloadBytesMax) throw new RangeError(`a chunk of ${raw.length} bytes`);
   return raw;
 }

@@ -8,6 +8,10 @@ declare module 'node:crypto' {
 }
 
 declare module 'node:zlib' {
-  /** Throws when the bytes are no gzip, or grow beyond the limit. */
-  export function gunzipSync(bytes: Uint8Array, options: {readonly maxOutputLength: number}): Uint8Array;
+  /** Throws when the bytes are no deflate stream, or grow beyond the limit; `bytesWritten` is what it took of them. */
+  export function inflateRawSync(
+    bytes: Uint8Array,
+    options: {readonly info: true; readonly maxOutputLength: number},
+  ): {readonly buffer: Uint8Array; readonly engine: {readonly bytesWritten: number}};
+  export function crc32(bytes: Uint8Array): number;
 }
