@@ -11,9 +11,15 @@ import {runCli} from '../../fixtures/cli.ts';
 const home = mkdtempSync(join(tmpdir(), 'charter-'));
 afterAll(() => rmSync(home, {recursive: true, force: true}));
 
+function scriptOf(line: string): string {
+  return `printf '%s\\0' _ ${line}`;
+}
+
 /** The words that bash gives to a program; nothing but its own builtins can run. */
 function wordsOfBash(line: string): readonly string[] {
-  const {status, stdout, stderr} = spawnSync('/bin/bash', ['-c', `printf '%s\\0' _ ${line}`], {
+  // The script comes as a text, which is what the reader is compared on.
+  const {status, stdout, stderr} = spawnSync('/bin/bash', {
+    input: scriptOf(line),
     cwd: home,
     env: {HOME: home, PATH: '', LC_ALL: 'C.UTF-8'},
     encoding: 'utf8',
@@ -24,7 +30,7 @@ function wordsOfBash(line: string): readonly string[] {
 
 /** The same by our reader; undefined where it does not understand all of them. */
 function wordsOfReader(line: string): readonly string[] | undefined {
-  const {nodes, problem} = parseShell(`printf '%s\\0' _ ${line}`, new Map([['HOME', home]]));
+  const {nodes, problem} = parseShell(scriptOf(line), new Map([['HOME', home]]));
   const [node, ...more] = nodes;
   if (problem !== undefined || node?.kind !== 'command' || more.length > 0 || node.redirects.length > 0)
     return undefined;

@@ -61,6 +61,7 @@ export const hostileCommands: readonly (readonly ['reject' | 'unseen', string])[
   ['reject', 'rm -rf ~/../..'],
   ['reject', 'rm -rf /home'],
   ['reject', 'rm -rf /home/somebody'],
+  ['reject', 'rm -rf /proc/self/root/'],
   ['unseen', 'rm -rf ~root'],
   ['unseen', 'rm -rf ~+'],
   // Names and places of the program.
@@ -214,6 +215,11 @@ export const hostileCommands: readonly (readonly ['reject' | 'unseen', string])[
   ['unseen', 'cd "$X" && rm -rf *'],
   ['unseen', 'cd - && rm -rf *'],
   ['unseen', 'pushd / && rm -rf *'],
+  ['unseen', 'env -C / rm -rf .'],
+  ['unseen', 'env --chdir=/ rm -rf .'],
+  ['unseen', 'sudo -D / rm -rf .'],
+  ['unseen', 'sudo -i rm -rf .'],
+  ['unseen', 'find /etc -maxdepth 1 -execdir rm -rf .. \\;'],
   // Other ways to the same end.
   ['reject', 'mv / /tmp/x'],
   ['reject', 'mv ~ /tmp/x'],

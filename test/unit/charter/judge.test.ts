@@ -113,6 +113,25 @@ test.for([
   'echo a > .git/hooks/pre-commit',
   'cp a.txt /tmp/a',
   'printf -v PATH x',
+  'env -C /tmp npm test',
+  'time -o /tmp/x npm test',
+  'grep --fi=list /etc/passwd',
+  'grep -e root /etc/passwd',
+  'rg --files /etc',
+  'wc --files0=list',
+  'git grep -nOvi x',
+  'git --git-dir=evil status',
+  'git -C evil status',
+  'git diff --no-index /etc/passwd a.txt',
+  'find -f /etc -- -name x',
+  'find . -execdir cat x {} +',
+  'cat < /etc/passwd',
+  'ln -s /etc src/etc',
+  'echo a > .claude/settings.json',
+  'jest --config \'{"globalSetup":"/tmp/x"}\'',
+  'jest --config \'{"globalSetup":"../x"}\'',
+  'vitest run "~/x"',
+  'node --test --import=data:text/javascript,x',
   'env',
 ])('[CA12] an approval does not reach: %s', command => {
   expect(['ask-default', 'escalate']).toContain(judgeCommand(usual, command).decision);
@@ -283,6 +302,6 @@ test('[CA18] at the edge a command is understood', () => {
 
 test('[CA18] what grows with every way to read it is bounded', () => {
   const words = `wrapper ${"'a b; c' rm x ".repeat(40)}`;
-  const {parsed} = judgeCommand(strict, `${words}; wrapper ${`"${words}"`}`);
+  const {parsed} = judgeCommand(strict, `${words}; wrapper "${words}"`);
   expect(parsed.length).toBeLessThan(limits.shellPartsMax * 3);
 });

@@ -37,7 +37,7 @@ export type GitActionName = (typeof gitActionNames)[number];
 
 /** Places that have no pattern. */
 export const placeWords = {
-  '@workspace': 'inside the folder that the attempt works in, without the inner files of git',
+  '@workspace': 'inside the folder that the attempt works in, without what decides what git and agents run',
   '@outside': 'everywhere else',
   '@vital': 'the root, what lies directly in it, the home, and what the workspace or the home lies in',
 } as const;

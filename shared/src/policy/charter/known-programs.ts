@@ -75,7 +75,7 @@ export const tests = commands(
   'playwright test **, npx playwright test **, node --test **, pytest **, python -m pytest **',
   'python3 -m pytest **, python -m unittest **, python3 -m unittest **, uv run pytest **',
   'poetry run pytest **, tox, nox, cargo test **, cargo nextest run **, go test **, deno test **',
-  'dotnet test **, mvn test, ./mvnw test, gradle test, rspec **, bundle exec rspec **, rake test',
+  'dotnet test **, mvn test, gradle test, rspec **, bundle exec rspec **, rake test',
   'rails test **, mix test **, phpunit **, swift test, make test, make check, just test, ctest **',
 );
 export const builds = commands(

@@ -49,13 +49,16 @@ export function isInside({isKnown, paths}: Place, patterns: readonly string[], s
   return isKnown && paths.length > 0 && paths.every(isMeant);
 }
 
+/** Folders and files of the workspace that decide what git and agents run. */
+const inner = new Set(['.git', '.claude', '.mcp.json', '.codex', '.gemini']);
+
 function isIn(word: string, path: string, scene: Scene): boolean {
   const workspace = normalPath(scene.workspace);
   const realWorkspace = scene.realPath === undefined ? workspace : normalPath(scene.realPath(workspace));
   const isWork = isWithin(path, workspace) || isWithin(path, realWorkspace);
   switch (word) {
     case '@workspace':
-      return isWork && !path.split('/').some(part => part.toLowerCase() === '.git');
+      return isWork && !path.split('/').some(part => inner.has(part.toLowerCase()));
     case '@outside':
       return !isWork;
     default:

@@ -123,7 +123,13 @@ function approvesHost(hosts: readonly string[], host: string | undefined): boole
 function staysHere({kind}: GitAction, command: Command, scene: Scene): boolean {
   const texts = command.words.map(textOf);
   const end = kind === 'commit' ? texts.findIndex(text => text === 'commit' || text === 'add') : texts.length;
-  return startsHere(command, scene) && texts.slice(0, end).every(text => text !== undefined && !leadsAway(text));
+  // A folder that git is told of may hold settings of its own, and those start programs.
+  const isElsewhere = texts.some(text => /^(?:-C|--git-dir|--work-tree|--namespace|--bare)/.test(text ?? ''));
+  return (
+    !isElsewhere &&
+    startsHere(command, scene) &&
+    texts.slice(0, end).every(text => text !== undefined && !leadsAway(text))
+  );
 }
 
 function approvesGit(condition: Condition, action: GitAction): boolean {
@@ -162,7 +168,7 @@ function hasWords(patterns: readonly string[], command: Command): boolean {
 
 /** A word, or the value of an option, that names something outside of the folder where the program starts. */
 function leadsAway(text: string): boolean {
-  return /(?:^|[=:,@])(?:\/|~)|(?:^|[/=:,@])\.\.(?:\/|$)|:\/\//.test(text) || /^-[A-Za-z](?:\/|\.\.|~)/.test(text);
+  return /(?:^-[A-Za-z]|(?<![\w.*?@+%~/-]))[/~]|(?<!\.)\.\.(?![\w.])|:\/\//.test(text);
 }
 
 function approvesTarget({isForced, to}: Extract<Condition, {kind: 'push'}>, target: PushTarget): boolean {

@@ -79,7 +79,8 @@ const temporary = new Set(['/tmp', '/var/tmp', '/private/tmp']);
  */
 export function isVital(path: string, {home, workspace}: Scene): boolean {
   const isFirstLevel = depthOf(path) <= 1 || /^\/(?:home|Users|root|private)(?:\/[^/]*)?$/i.test(path);
+  const isLinkToRoot = /^\/proc\/[^/]+\/(?:root|cwd)(?:\/|$)/i.test(path);
   const holdsHome = home !== undefined && isWithin(normalPath(home), path);
   const holdsWork = path !== normalPath(workspace) && isWithin(normalPath(workspace), path);
-  return (isFirstLevel && !temporary.has(path)) || holdsHome || holdsWork;
+  return (isFirstLevel && !temporary.has(path)) || isLinkToRoot || holdsHome || holdsWork;
 }

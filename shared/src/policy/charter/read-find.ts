@@ -1,6 +1,7 @@
 import {unseen, type Act} from './act.ts';
 import {placeOf} from './place.ts';
 import {commandOf, type Read} from './program-acts.ts';
+import type {Reader} from './reader.ts';
 import {plainWord, textOf, type Word} from './shell-tree.ts';
 
 /** What find reads, removes, writes and starts. */
@@ -23,13 +24,18 @@ export const readFind: Read = (words, reader) => {
           isSure: true,
         })),
       );
-    else if (/^-(?:exec|execdir|ok|okdir)$/.test(text)) acts.push(...reader.readWords(foundBy(next), reader));
+    else if (/^-(?:exec|execdir|ok|okdir)$/.test(text)) acts.push(...readStarted(text, foundBy(next), reader));
     else if (/^-f(?:print|ls)/.test(text))
       acts.push({kind: 'write', place: placeOf(next[0] ?? plainWord('.'), folders, scene), command, isSure: true});
-    else if (text.startsWith('-files0-from')) acts.push(unseen('the folders of find are not seen'));
+    else if (text === '-f' || text.startsWith('-files0-from')) acts.push(unseen('the folders of find are not seen'));
   }
   return acts;
 };
+
+/** `-execdir` starts the command beside the file that was found. */
+function readStarted(test: string, words: readonly Word[], reader: Reader): readonly Act[] {
+  return reader.readWords(words, test.endsWith('dir') ? {...reader, folders: [undefined]} : reader);
+}
 
 const other: Act = {kind: 'other', isSure: true};
 

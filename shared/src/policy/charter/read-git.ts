@@ -187,7 +187,7 @@ function onlyReads(word: Word): boolean {
   if (text === undefined) return false;
   const [name = ''] = text.split('=');
   return (
-    !name.startsWith('-O') &&
+    !/^-[A-Za-z]*O/.test(name) &&
     (name === '--' || !readingNoMore.some(option => name.startsWith('--') && option.startsWith(name)))
   );
 }

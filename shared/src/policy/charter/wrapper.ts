@@ -1,6 +1,9 @@
 import {plainWord, textOf, unknownWord, type Word} from './shell-tree.ts';
 
-/** How a program that starts another one takes its own options. */
+/**
+ * How a program that starts another one takes its own options. Those that change the folder, write a file or run a text
+ * are left out: with them the command is not understood.
+ */
 type Wrapper = {
   /** Letters whose value follows, in the same word or the next. */
   readonly valued: string;
@@ -18,26 +21,26 @@ type Wrapper = {
 
 const wrappers: Readonly<Record<string, Wrapper>> = {
   sudo: {
-    valued: 'CDghpRrTtUu',
-    flags: 'AbBEeHiKklNnPSsVv',
-    longValued: ['user', 'group', 'host', 'prompt', 'chdir', 'chroot', 'role', 'type', 'command-timeout', 'other-user'],
-    longFlags: ['askpass', 'background', 'preserve-env', 'set-home', 'login', 'non-interactive', 'stdin', 'shell'],
+    valued: 'CghpTtUu',
+    flags: 'AbBEeHKklNnPSVv',
+    longValued: ['user', 'group', 'host', 'prompt', 'command-timeout', 'other-user'],
+    longFlags: ['askpass', 'background', 'preserve-env', 'set-home', 'non-interactive', 'stdin'],
     takesAssignments: true,
   },
   doas: {valued: 'aCu', flags: 'Lns'},
   env: {
-    valued: 'uC',
+    valued: 'u',
     flags: 'i0v',
-    longValued: ['unset', 'chdir'],
+    longValued: ['unset'],
     longFlags: ['ignore-environment', 'null', 'debug', 'list-signal-handling'],
     takesAssignments: true,
   },
   nohup: {valued: '', flags: ''},
   time: {
-    valued: 'fo',
-    flags: 'apqvV',
-    longValued: ['format', 'output'],
-    longFlags: ['append', 'portability', 'verbose', 'quiet'],
+    valued: 'f',
+    flags: 'pqvV',
+    longValued: ['format'],
+    longFlags: ['portability', 'verbose', 'quiet'],
   },
   timeout: {
     valued: 'ks',
