@@ -40,7 +40,7 @@ export const restartScenarios: readonly Scenario[] = [
   },
   {
     id: 'restart-remembers-epochs',
-    rule: 'Which epochs began is remembered over a restart: the same `offer` and `go` again start nothing.',
+    rule: 'Which epochs began is remembered over a restart: the same offer again is not accepted.',
     run: async trial => {
       await trial.connect();
       const attempt = await trial.running(agents.talks(1));
@@ -52,6 +52,7 @@ export const restartScenarios: readonly Scenario[] = [
       await trial.connect();
       await trial.offer(attempt, agents.talks(1));
       await trial.never('a second start of one epoch', () => attempt.marks.starts > 1, 1_500);
+      judge(trial.said('accept', attempt).length === 1, 'an epoch that began was accepted again');
     },
   },
   {

@@ -49,13 +49,13 @@ export const wrongs = {
   'resume-where-it-stopped': ['log-resumes'],
   'report-before-the-seal': ['exit-follows-the-seal'],
   'always-succeed': ['exit-code-is-told'],
-  'report-once': ['exit-is-sent-again'],
-  'ignore-verdicts': ['verdict-kill-kills'],
+  'report-once': ['exit-is-sent-again', 'exit-nack-is-answered', 'verdict-send-exit-sends'],
+  'ignore-verdicts': ['verdict-kill-kills', 'verdict-forget-forgets'],
   'ignore-cancel': ['cancel-ends'],
   'ignore-drain': ['drain-takes-nothing'],
   'ignore-input': ['input-is-acknowledged'],
-  'forget-attempts': ['restart-keeps-the-attempt'],
-  'start-again': ['restart-keeps-the-attempt'],
+  'forget-attempts': ['restart-keeps-the-attempt', 'restart-reports-the-end'],
+  'start-again': ['restart-keeps-the-attempt', 'restart-reports-the-end'],
   'forget-epochs': ['restart-remembers-epochs'],
 } as const satisfies Record<string, readonly string[]>;
 
