@@ -31,17 +31,17 @@ function greet(scene: Scene, config: LeaseConfig): void {
   scene.event({kind: 'welcome', welcome: {t: 'welcome', ...session, config, verdicts: []}});
 }
 
+const wakesMax = 1_000;
+
 /** When the runner, left alone, kills its agent; never, where the go came too late for one. */
 function killedMs(scene: Scene): number {
   let {state} = scene;
-  let nowMs = scene.now;
-  while (state.attempts.size > 0) {
-    const wakeMs = nextWakeBootMs(state);
-    if (wakeMs === null) throw new Error('an agent lives and nothing will wake its runner');
-    nowMs = Math.max(nowMs, wakeMs);
+  for (let wakes = 0; wakes < wakesMax; wakes++) {
+    if (state.attempts.size === 0) return -Infinity;
+    const nowMs = Math.max(scene.now, nextWakeBootMs(state) ?? Infinity);
     const reduced = reduce(state, {kind: 'tick'}, nowMs);
     if (reduced.effects.some(({kind}) => kind === 'kill')) return nowMs;
     state = reduced.state;
   }
-  return -Infinity;
+  throw new Error(`an agent lives, and its runner woke up ${wakesMax} times without killing it`);
 }
