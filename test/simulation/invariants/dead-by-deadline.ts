@@ -28,6 +28,8 @@ export const deadByDeadline: Invariant = {
             expiresMs.set(key, Math.max(expiresMs.get(key) ?? 0, after.expires_ms - startMs));
           if (before === undefined || before.expires_ms === null || after.expires_ms !== null) return undefined;
           if (before.state !== 'leased' && before.state !== 'cancelling') return undefined;
+          // An exit may end it before its time; that its agent is dead by then is the first invariant's to find.
+          if (startMs + timeline.nowMs <= before.expires_ms) return undefined;
           const lost = {task: before.id, epoch: before.epoch};
           const agent = agents.get(keyOf(lost));
           return agent !== undefined && wakefulness.isAwake(agent.machine, timeline.nowMs)

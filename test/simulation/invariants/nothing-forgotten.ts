@@ -41,8 +41,7 @@ export const nothingForgotten: Invariant = {
           return undefined;
         },
         'fleet.sent': ({message}) => {
-          if (message.t === 'offer' || message.t === 'go')
-            epochs.set(message.task, Math.max(epochs.get(message.task) ?? 0, message.epoch));
+          if (message.t === 'go') epochs.set(message.task, Math.max(epochs.get(message.task) ?? 0, message.epoch));
           if (message.t !== 'exit_ack') return undefined;
           acknowledged.set(keyOf(message), message);
           return hasEnded(world, message.task, message.epoch)

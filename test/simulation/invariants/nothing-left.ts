@@ -41,6 +41,10 @@ export const nothingLeft: Invariant = {
           return undefined;
         },
         'runner.ended': ({machine}) => spare(machine),
+        'runner.revoked': ({machine}) => {
+          for (const {directory} of hosts[machine]?.machine.agents.values() ?? []) condemn(machine, directory);
+          return undefined;
+        },
         'machine.suspended': ({machine}) => spare(machine),
         collected: fact =>
           hosts[fact.machine]?.machine.agents.has(keyOf(fact)) === true
