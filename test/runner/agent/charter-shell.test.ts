@@ -84,7 +84,7 @@ test('[CA17] whatever the reader understands, bash understands in the same way',
 });
 
 test.for([
-  ['a\\\nb', ['ab']],
+  ['a \\\nb', ['a', 'b']],
   ['\'a\'"b"c', ['abc']],
   ["$'\\x72\\155'", ['rm']],
   ['"a\\b\\$c"', ['a\\b$c']],

@@ -21,7 +21,8 @@ export const hostileCommands: readonly (readonly ['reject' | 'unseen', string])[
   ['reject', 'rm -rf -- /'],
   ['reject', 'rm -rf build /'],
   ['reject', 'rm -rf \\\n/'],
-  ['reject', 'r\\\nm -rf /'],
+  ['unseen', 'r\\\nm -rf /'],
+  ['unseen', 'rm -rf "$HOME\\\nX"/..'],
   // Quotes and escapes.
   ['reject', '"rm" -rf /'],
   ['reject', "'rm' '-rf' '/'"],

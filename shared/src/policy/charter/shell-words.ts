@@ -52,7 +52,8 @@ function readPiece(cursor: Cursor, word: WordBuilder): void {
 
 function readEscape(cursor: Cursor, word: WordBuilder): void {
   const escaped = next(cursor);
-  if (escaped === '\n') return;
+  // It may join two parts to a name, a number or an operator that neither is.
+  if (escaped === '\n') throw new NotUnderstood('a word goes on in the next line');
   word.addQuoted(escaped);
 }
 
@@ -98,11 +99,12 @@ function readDollar(cursor: Cursor, word: WordBuilder, isQuoted: boolean): void 
 }
 
 function addVariable(
-  {variables}: Cursor,
+  cursor: Cursor,
   word: WordBuilder,
   {name, isQuoted}: {readonly name: string; readonly isQuoted: boolean},
 ): void {
-  const value = variables.get(name);
+  const value = cursor.variables.get(name);
+  if (startsWith(cursor, '\\\n')) throw new NotUnderstood('a name goes on in the next line');
   const isOneWord = value !== undefined && (isQuoted || /^[\w@%+=:,./-]+$/.test(value));
   if (isOneWord) word.addQuoted(value);
   else word.addUnknown();
