@@ -236,6 +236,17 @@ describe('up', () => {
     expect(processesOf(state)).toEqual([]);
   });
 
+  test('[UP15] the Node beside workerd stays small', async () => {
+    const cli = up('--no-first-task');
+    await cli.says('Ctrl-C stops everything');
+    const {services} = statusSchema.parse(lastJson(await runCli(['status', '--json', '--state', state], {home})));
+    const pid = services.find(({name}) => name === 'control-plane')?.pid;
+    const [, dirtyKb] = /^Private_Dirty: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];
+    expect(Number(dirtyKb) / 1_024).toBeGreaterThan(20);
+    expect(Number(dirtyKb) / 1_024).toBeLessThan(140);
+    expect(processesOf(state).filter(({command}) => command.includes('esbuild'))).toEqual([]);
+  });
+
   test('[UP7] a second Ctrl-C kills at once: exit 130 and nothing left', async () => {
     const cli = up('--no-first-task');
     await cli.says('Ctrl-C stops everything');

@@ -2,7 +2,7 @@ import {createHash} from 'node:crypto';
 import {existsSync} from 'node:fs';
 import {glob, mkdir, readdir, readFile, stat, unlink} from 'node:fs/promises';
 import {join} from 'node:path';
-import {build, version} from 'esbuild';
+import {build, stop, version} from 'esbuild';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {writePrivateFile} from './private-file.ts';
 
@@ -38,12 +38,15 @@ export async function workerBundle(repository: string, cacheDirectory: string): 
     sourcesContent: false,
     legalComments: 'none',
     logLevel: 'silent',
-  }).catch((error: unknown) => {
-    const [first] = String(error).split('\n').slice(1);
-    throw new SwitchyardError('configuration_invalid', `the Worker does not build: ${first ?? String(error)}`, {
-      cause: error,
-    });
-  });
+  })
+    .catch((error: unknown) => {
+      const [first] = String(error).split('\n').slice(1);
+      throw new SwitchyardError('configuration_invalid', `the Worker does not build: ${first ?? String(error)}`, {
+        cause: error,
+      });
+    })
+    // Its process would stay for the next build, sixty megabytes large.
+    .finally(() => void stop());
   await writePrivateFile(path, result.outputFiles[0]?.text ?? '');
   await removeOldBundles(cacheDirectory);
   return path;
