@@ -18,6 +18,8 @@ export default defineConfig({
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts'], testTimeout: 30_000}},
       {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false}},
+      // The CLIs of others, installed from the registry: `npm run test:real`.
+      {test: {name: 'real', include: ['test/real/**/*.test.ts'], testTimeout: 180_000, fileParallelism: false}},
       {test: {name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 180_000, fileParallelism: false}},
     ],
   },

@@ -215,7 +215,7 @@ test('[MP7] an attempt that has spent its budget is told so in the form that sto
 });
 
 test('[MP8] requests at the same time do not pass a budget together', async () => {
-  const at = await place({scenario: [{...turn(say('slow')), hold: true}], budget: {tokensMax: null, turnsMax: 2}});
+  const at = await place({scenario: [{...turn(say('slow')), hold: 'all'}], budget: {tokensMax: null, turnsMax: 2}});
   const asked = Array.from({length: 6}, async () => ask(at));
   await expect.poll(() => at.audit.filter(({reason}) => reason === 'budget')).toHaveLength(4);
   at.api.release();
