@@ -14,9 +14,13 @@ export const oneAgent: Invariant = {
         'agent.started': fact => {
           const own = live.get(fact.task) ?? [];
           live.set(fact.task, own);
+          const neighbour = own.find(({machine}) => machine === fact.machine);
           own.push(fact);
           if (own.length > 1) doubled.add(fact.task);
-          return undefined;
+          // Whoever starts one has looked at the clock, and at what else it holds.
+          return neighbour === undefined
+            ? undefined
+            : `machine ${fact.machine} started e${fact.epoch} of ${fact.task} beside e${neighbour.epoch}`;
         },
         'agent.ended': fact => {
           const left = (live.get(fact.task) ?? []).filter(({pid}) => pid !== fact.pid);

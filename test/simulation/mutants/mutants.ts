@@ -12,16 +12,12 @@ export type Mutant = {
 /** At least one for each invariant that this one finds and none of the others. */
 export const mutants: readonly Mutant[] = [
   {
-    id: 'exit-with-agent-alive',
+    id: 'starts-beside-older',
     invariant: 1,
-    bug: 'A stopped attempt reports its exit without having ended its agent.',
-    file: 'shared/src/machine/attempt-machine.ts',
-    find: `      agentEnded: [{to: 'finishing', run: ['finish']}],
-      finished: [{to: 'exited', run: ['sealLog']}],
-      stopRequested: [{to: 'stopping', run: ['stopAgent']}],`,
-    replace: `      agentEnded: [{to: 'finishing', run: ['finish']}],
-      finished: [{to: 'exited', run: ['sealLog']}],
-      stopRequested: [{to: 'exited', run: ['sealLog']}],`,
+    bug: 'A runner begins an attempt although an older one of the same task is still being killed there.',
+    file: 'runner/src/attempt/turn.ts',
+    find: `(attempt.state === 'preparing' && hasOlderAlive(turn, attempt))`,
+    replace: `(attempt.state === 'preparing' && hasOlderAlive(turn, attempt) && attempt.epoch < 0)`,
   },
   {
     id: 'cancel-rewrites-end',
@@ -112,10 +108,8 @@ export const mutants: readonly Mutant[] = [
     invariant: 12,
     bug: 'The idempotency key of a submission is not remembered.',
     file: 'worker/src/fleet/submitted-before.ts',
-    find: `  if (idempotency === undefined) return;
-  sql.run(`,
-    replace: `  if (idempotency !== undefined) return;
-  sql.run(`,
+    find: `  memory.idempotencyKeys += 1;`,
+    replace: `  if (memory.idempotencyKeys >= 0) return;`,
   },
   {
     id: 'cancel-in-memory',
