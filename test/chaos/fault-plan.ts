@@ -5,11 +5,11 @@ import {chanceOf, type Chance} from './random.ts';
  * looks once a second, and has to get a turn on a machine that is busy with starting everything again.
  */
 export const lease = {
-  ttl_ms: 5_000,
-  renew_ms: 1_000,
+  ttl_ms: 6_000,
+  renew_ms: 1_200,
   grace_ms: 2_500,
   offer_ms: 2_000,
-  soft_stop_ms: 1_200,
+  soft_stop_ms: 1_500,
   hard_kill_ms: 500,
 } as const;
 
@@ -48,7 +48,7 @@ export type Round = {
 
 /** How often each fault comes in ten rounds, and how it is made up. */
 const runnerDeck: readonly (readonly [number, (chance: Chance) => RunnerFault])[] = [
-  [23, chance => ({kind: 'kill-runner', downMs: chance.next() < 0.7 ? 0 : chance.between(100, 2_000)})],
+  [40, chance => ({kind: 'kill-runner', downMs: chance.next() < 0.7 ? 0 : chance.between(100, 2_000)})],
   [1, () => ({kind: 'kill-runner', downMs: longMs})],
   [3, chance => ({kind: 'stop-runner', ms: chance.between(200, 2_500)})],
   [1, () => ({kind: 'stop-runner', ms: longMs})],
@@ -56,22 +56,24 @@ const runnerDeck: readonly (readonly [number, (chance: Chance) => RunnerFault])[
   [1, () => ({kind: 'cut', direction: 'both', ms: longMs})],
   [2, chance => ({kind: 'cut', direction: chance.pick(['up', 'down']), ms: chance.between(300, 2_500)})],
   [1, chance => ({kind: 'cut', direction: chance.pick(['up', 'down']), ms: longMs})],
-  [4, slow],
-  [4, () => ({kind: 'reset'})],
-  [5, chance => ({kind: 'kill-shim', pick: chance.next()})],
-  [3, chance => ({kind: 'kill-agent', pick: chance.next()})],
+  [5, slow],
+  [6, () => ({kind: 'reset'})],
+  [7, chance => ({kind: 'kill-shim', pick: chance.next()})],
+  [4, chance => ({kind: 'kill-agent', pick: chance.next()})],
   [2, chance => ({kind: 'fill-disk', ms: chance.between(1_000, 4_000)})],
-  [7, chance => ({kind: 'rest', ms: chance.between(500, 2_000)})],
+  [14, chance => ({kind: 'rest', ms: chance.between(500, 2_000)})],
 ];
 
 const planeDeck: readonly (readonly [number, (chance: Chance) => PlaneFault])[] = [
-  [8, chance => ({kind: 'kill-plane', downMs: chance.next() < 0.6 ? 0 : chance.between(100, 2_500)})],
+  [13, chance => ({kind: 'kill-plane', downMs: chance.next() < 0.6 ? 0 : chance.between(100, 2_500)})],
   [1, chance => ({kind: 'stop-plane', ms: chance.between(200, 2_500)})],
   [1, () => ({kind: 'stop-plane', ms: longMs})],
+  [5, chance => ({kind: 'rest', ms: chance.between(500, 2_000)})],
 ];
 
 const roundsOfDeck = 10;
-const faultsOfTrack = 2;
+const faultsOfRunner = 3;
+const faultsOfPlane = 2;
 
 function slow(chance: Chance): RunnerFault {
   return {
@@ -96,10 +98,10 @@ export function* faultPlan(seed: string): Generator<Round, never, undefined> {
 function deal(chance: Chance): Round[] {
   const runnerCards = shuffledDeck(runnerDeck, chance);
   const planeCards = shuffledDeck(planeDeck, chance);
-  const track = (): Timed<RunnerFault>[] => runnerCards.splice(0, faultsOfTrack);
+  const track = (): Timed<RunnerFault>[] => runnerCards.splice(0, faultsOfRunner);
   return Array.from({length: roundsOfDeck}, () => {
     const tracks = Array.from({length: runnerCount}, track);
-    return {plane: planeCards.splice(0, 1), runners: withSmallDisk(tracks)};
+    return {plane: planeCards.splice(0, faultsOfPlane), runners: withSmallDisk(tracks)};
   });
 }
 

@@ -143,7 +143,7 @@ export class Load {
         command: [process.execPath, agentPath, this.#options.witnessFolder, JSON.stringify(agent)],
       },
       priority,
-      attempts_max: 3,
+      attempts_max: 4,
       timeout_ms: 60_000,
       ...(agent.changes ? {repository: {url: this.#options.repositoryUrl}} : {}),
     };

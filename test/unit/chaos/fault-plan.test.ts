@@ -27,8 +27,8 @@ test('[CH14] every kind of fault comes in every ten rounds, kills of runners and
     const faults = rounds.flatMap(({plane, runners}) => [...plane, ...runners.flat()]);
     const counts: Record<string, number> = {};
     for (const {kind} of faults) counts[kind] = (counts[kind] ?? 0) + 1;
-    expect(counts).toMatchObject({'kill-runner': 24, 'kill-plane': 8, 'stop-runner': 4, 'stop-plane': 2, cut: 7});
-    expect(counts).toMatchObject({slow: 4, reset: 4, 'kill-shim': 5, 'kill-agent': 3, 'fill-disk': 2});
+    expect(counts).toMatchObject({'kill-runner': 41, 'kill-plane': 13, 'stop-runner': 4, 'stop-plane': 2, cut: 7});
+    expect(counts).toMatchObject({slow: 5, reset: 6, 'kill-shim': 7, 'kill-agent': 4, 'fill-disk': 2});
     const filled = rounds.filter(({runners}) => runners[smallDiskRunner]?.some(({kind}) => kind === 'fill-disk'));
     expect(filled.length).toBeGreaterThan(0);
   }
