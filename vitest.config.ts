@@ -14,7 +14,8 @@ export default defineConfig({
             miniflare: {bindings: await workerBindings()},
           })),
         ],
-        test: {name: 'worker', include: ['test/worker/**/*.test.ts']},
+        // Bytes are native in one engine and a loop in the other: the same rules hold in both.
+        test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts']},
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts'], testTimeout: 30_000}},
       {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false}},

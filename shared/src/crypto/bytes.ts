@@ -13,18 +13,38 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** What workerd does natively, ten times as fast as a loop, and Node 24 does not yet (ECMAScript 2026). */
+type Alphabet = 'base64' | 'base64url';
+type NativeEncoder = Uint8Array & {
+  readonly toBase64?: (options: {readonly alphabet: Alphabet; readonly omitPadding: boolean}) => string;
+  readonly toHex?: () => string;
+};
+type NativeDecoder = typeof Uint8Array & {
+  readonly fromBase64?: (text: string, options: {readonly alphabet: Alphabet}) => Bytes;
+};
+
+export function toBase64(bytes: NativeEncoder): string {
+  return bytes.toBase64?.({alphabet: 'base64', omitPadding: false}) ?? loopToBase64(bytes);
+}
+
 /** A plain loop: spreading the bytes, or a callback for each, costs ten times as much, and every signature comes here. */
-export function toBase64(bytes: Uint8Array): string {
+function loopToBase64(bytes: Uint8Array): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary);
 }
 
+const decoderOf: NativeDecoder = Uint8Array;
+
 /** `undefined` where the text is not base64. */
 export function fromBase64(text: string): Bytes | undefined {
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text)) return undefined;
+  return /^[A-Za-z0-9+/]*={0,2}$/.test(text) ? decode(text, 'base64') : undefined;
+}
+
+function decode(text: string, alphabet: Alphabet): Bytes | undefined {
   try {
-    const binary = atob(text);
+    if (decoderOf.fromBase64 !== undefined) return decoderOf.fromBase64(text, {alphabet});
+    const binary = atob(alphabet === 'base64' ? text : text.replaceAll('-', '+').replaceAll('_', '/'));
     const bytes = new Uint8Array(binary.length);
     for (let at = 0; at < binary.length; at += 1) bytes[at] = binary.charCodeAt(at);
     return bytes;
@@ -34,8 +54,11 @@ export function fromBase64(text: string): Bytes | undefined {
 }
 
 /** RFC 4648 section 5, without padding. */
-export function toBase64Url(bytes: Uint8Array): string {
-  return toBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+export function toBase64Url(bytes: NativeEncoder): string {
+  return (
+    bytes.toBase64?.({alphabet: 'base64url', omitPadding: true}) ??
+    loopToBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  );
 }
 
 /** The last characters whose unused bits are zero, by the length of the last group (RFC 4648 section 3.5). */
@@ -45,12 +68,16 @@ const lastByRemainder: readonly (RegExp | undefined)[] = [/^/, undefined, /[AQgw
 export function fromBase64Url(text: string): Bytes | undefined {
   if (!/^[A-Za-z0-9_-]*$/.test(text) || lastByRemainder[text.length % 4]?.test(text.slice(-1)) === false)
     return undefined;
-  return fromBase64(text.replaceAll('-', '+').replaceAll('_', '/'));
+  return decode(text, 'base64url');
 }
 
 const hexOfByte = Array.from({length: 256}, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-export function toHex(bytes: Uint8Array): string {
+export function toHex(bytes: NativeEncoder): string {
+  return bytes.toHex?.() ?? loopToHex(bytes);
+}
+
+function loopToHex(bytes: Uint8Array): string {
   let hex = '';
   for (const byte of bytes) hex += hexOfByte[byte];
   return hex;
