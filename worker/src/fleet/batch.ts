@@ -217,7 +217,7 @@ export class Batch {
     while (this.#undo.length > mark.at) this.#undo.pop()?.();
   }
 
-  /** Writes what has changed so far, one statement per table. */
+  /** Writes what has changed so far, in few statements. */
   flush(): void {
     const {sql} = this.context;
     insertTasks(sql, this.#created.values());
@@ -276,9 +276,17 @@ export class Batch {
 
 const isWaiting = (row: TaskRow | undefined): boolean => row !== undefined && waitingStates.has(row.state);
 
+/** Values that one statement may bind (developers.cloudflare.com/durable-objects/platform/limits). */
+const boundMax = 100;
+
+/** Few rows come at once, and to bind them costs SQLite less than to read them out of JSON; many cost the same. */
 function insert(sql: Sql, into: string, rows: readonly (readonly (string | number | null)[])[]): void {
   const [first] = rows;
   if (first === undefined) return;
-  const columns = first.map((_, index) => `value->>${index}`).join(', ');
-  sql.run(`INSERT INTO ${into} SELECT ${columns} FROM json_each(?)`, JSON.stringify(rows));
+  const places = `(${first.map(() => '?').join(', ')})`;
+  const rowsMax = Math.floor(boundMax / first.length);
+  for (let at = 0; at < rows.length; at += rowsMax) {
+    const some = rows.slice(at, at + rowsMax);
+    sql.run(`INSERT INTO ${into} VALUES ${some.map(() => places).join(', ')}`, ...some.flat());
+  }
 }

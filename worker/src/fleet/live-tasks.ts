@@ -14,8 +14,11 @@ export class LiveTasks {
   #earliestMs = Infinity;
 
   constructor(sql: Sql) {
-    for (const row of sql.all<TaskRow>("SELECT * FROM task WHERE state IN ('offered', 'leased', 'cancelling')"))
-      this.#add(row);
+    const held = sql.all<TaskRow>(
+      `SELECT * FROM task INDEXED BY task_held
+       WHERE runner IS NOT NULL AND finished_ms IS NULL AND state IN ('offered', 'leased', 'cancelling')`,
+    );
+    for (const row of held) this.#add(row);
   }
 
   get size(): number {
