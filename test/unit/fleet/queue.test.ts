@@ -53,7 +53,7 @@ describe('the order of the queue', () => {
     machine.hello();
     const first = drain(machine, 2);
     const attempt = machine.accept();
-    const other = of.submit(Array.from({length: 3}, () => ({fairness_key: 'other'}))).ids;
+    const other: readonly string[] = of.submit(Array.from({length: 3}, () => ({fairness_key: 'other'}))).ids;
     machine.exit(attempt);
     const rest = drain(machine, 6);
     expect(first).toEqual(busy.slice(0, 2));

@@ -1,4 +1,3 @@
-import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import type {Batch} from './batch.ts';
 import type {TaskRow} from './task-row.ts';
 import type {From, Ref} from './up-work.ts';
@@ -15,7 +14,7 @@ export function heldRow(batch: Batch, {runner}: From, {task, epoch}: Ref): TaskR
  */
 export function answerStale(batch: Batch, {runner}: From, ref: Ref, kind: string): void {
   const outcome = batch.attemptOutcome(ref.task, ref.epoch, runner);
-  const of = {task: taskIdSchema.parse(ref.task), epoch: ref.epoch};
+  const of = {task: ref.task, epoch: ref.epoch};
   if (outcome !== undefined && outcome !== 'lease_lost') {
     batch.send(runner, {t: 'exit_ack', ...of});
     return;

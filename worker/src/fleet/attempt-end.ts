@@ -1,5 +1,4 @@
 import {attemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
-import {runnerIdSchema, taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {failureOf, type FailureNote} from '@switchyard/shared/domain/settle.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Batch} from './batch.ts';
@@ -12,11 +11,12 @@ export function noteAttempt(
   {before, after}: {readonly before: TaskRow; readonly after: TaskRow},
   record: ExitRecord | null,
 ): void {
+  const {id: task, runner} = before;
+  if (runner === null) return;
   const reported = record === null ? lost(before) : told(record);
   const state = attemptEnd(before.state, record?.result.kind ?? null);
   const {outcome, exit_code: exitCode} = reported;
   batch.attemptEnded(before, {outcome, state, exitCode, ...(noteOf(before, record) ?? {code: null, detail: null})});
-  const task = taskIdSchema.parse(before.id);
   // What its runner still has to say came too late, and must not reach the log behind the end of its lease.
   if (record === null) batch.emit({kind: 'log.fence', at_ms: batch.nowMs, task, epoch: before.epoch});
   // Somebody may follow this attempt alone, and the task may go on.
@@ -27,7 +27,7 @@ export function noteAttempt(
     pool: batch.context.pool,
     task,
     epoch: before.epoch,
-    runner: runnerIdSchema.parse(before.runner),
+    runner,
     title: before.title,
     repository: before.repository,
     agent_type: before.agent_type,

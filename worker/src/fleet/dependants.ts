@@ -1,3 +1,4 @@
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import type {Batch} from './batch.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
@@ -10,7 +11,7 @@ export function wakeDependants(batch: Batch): void {
   while (batch.finished.length > 0) {
     const ended = new Map(batch.finished.splice(0).map(row => [row.id, row]));
     if (!batch.memory.hasDependencies) return;
-    const waiting = batch.context.sql.all<{needs: string; task: string}>(
+    const waiting = batch.context.sql.all<{needs: TaskId; task: string}>(
       'SELECT needs, task FROM dependency WHERE needs IN (SELECT value FROM json_each(?))',
       JSON.stringify([...ended.keys()]),
     );

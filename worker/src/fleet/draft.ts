@@ -1,3 +1,4 @@
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
 
 type Signed = 'offer' | 'go';
@@ -8,5 +9,5 @@ type Signed = 'offer' | 'go';
  */
 export type Draft =
   | Exclude<DownMessage, {t: Signed}>
-  | {readonly t: 'offer'; readonly task: string; readonly epoch: number; readonly untilMs: number}
-  | {readonly t: 'go'; readonly task: string; readonly epoch: number; readonly echo: number};
+  | {readonly t: 'offer'; readonly task: TaskId; readonly epoch: number; readonly untilMs: number}
+  | {readonly t: 'go'; readonly task: TaskId; readonly epoch: number; readonly echo: number};

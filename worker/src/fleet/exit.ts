@@ -1,4 +1,3 @@
-import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {failureOf} from '@switchyard/shared/domain/settle.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
@@ -19,7 +18,7 @@ export function takeExit(batch: Batch, from: From, {ref, exit}: {readonly ref: R
     answerStale(batch, from, ref, 'exit');
     return;
   }
-  const of = {task: taskIdSchema.parse(ref.task), epoch: ref.epoch};
+  const of = {task: ref.task, epoch: ref.epoch};
   if (!exit.ok) {
     batch.context.refuse(`exit.${exit.why}`);
     batch.send(from.runner, {t: 'exit_nack', ...of, why: exit.why});

@@ -1,4 +1,3 @@
-import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {negotiate} from '@switchyard/shared/domain/lease.ts';
 import {verdictOf} from '@switchyard/shared/domain/verdict.ts';
 import type {HeldAttempt} from '@switchyard/shared/protocol/attempt-message.ts';
@@ -103,7 +102,7 @@ function sendOwed(batch: Batch, {runner}: From, hello: Hello): void {
     if (row.state === 'offered' && !isNamed)
       batch.send(runner, {
         t: 'offer',
-        task: taskIdSchema.parse(row.id),
+        task: row.id,
         epoch: row.epoch,
         untilMs: row.expires_ms ?? 0,
       });

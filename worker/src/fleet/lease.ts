@@ -1,4 +1,3 @@
-import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {leaseExpiresMs} from '@switchyard/shared/domain/lease.ts';
 import type {AttemptPhase, HeldAttempt} from '@switchyard/shared/protocol/attempt-message.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
@@ -81,7 +80,7 @@ function renewItem(batch: Batch, from: From, {item, ts}: {readonly item: HeldAtt
 const isEnding = (phase: AttemptPhase): boolean => phase === 'stopping' || phase === 'exited' || phase === 'reported';
 
 function sendCancel(batch: Batch, row: TaskRow): void {
-  const of = {task: taskIdSchema.parse(row.id), epoch: row.epoch};
+  const of = {task: row.id, epoch: row.epoch};
   batch.send(row.runner, {t: 'cancel', ...of, ...readCancel(row.cancel)});
 }
 

@@ -1,5 +1,4 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
@@ -57,5 +56,5 @@ export function acknowledgeInput(
 }
 
 function sendInput(batch: Batch, row: TaskRow, {seq, text}: {readonly seq: number; readonly text: string}): void {
-  batch.send(row.runner, {t: 'input', task: taskIdSchema.parse(row.id), epoch: row.epoch, seq, data: text});
+  batch.send(row.runner, {t: 'input', task: row.id, epoch: row.epoch, seq, data: text});
 }

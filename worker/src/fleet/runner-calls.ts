@@ -1,7 +1,7 @@
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import {equalConstantTime, utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {runnerIdSchema, taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
+import {taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Batch} from './batch.ts';
@@ -180,7 +180,7 @@ function tellDirectory(batch: Batch, row: RunnerRow): void {
     kind: 'directory.runner',
     at_ms: batch.nowMs,
     pool: batch.context.pool,
-    runner: runnerIdSchema.parse(row.id),
+    runner: row.id,
     name: row.name,
     labels,
     x: row.x,

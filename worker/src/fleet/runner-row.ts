@@ -1,9 +1,10 @@
 import * as z from 'zod';
+import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {Slots} from '@switchyard/shared/domain/slots.ts';
 import type {Sql} from './sql.ts';
 
 export type RunnerRow = {
-  readonly id: string;
+  readonly id: RunnerId;
   readonly name: string;
   /** Public key, base64url. */
   readonly x: string;

@@ -1,7 +1,7 @@
 import type {AttemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
 import {sha256Hex, toHex} from '@switchyard/shared/crypto/bytes.ts';
 import {signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
-import {attemptBranch, runnerIdSchema, taskIdSchema, type RandomBytes} from '@switchyard/shared/domain/id.ts';
+import {attemptBranch, runnerIdSchema, type RandomBytes} from '@switchyard/shared/domain/id.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
 import {DISPATCH_TYP, type Dispatch} from '@switchyard/shared/protocol/envelope.ts';
@@ -60,7 +60,7 @@ async function seal(parts: SealerParts, {runner, draft, specs}: Sealing): Promis
   if (draft.t === 'go') {
     const {task, epoch, echo} = draft;
     const log_ticket = await parts.attemptSeal.ticket({pool: parts.pool, task, epoch, runner});
-    return {t: 'go', task: taskIdSchema.parse(task), epoch, echo, log_ticket};
+    return {t: 'go', task: task, epoch, echo, log_ticket};
   }
   if (draft.t !== 'offer') return draft;
   const nowMs = parts.nowMs();
@@ -88,8 +88,7 @@ export function dispatchOf(
   {pool, runner, nowMs, jti, spec, specSha256}: Dispatching,
   draft: Pick<Extract<Draft, {t: 'offer'}>, 'task' | 'epoch'>,
 ): Dispatch {
-  const {epoch} = draft;
-  const task = taskIdSchema.parse(draft.task);
+  const {task, epoch} = draft;
   const iat = Math.floor(nowMs / 1_000);
   return {
     iss: 'switchyard',

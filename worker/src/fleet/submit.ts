@@ -1,5 +1,5 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {newTaskId, type RandomBytes} from '@switchyard/shared/domain/id.ts';
+import {newTaskId, type RandomBytes, type TaskId} from '@switchyard/shared/domain/id.ts';
 import {concurrencyOnSubmit, orderKey} from '@switchyard/shared/domain/queue-order.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
@@ -16,7 +16,7 @@ import {advance} from './task-step.ts';
 const capacityRetryAfterMs = 5_000;
 const titleCharactersMax = 200;
 
-export type Submitted = {readonly ids: readonly string[]; readonly created: boolean};
+export type Submitted = {readonly ids: readonly TaskId[]; readonly created: boolean};
 
 /**
  * Takes tasks, all or none. A dependency has to exist already and ids are made here, so no task can ever depend on
@@ -62,12 +62,12 @@ export function submit(
 }
 
 type Enqueue = {
-  readonly id: string;
+  readonly id: TaskId;
   readonly spec: TaskSpec;
   /** The spec as JSON: what is stored, hashed and signed. */
   readonly text: string;
   readonly unmet: Dependencies;
-  readonly retriedFrom: string | null;
+  readonly retriedFrom: TaskId | null;
 };
 
 function enqueue(batch: Batch, {id, spec, text, unmet, retriedFrom}: Enqueue): void {

@@ -1,4 +1,5 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {taskIdSchema, type TaskId} from '@switchyard/shared/domain/id.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import * as z from 'zod';
 import type {Submission} from './fleet-rpc.ts';
@@ -10,17 +11,17 @@ import {one, type Sql} from './sql.ts';
 /** How often old keys are deleted. */
 const keyRetryAfterMs = cleanupEveryMs;
 
-const idsColumn = z.array(z.string());
+const idsColumn = z.array(taskIdSchema);
 
 /**
  * The tasks with which the same submission was answered before, `undefined` for a new one. Throws
  * `idempotency_conflict` when its key or its alias belongs to a submission with another body.
  */
-export function answeredBefore(sql: Sql, submission: Submission, nowMs: number): readonly string[] | undefined {
+export function answeredBefore(sql: Sql, submission: Submission, nowMs: number): readonly TaskId[] | undefined {
   return byKey(sql, submission, nowMs) ?? byAlias(sql, submission);
 }
 
-function byKey(sql: Sql, {idempotency}: Submission, nowMs: number): readonly string[] | undefined {
+function byKey(sql: Sql, {idempotency}: Submission, nowMs: number): readonly TaskId[] | undefined {
   if (idempotency === undefined) return undefined;
   const [row] = sql.all<{hash: string; tasks: string; expires_ms: number}>(
     'SELECT hash, tasks, expires_ms FROM idempotency WHERE key = ?',
@@ -32,9 +33,9 @@ function byKey(sql: Sql, {idempotency}: Submission, nowMs: number): readonly str
   return idsColumn.parse(JSON.parse(row.tasks));
 }
 
-function byAlias(sql: Sql, {alias, idempotency, specs}: Submission): readonly string[] | undefined {
+function byAlias(sql: Sql, {alias, idempotency, specs}: Submission): readonly TaskId[] | undefined {
   if (alias === undefined) return undefined;
-  const [row] = sql.all<{task: string; hash: string | null; spec: string}>(
+  const [row] = sql.all<{task: TaskId; hash: string | null; spec: string}>(
     'SELECT alias.task, alias.hash, task_spec.spec FROM alias JOIN task_spec ON task_spec.task = alias.task WHERE alias = ?',
     alias,
   );

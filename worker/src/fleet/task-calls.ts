@@ -1,6 +1,6 @@
 import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {taskIdSchema, type TaskId} from '@switchyard/shared/domain/id.ts';
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import type {Batch} from './batch.ts';
 import {cancelTask} from './cancel.ts';
@@ -29,7 +29,7 @@ export function submitTasks(
         const [id = ''] = ids;
         const spec = created ? submission.specs[0] : undefined;
         const first = taskView(sight, found(rowOf(sight, id), id), spec ?? specOf(sight.sql, id));
-        return {ids: ids.map(each => taskIdSchema.parse(each)), first, created};
+        return {ids, first, created};
       };
     }),
   );
@@ -115,7 +115,7 @@ export function logAccess(
     if (asked !== undefined && asked > epoch)
       throw new SwitchyardError('not_found', `the task has no attempt ${asked}`);
     const ended = asked === undefined ? null : endOfAttempt(service.core.parts.sql, row, asked);
-    return {task: taskIdSchema.parse(id), state, epoch, ended};
+    return {task: id, state, epoch, ended};
   };
   if (!live) return reading(service, {caller, scope: 'read'}, sight => access(found(rowOf(sight, task), task)));
   return writing(service, {caller, scope: 'read'}, batch => {

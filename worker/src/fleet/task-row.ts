@@ -1,3 +1,4 @@
+import type {RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import type {AttemptPhase} from '@switchyard/shared/protocol/attempt-message.ts';
 import type {Sql, SqlValue} from './sql.ts';
@@ -7,7 +8,7 @@ type TaskChanging = {
   readonly state: TaskState;
   /** Number of the newest attempt; 0 before the first offer. */
   readonly epoch: number;
-  readonly runner: string | null;
+  readonly runner: RunnerId | null;
   readonly phase: AttemptPhase | null;
   /** Newest `seq` of the phase and event messages of this epoch; -1 before the first. */
   readonly phase_seq: number;
@@ -36,7 +37,7 @@ type TaskChanging = {
 };
 
 type TaskFixed = {
-  readonly id: string;
+  readonly id: TaskId;
   readonly lane: string;
   readonly order_key: number;
   readonly prefers: string;
@@ -48,7 +49,7 @@ type TaskFixed = {
   readonly repository: string | null;
   readonly agent_type: string;
   readonly created_ms: number;
-  readonly retried_from: string | null;
+  readonly retried_from: TaskId | null;
 };
 
 export type TaskRow = TaskChanging & TaskFixed;

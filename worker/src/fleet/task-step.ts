@@ -1,4 +1,4 @@
-import {taskIdSchema, type TaskId} from '@switchyard/shared/domain/id.ts';
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import {retryDelayMs} from '@switchyard/shared/domain/retry.ts';
 import {keepFailure, type FailureNote} from '@switchyard/shared/domain/settle.ts';
 import {step} from '@switchyard/shared/machine/machine.ts';
@@ -92,7 +92,7 @@ function changesOf(batch: Batch, row: TaskRow, effects: readonly TaskEffect[], w
 type Taken = {readonly before: TaskRow; readonly next: TaskRow; readonly with: Advance};
 
 function carryOut(batch: Batch, effect: TaskEffect, {before, next, with: with_}: Taken): void {
-  const of = (): {task: TaskId; epoch: number} => ({task: taskIdSchema.parse(before.id), epoch: before.epoch});
+  const of = (): {task: TaskId; epoch: number} => ({task: before.id, epoch: before.epoch});
   switch (effect) {
     case 'sendGone':
       batch.send(before.runner, {t: 'gone', ...of(), why: with_.event});
@@ -120,7 +120,7 @@ function finish(batch: Batch, row: TaskRow): void {
   const {memory} = batch;
   batch.finish(row);
   if (row.log_bytes > 0 || row.log_live === 1)
-    batch.emit({kind: 'log.finish', at_ms: batch.nowMs, task: taskIdSchema.parse(row.id), state: row.state});
+    batch.emit({kind: 'log.finish', at_ms: batch.nowMs, task: row.id, state: row.state});
   if (!failedStates.has(row.state) || !memory.settings.stop_on_failure || memory.settings.latched) return;
   batch.changeSettings({...memory.settings, latched: true});
 }

@@ -1,11 +1,12 @@
 import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Hello, UpMessage} from '@switchyard/shared/protocol/up.ts';
 
 /** Who sent a message: the runner, and the connection over which it came. */
 export type From = {readonly runner: string; readonly connection: string; readonly transport: 'websocket' | 'poll'};
 
-export type Ref = {readonly task: string; readonly epoch: number};
+export type Ref = {readonly task: TaskId; readonly epoch: number};
 
 /** What is known of an exit once its signatures were checked. */
 export type CheckedExit =

@@ -1,7 +1,7 @@
 import type {PoolView} from '@switchyard/shared/api/pool-contracts.ts';
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
-import {attemptBranch, runnerIdSchema, taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {slotsTotal} from '@switchyard/shared/domain/slots.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {Memory} from './memory.ts';
@@ -28,14 +28,14 @@ export function specFrom(text: string): TaskSpec {
 
 export function taskView({memory, pool, nowMs}: Sight, row: TaskRow, spec: TaskSpec): TaskView {
   return {
-    id: taskIdSchema.parse(row.id),
+    id: row.id,
     pool,
     state: row.state,
     phase: row.phase,
     title: row.title,
     spec,
     epoch: row.epoch,
-    runner: row.runner === null ? null : runnerIdSchema.parse(row.runner),
+    runner: row.runner,
     branch: row.epoch > 0 && spec.repository !== undefined ? attemptBranch(row.id, row.epoch) : null,
     created_ms: row.created_ms,
     queued_ms: row.queued_ms,
@@ -45,7 +45,7 @@ export function taskView({memory, pool, nowMs}: Sight, row: TaskRow, spec: TaskS
     waiting_for: waitingFor(memory, row, nowMs),
     result: readResult(row.result),
     failures: [...readFailures(row.failures)],
-    retried_from: row.retried_from === null ? null : taskIdSchema.parse(row.retried_from),
+    retried_from: row.retried_from,
     metadata: spec.metadata,
   };
 }
@@ -68,7 +68,7 @@ export function runnerView({memory}: Pick<Sight, 'memory'>, {row, labels, slots}
   let held = 0;
   for (const count of memory.live.heldBy(row.id).values()) held += count;
   return {
-    id: runnerIdSchema.parse(row.id),
+    id: row.id,
     name: row.name,
     state: stateOf(row),
     labels: [...labels],
