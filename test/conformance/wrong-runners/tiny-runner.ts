@@ -191,7 +191,7 @@ class TinyRunner {
   }
 
   #setDeadline(attempt: TinyAttempt, suffix = ''): void {
-    const isBlind = this.#wrong === 'no-switch';
+    const isBlind = this.#wrong === 'no-switch' || this.#wrong === 'no-deadline';
     const hardMs = attempt.deadlineMs - (this.#config?.hard_kill_ms ?? 0);
     this.#agent(attempt, suffix).extend(isBlind ? hardMs + 3_600_000 : hardMs);
   }
