@@ -25,7 +25,8 @@ export type LoadOptions = {
   readonly isOpen: (task: string) => boolean;
 };
 
-const openMax = 14;
+/** More than there are slots: many wait for their next attempt. */
+const openMax = 30;
 const pauseMs = 60;
 const cancelGraceMs = 500;
 const agentPath = fileURLToPath(new URL('agent.ts', import.meta.url));
