@@ -48,7 +48,7 @@ export function planOf(seed: number, faults: number): Plan {
     .filter(() => chance.isLuck(share))
     .map(kind => [kind, (weights[kind] ?? 1) * (0.2 + chance.next())] as const);
   const kinds = chosen.length > 0 ? chosen : [['cut', 1] as const];
-  const machines = Array.from({length: chance.between(2, 5)}, (_, index) => machineOf(chance, index));
+  const machines = Array.from({length: chance.between(1, 5)}, (_, index) => machineOf(chance, index));
   const tasks = Math.max(chance.between(5, 14), Math.floor(faults / 25));
   const steps: Step[] = [];
   for (let task = 0; task < tasks; task += 1) {

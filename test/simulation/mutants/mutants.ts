@@ -117,6 +117,7 @@ export const mutants: readonly Mutant[] = [
     bug: 'The wish to cancel a running task is kept in memory and not written.',
     file: 'worker/src/fleet/batch.ts',
     find: `    updateTasks(sql, this.#changed.values());`,
-    replace: `    updateTasks(sql, [...this.#changed.values()].filter(({after}) => after.state !== 'cancelling'));`,
+    replace: `    const kept = (row) => (row.state === 'cancelling' ? {...row, state: 'leased'} : row);
+    updateTasks(sql, [...this.#changed.values()].map(({before, after}) => ({before, after: kept(after)})));`,
   },
 ];
