@@ -36,6 +36,13 @@ type Parts = {
 export async function runChaos({options, folder, say}: Pick<Parts, 'options' | 'folder' | 'say'>): Promise<Report> {
   const timeline = new Timeline(join(folder, 'timeline.jsonl'));
   const yard = await Yard.start(timeline);
+  // Runners and a mounted disk would outlive a tester that is told to stop.
+  const abandon = (): void =>
+    void yard
+      .remove()
+      .catch(() => undefined)
+      .finally(() => process.exit(130));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, abandon);
   try {
     const observer = new Observer(yard);
     const load = new Load({
