@@ -12,6 +12,9 @@ const defaults: LeaseConfig = {
   hard_kill_ms: limits.hardKillMs,
 };
 
+/** A day: whoever holds a task for longer without a word has lost it. A patient lease is longer by its factor. */
+const ttlMsMax = 86_400_000;
+
 /**
  * The times that runners are told: the limits, or what `SWITCHYARD_LEASE` puts in their place. A patient runner gets a
  * longer lease, renewed as often relative to it. Throws `configuration_invalid`, which never shows the value.
@@ -39,6 +42,7 @@ function faultOf({ttl_ms, renew_ms, grace_ms, soft_stop_ms, hard_kill_ms}: Lease
   if (grace_ms + hard_kill_ms < limits.killMs)
     return `grace_ms and hard_kill_ms must be ${limits.killMs} together, since a kill takes that long`;
   if (hard_kill_ms > soft_stop_ms) return 'hard_kill_ms must not be greater than soft_stop_ms';
+  if (ttl_ms > ttlMsMax) return `ttl_ms must be at most ${ttlMsMax}`;
   if (ttl_ms <= renew_ms + soft_stop_ms) return 'ttl_ms must be greater than renew_ms and soft_stop_ms together';
   return undefined;
 }

@@ -5,6 +5,7 @@ import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {leaseConfigSchema, type LeaseConfig} from '@switchyard/shared/protocol/down.ts';
 import {attemptKey, attemptSchema, type Attempt, type AttemptRef} from '../attempt/attempt-state.ts';
+import {errnoOf} from './errno.ts';
 import {migrate} from './journal-schema.ts';
 
 /** What this machine must not forget: what it holds, and which epoch of each task began here last. */
@@ -121,6 +122,11 @@ function moveAside(path: string, wallMs: number): string {
 
 const attemptRowSchema = z.array(z.object({body: z.string()}));
 const epochRowSchema = z.array(z.object({task: z.string(), epoch: z.int()}));
+/** A number that is none would be written back, and be none for ever. */
+const countSchema = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number);
 const settingRowSchema = z.array(z.object({name: z.string(), value: z.string()}));
 
 function read(database: DatabaseSync, bootId: string): JournalContent {
@@ -134,7 +140,7 @@ function read(database: DatabaseSync, bootId: string): JournalContent {
     .map(({body}) => attemptOf(body));
   const epochs = epochRowSchema.parse(database.prepare('SELECT task, epoch FROM max_epoch ORDER BY position').all());
   const config = settings.get('lease_config');
-  const openings = Number(settings.get('openings') ?? 0) + 1;
+  const openings = countSchema.parse(settings.get('openings') ?? '0') + 1;
   const set = database.prepare(
     'INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
   );
@@ -210,6 +216,8 @@ function storageError(what: string, cause: unknown): SwitchyardError {
     primary === SQLITE_CORRUPT ||
     primary === SQLITE_NOTADB ||
     cause instanceof z.ZodError ||
+    // An integer that no number holds: nobody wrote it.
+    errnoOf(cause) === 'ERR_OUT_OF_RANGE' ||
     cause instanceof SyntaxError
   )
     return new SwitchyardError('state_corrupt', `${what}: ${cause instanceof Error ? cause.message : 'damaged'}`, {
