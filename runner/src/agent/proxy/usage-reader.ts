@@ -58,12 +58,15 @@ function usageIn(text: string): Usage | undefined {
   if (!read.success) return undefined;
   const {usage, message, response, usageMetadata} = read.data;
   const named = usage ?? message?.usage ?? response?.usage;
-  if (named !== null && named !== undefined) return 'prompt_tokens' in named ? chatUsage(named) : namedUsage(named);
+  if (named !== null && named !== undefined) {
+    const chat = chatTokens.safeParse(named);
+    return chat.success ? chatUsage(chat.data) : namedUsage(named);
+  }
   return usageMetadata === null || usageMetadata === undefined ? undefined : geminiUsage(usageMetadata);
 }
 
-function chatUsage(value: unknown): Usage {
-  const {prompt_tokens: prompt, completion_tokens: output, prompt_tokens_details: details} = chatTokens.parse(value);
+function chatUsage(usage: z.output<typeof chatTokens>): Usage {
+  const {prompt_tokens: prompt, completion_tokens: output, prompt_tokens_details: details} = usage;
   const cacheRead = details?.cached_tokens ?? 0;
   return {input: Math.max(0, prompt - cacheRead), output: output ?? 0, cacheRead, cacheWrite: 0};
 }
