@@ -155,19 +155,17 @@ function joinFrames(lines: readonly Line[]): readonly Line[] {
 const isAck = (line: Line | undefined): boolean =>
   line?.kind === 'message' && line.on !== 'control' && line.message['t'] === 'ack';
 
-/** The log runs beside the control channel: what was said on it stands before the exit, or before what ended it. */
+/** Before these the log has come as far as it must: it runs beside the control channel, and is told here. */
+const barriers: ReadonlySet<string> = new Set(['exit', 'cancel', 'input', 'drain']);
+
 function inOrder(lines: readonly Line[]): readonly Line[] {
   const ordered: Line[] = [];
-  let waiting: Line[] = [];
+  const waiting: Line[] = [];
   for (const line of lines) {
-    const isBarrier = line.kind === 'closed' || (line.kind === 'message' && line.message['t'] === 'exit');
+    const isBarrier = line.kind === 'closed' || (line.kind === 'message' && barriers.has(String(line.message['t'])));
     if (line.on !== 'control') waiting.push(line);
-    else {
-      if (isBarrier) ordered.push(...waiting.splice(0));
-      ordered.push(line);
-    }
+    else ordered.push(...(isBarrier ? waiting.splice(0) : []), line);
   }
-  waiting = waiting.filter(({kind}) => kind !== 'closed');
   return [...ordered, ...waiting];
 }
 
@@ -255,12 +253,12 @@ function numbered(lines: readonly Unnumbered[]): readonly TranscriptLine[] {
   return all;
 }
 
-/** A log is opened after its `go`; an exit is sent after the log was sealed. */
+/** A log is opened after its `go`; what stands behind a log comes after the last line of it. */
 function orderOf(line: Unnumbered, before: readonly TranscriptLine[]): number | undefined {
   if (line.on !== 'control' && line.does === 'opens')
     return before.findLast(({message}) => message?.['t'] === 'go' && line.on === `log ${ref(message)}`)?.n;
-  if (line.message?.['t'] === 'exit') return before.findLast(({message}) => message?.['t'] === 'sealed')?.n;
-  return undefined;
+  const isBarrier = line.does === 'cuts' || line.does === 'closes' || barriers.has(String(line.message?.['t']));
+  return isBarrier ? before.findLast(({on}) => on !== 'control')?.n : undefined;
 }
 
 const ref = (message: Readonly<Record<string, unknown>>): string =>

@@ -90,11 +90,12 @@ export const recordings: readonly Recording[] = [
     transcript: 'message',
     says: 'A person sends a message to an agent that takes none.',
     sockets: true,
-    script: `${marks}; sleep 3`,
+    script: `${marks}; sleep 5`,
     renewMs: seldomMs,
     play: async ({submit, bed, proxy}) => {
       const {id} = await submit();
       await running(bed, id);
+      await printed(proxy, 'mark 2');
       await bed.client.call(messageTask, {params: {task: id}, body: {text: 'hello'}});
       await heard(proxy, 'exit_ack');
     },
@@ -117,11 +118,12 @@ export const recordings: readonly Recording[] = [
     transcript: 'drain',
     says: 'A runner is drained while it works: what it holds goes on to its end.',
     sockets: true,
-    script: `${marks}; sleep 2`,
+    script: `${marks}; sleep 4`,
     renewMs: seldomMs,
     play: async ({submit, bed, runner, proxy}) => {
       const {id} = await submit();
       await running(bed, id);
+      await printed(proxy, 'mark 2');
       await bed.client.call(drainRunner, {params: {runner}});
       await heard(proxy, 'exit_ack');
     },

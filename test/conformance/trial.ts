@@ -21,8 +21,9 @@ export function judge(isRight: boolean, otherwise: string): asserts isRight {
   if (!isRight) throw new Misconduct(otherwise);
 }
 
+/** A lease that no busy machine lets run out; where one must end, the scenario says so. */
 export const usualConfig: LeaseConfig = {
-  ttl_ms: 10_000,
+  ttl_ms: 60_000,
   renew_ms: 500,
   grace_ms: 1_000,
   offer_ms: 5_000,

@@ -1,6 +1,6 @@
 import type {Scenario} from '../scenario.ts';
 import {agents} from '../agent.ts';
-import {judge, promptMs, shortConfig} from '../trial.ts';
+import {judge, promptMs} from '../trial.ts';
 
 /** How a session is opened, and how it ends. */
 export const sessionScenarios: readonly Scenario[] = [
@@ -91,7 +91,6 @@ export const sessionScenarios: readonly Scenario[] = [
   {
     id: 'silent-server-is-left',
     rule: 'A server that closes without a code is only away: the runner tries again for ever, and holds on to its attempts meanwhile.',
-    config: {...shortConfig, ttl_ms: 20_000},
     run: async trial => {
       await trial.connect();
       const attempt = await trial.running(agents.stubborn);

@@ -18,6 +18,13 @@ const slots = {default: 2};
 const tickMs = 25;
 
 type Message<Type extends DownMessage['t']> = Extract<DownMessage, {t: Type}>;
+type AboutOne = Message<'go' | 'gone' | 'exit_ack' | 'exit_nack' | 'cancel' | 'input'>;
+
+const aboutOne: ReadonlySet<string> = new Set(['go', 'gone', 'exit_ack', 'exit_nack', 'cancel', 'input']);
+
+/** What a newer server says besides is nothing to this runner. */
+const isAboutOne = (message: DownMessage): message is AboutOne => aboutOne.has(message.t);
+
 type Ref = {readonly task: string; readonly epoch: number};
 
 const refOf = ({task, epoch}: Ref): Ref => ({task, epoch});
@@ -86,10 +93,10 @@ class TinyRunner {
     else if (message.t === 'renewed') this.#renewed(message);
     else if (message.t === 'drain') this.#isDraining = this.#wrong !== 'ignore-drain';
     else if (message.t === 'resume') this.#isDraining = false;
-    else if ('task' in message) this.#about(message);
+    else if (isAboutOne(message)) this.#about(message);
   }
 
-  #about(message: Message<'go' | 'gone' | 'exit_ack' | 'exit_nack' | 'cancel' | 'input'>): void {
+  #about(message: AboutOne): void {
     const attempt = this.#state.find(message.task, message.epoch);
     if (message.t === 'go') this.#go(attempt, message);
     else if (attempt === undefined) return;
