@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import {gzipSync} from 'node:zlib';
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
@@ -83,13 +84,13 @@ class Send implements fc.Command<Model, Real> {
     const before = [...real.stored];
     const verdict = decideLogAppend(real.stored.length, {offset: this.offset, bytes: piece.length});
     if (verdict.kind === 'append') real.stored.push(...piece.slice(verdict.skip));
-    expect(verdict.len).toBe(real.stored.length);
-    expect(real.stored).toEqual(text.slice(0, real.stored.length));
+    assert.equal(verdict.len, real.stored.length);
+    assert.deepEqual(real.stored, text.slice(0, real.stored.length));
     // The reference: bytes that leave no gap, laid over what is there, in an array by place.
     const laid = this.offset > before.length ? before : [...before];
     if (this.offset <= before.length) for (const [index, byte] of piece.entries()) laid[this.offset + index] = byte;
-    expect(real.stored).toEqual(laid);
-    expect(verdict.kind === 'nack').toBe(this.offset > before.length);
+    assert.deepEqual(real.stored, laid);
+    assert.equal(verdict.kind === 'nack', this.offset > before.length);
   }
   toString = (): string => `send ${this.length} bytes at ${this.offset}`;
 }

@@ -86,7 +86,7 @@ function referenced(reference: string, definitions: Definitions): fc.Arbitrary<u
   const target = definitions[name];
   if (target === undefined) throw new Error(`${reference} leads nowhere`);
   // Nothing but `z.json()` refers to itself.
-  return JSON.stringify(target).includes(reference) ? anyJson : build(target, definitions);
+  return JSON.stringify(target).includes(JSON.stringify(reference)) ? anyJson : build(target, definitions);
 }
 
 function textOf(schema: JsonSchema): fc.Arbitrary<string> {

@@ -11,6 +11,7 @@ declare global {
       readonly TASK_LOG: DurableObjectNamespace<TaskLog>;
       readonly DISPATCH_SECRET: string;
       readonly DISPATCH_POOL: string;
+      readonly SWITCHYARD_FUZZ_SECONDS?: string;
       readonly TEST_MIGRATIONS: D1Migration[];
     }
     interface GlobalProps {
