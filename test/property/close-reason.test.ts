@@ -22,3 +22,7 @@ test('[PB18] a reason of any text is cut to what a close frame holds, between tw
     tries(200),
   );
 });
+
+test.for(['\ufeff', 'a\ufeffb'])('[PB18] a reason keeps its byte order mark: %j', text => {
+  expect(closeReason(text)).toBe(text);
+});

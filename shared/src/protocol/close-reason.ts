@@ -5,5 +5,8 @@ const reasonBytesMax = 123;
 
 /** As much of the text as the close of a WebSocket can say, in whole characters: with a longer one nothing is closed. */
 export function closeReason(text: string): string {
-  return new TextDecoder().decode(utf8(text.slice(0, reasonBytesMax)).subarray(0, reasonBytesMax), {stream: true});
+  return new TextDecoder('utf-8', {ignoreBOM: true}).decode(
+    utf8(text.slice(0, reasonBytesMax)).subarray(0, reasonBytesMax),
+    {stream: true},
+  );
 }
