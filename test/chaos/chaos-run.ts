@@ -93,7 +93,7 @@ async function under(parts: Parts): Promise<Report> {
   const report: Report = {
     options,
     figures: figuresOf(parts, {judged, rounds, begunMs, healedMs, restedMs}),
-    skipped: yard.withoutDisk === undefined ? [] : [`no disk was filled: ${yard.withoutDisk}`],
+    skipped: yard.skipped,
     violations: violations.map(each => ({...each, ...circumstances(each, judged, timeline)})),
     folder,
   };

@@ -1,3 +1,4 @@
+import {execFileSync} from 'node:child_process';
 import {mkdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
@@ -15,6 +16,13 @@ export type YardRunner = {
   readonly disk: SmallDisk | undefined;
 };
 
+/**
+ * A runner of a machine without cgroups, as macOS is: it ends agents by their process group and their mark. The launcher
+ * gives it a view of the machine of its own.
+ */
+const plainRunner = 1;
+const plainLauncher = ['unshare', '--mount', 'sh', '-c', 'umount -a -t cgroup2 && exec "$@"', 'sh'];
+
 const slots = 3;
 const reviveMs = 60_000;
 const reviveStepMs = 250;
@@ -27,15 +35,15 @@ export class Yard {
   readonly repositoryUrl: string;
   readonly repositoryPath: string;
   readonly witnessFolder: string;
-  /** Why no disk can be filled; undefined when one can. */
-  readonly withoutDisk: string | undefined;
+  /** What this machine does not allow, and why. */
+  readonly skipped: readonly string[];
   readonly #timeline: Timeline;
 
-  private constructor(bed: Bed, timeline: Timeline, made: Pick<Yard, 'runners' | 'withoutDisk'> & {origin: Origin}) {
+  private constructor(bed: Bed, timeline: Timeline, made: Pick<Yard, 'runners' | 'skipped'> & {origin: Origin}) {
     this.bed = bed;
     this.#timeline = timeline;
     this.runners = made.runners;
-    this.withoutDisk = made.withoutDisk;
+    this.skipped = made.skipped;
     this.repositoryUrl = made.origin.url;
     this.repositoryPath = made.origin.path;
     this.witnessFolder = join(bed.folder, 'witness');
@@ -57,15 +65,20 @@ export class Yard {
   static async #assemble(bed: Bed, {timeline, disk}: {timeline: Timeline; disk: SmallDisk | string}): Promise<Yard> {
     const origin = await bed.repository();
     const runners: YardRunner[] = [];
+    const isPlainPossible = canLaunchPlain();
     for (let index = 0; index < runnerCount; index += 1) {
       const name = nameOf(index);
       const proxy = await cuttableProxy(() => bed.port);
-      const process = await bed.runner(name, {slots, url: `http://127.0.0.1:${proxy.port}`});
+      const launcher = index === plainRunner && isPlainPossible ? plainLauncher : [];
+      const process = await bed.runner(name, {slots, url: `http://127.0.0.1:${proxy.port}`, launcher});
       const own = index === smallDiskRunner && typeof disk !== 'string' ? disk : undefined;
       runners.push({name, process, proxy, disk: own});
     }
-    const withoutDisk = typeof disk === 'string' ? disk : undefined;
-    return new Yard(bed, timeline, {runners, withoutDisk, origin});
+    const skipped = [
+      ...(typeof disk === 'string' ? [`no disk was filled: ${disk}`] : []),
+      ...(isPlainPossible ? [] : ['no runner was without cgroups: only root can hide them from one']),
+    ];
+    return new Yard(bed, timeline, {runners, skipped, origin});
   }
 
   get stateDirectories(): string[] {
@@ -126,3 +139,13 @@ export class Yard {
 type Origin = {readonly url: string; readonly path: string};
 
 const nameOf = (index: number): string => `runner-${index}`;
+
+function canLaunchPlain(): boolean {
+  const [file = '', ...args] = plainLauncher;
+  try {
+    execFileSync(file, [...args, 'true'], {stdio: 'ignore'});
+    return true;
+  } catch {
+    return false;
+  }
+}
