@@ -70,7 +70,7 @@ export class Trial {
     await this.runner.kill().catch(() => undefined);
     await this.plane.stop();
     // Agents end when their folder does; one that is being killed may still write into it.
-    rmSync(this.#folder, {recursive: true, force: true, maxRetries: 10, retryDelay: 50});
+    rmSync(this.#folder, {recursive: true, force: true, maxRetries: 20, retryDelay: 100});
   }
 
   get lines(): readonly Line[] {
