@@ -76,7 +76,10 @@ const codecs: readonly Codec[] = [
     valid: fc.nat({max: 999_999_999}).map(ms => `${ms}ms`),
     decode: text => parseDuration('--timeout', text),
     // More than nine digits are not a time that anybody types.
-    encode: ms => (ms <= 999_999_999 ? `${ms}ms` : ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 1_000}s`),
+    encode: ms => {
+      const [unit, size] = ms % 3_600_000 === 0 ? ['h', 3_600_000] : ms % 60_000 === 0 ? ['m', 60_000] : ['s', 1_000];
+      return ms <= 999_999_999 ? `${ms}ms` : `${ms / Number(size)}${unit}`;
+    },
   }),
   codec({
     name: 'words',
@@ -155,6 +158,10 @@ describe('a repository', () => {
   test.for(['https:///user:pass@host/team/app', 'https:////user@host/team/app', 'https:///host/team/app'])(
     '[PB10] %s, in which the host is not where it seems to be, is refused',
     reference => expect(() => parseRepository(reference)).toThrow('repository_invalid'),
+  );
+
+  test.for(['https://;id.test/app', 'https://$(id)/app', "https://a'b/app"])('[PB10] %s names no host', reference =>
+    expect(() => parseRepository(reference)).toThrow('repository_invalid'),
   );
 
   test.for(['/srv/\ud800', 'git@host:team/\udfff'])('[PB10] %j, which has no bytes, is refused', reference =>

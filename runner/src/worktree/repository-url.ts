@@ -56,7 +56,7 @@ function httpsRepository(reference: string): Repository {
   const url = URL.parse(reference);
   if (url === null || url.hostname === '') return refuse('it is not a URL');
   if (url.search !== '' || url.hash !== '' || /[?#]/.test(reference)) refuse('it has a query or a fragment');
-  if (url.hostname.startsWith('-')) refuse('the host begins with a dash');
+  checkedHost(url.hostname);
   const path = trimPath(url.pathname).replace(/\.git$/, '');
   if (path === '') refuse('it names no repository');
   return repository({
