@@ -55,19 +55,19 @@ async function campaign(): Promise<void> {
   });
   say(values.json ? JSON.stringify({...sum, wallMs: Math.round(performance.now() - begunMs)}) : figures(sum));
   const [failure] = sum.failures;
-  if (values.mutant !== undefined) {
-    const mutant = mutants.find(({id}) => id === values.mutant);
-    const isKilled = failure?.violation?.number === mutant?.invariant;
-    say(
-      isKilled
-        ? `killed: ${described(failure)}`
-        : `NOT killed by ${mutant?.invariant}: ${failure === undefined ? 'survives' : described(failure)}`,
-    );
-    process.exitCode = isKilled ? 0 : 1;
-  } else if (failure !== undefined) {
+  if (values.mutant !== undefined) judgeMutant(failure);
+  else if (failure !== undefined) {
     process.exitCode = 1;
     await replay(failure.seed);
   }
+}
+
+function judgeMutant(failure: Told | undefined): void {
+  const mutant = mutants.find(({id}) => id === values.mutant);
+  const isKilled = failure?.violation?.number === mutant?.invariant;
+  const found = failure === undefined ? 'it survives' : described(failure);
+  say(isKilled ? `killed: ${found}` : `NOT killed by ${mutant?.invariant}: ${found}`);
+  process.exitCode = isKilled ? 0 : 1;
 }
 
 function described(failure: Told | undefined): string {

@@ -1,9 +1,9 @@
-import {newTaskId, type RunnerId} from '@switchyard/shared/domain/id.ts';
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {silentAfterMs} from '@switchyard/shared/domain/lease.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {LeaseConfig, DownMessage} from '@switchyard/shared/protocol/down.ts';
-import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
 import type {UpMessage} from '@switchyard/shared/protocol/up.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import type {Batch} from '../../../worker/src/fleet/batch.ts';
@@ -205,7 +205,7 @@ export class FleetObject {
       const {task, epoch, echo} = draft;
       return {
         t: 'go',
-        task: task as ReturnType<typeof newTaskId>,
+        task: task as TaskId,
         epoch,
         echo,
         log_ticket: sealOf('ticket', task, epoch, runner),
@@ -402,19 +402,21 @@ export class FleetObject {
     return this.core.memory.seenMs.get(runner) ?? this.#startedMs;
   }
 
+  #tell({kind, ...told}: Told): void {
+    const {see, fenceLog, finishLog} = this.#parts;
+    const {task = '', epoch = 0, state = '', outcome = '', log_bytes: logBytes = 0, at_ms: atMs = 0} = told;
+    if (kind === 'log.fence') fenceLog(task, epoch);
+    if (kind === 'log.finish' && epoch === 0) finishLog(task, state);
+    if (kind === 'history.attempt') see({t: 'history', task, epoch, outcome, logBytes, endedAtMs: atMs - startMs});
+  }
+
   #drainOutbox(): void {
     const rows = this.sql.all<{due_ms: number; id: number; row: string}>(
       'SELECT due_ms, id, row FROM outbox WHERE due_ms <= ? ORDER BY due_ms, id',
       this.#nowMs,
     );
     for (const {due_ms, id, row} of rows) {
-      const told = JSON.parse(row) as Told;
-      const {task = '', epoch = 0, outcome = '', log_bytes: logBytes = 0, at_ms: atMs = 0} = told;
-      if (told.kind === 'log.fence') this.#parts.fenceLog(task, epoch);
-      if (told.kind === 'history.attempt')
-        this.#parts.see({t: 'history', task, epoch, outcome, logBytes, endedAtMs: atMs - startMs});
-      if (told.kind === 'log.finish' && told.epoch === undefined)
-        this.#parts.finishLog(told.task ?? '', told.state ?? '');
+      this.#tell(JSON.parse(row) as Told);
       this.sql.run('DELETE FROM outbox WHERE due_ms = ? AND id = ?', due_ms, id);
     }
     if (rows.length > 0) this.sql.commit();
@@ -436,12 +438,12 @@ function checked(from: From, message: UpMessage): CheckedUp {
     return {t: 'hello', hello: message, isSigned: message.sig === sealOf('hello', from.connection, from.runner)};
   if (message.t !== 'exit') return message;
   const {task, epoch} = message;
-  const record = verified<ExitRecord>(message.record);
+  const record = verified(message.record, exitRecordSchema);
   const claim = record && receiptClaim(record);
   const hasReceipt =
     claim !== undefined &&
     claim.receipt === sealOf('receipt', claim.of.task, claim.of.epoch, claim.of.length, claim.of.sha256);
-  return {t: 'exit', task, epoch, exit: judgeExit({task, epoch, runner: from.runner as RunnerId}, record, hasReceipt)};
+  return {t: 'exit', task, epoch, exit: judgeExit({task, epoch, runner: from.runner}, record, hasReceipt)};
 }
 
 function isEqual(left: TaskRow | undefined, right: TaskRow | undefined): boolean {

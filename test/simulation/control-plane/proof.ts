@@ -1,4 +1,5 @@
 import {createHash} from 'node:crypto';
+import type * as z from 'zod';
 import type {Dispatch} from '@switchyard/shared/protocol/envelope.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {hashText} from '../kernel/chance.ts';
@@ -18,11 +19,11 @@ export function signed(value: Dispatch | ExitRecord): string {
   return `${mark(text)}.${text}`;
 }
 
-/** `undefined` for a text that somebody changed. */
-export function verified<Value extends Dispatch | ExitRecord>(envelope: string): Value | undefined {
+/** `undefined` for a text that somebody changed, or that is not what it should be. */
+export function verified<Schema extends z.ZodType>(envelope: string, schema: Schema): z.output<Schema> | undefined {
   const dot = envelope.indexOf('.');
   const text = envelope.slice(dot + 1);
-  return mark(text) === envelope.slice(0, dot) ? (JSON.parse(text) as Value) : undefined;
+  return mark(text) === envelope.slice(0, dot) ? schema.safeParse(JSON.parse(text)).data : undefined;
 }
 
 export const sealOf = (...claims: readonly (string | number)[]): string => mark(claims.join('\n'));

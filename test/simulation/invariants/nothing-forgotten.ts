@@ -18,14 +18,15 @@ export const nothingForgotten: Invariant = {
       const rows = new Map(
         world.fleet.sql.all<Row>('SELECT id, state, epoch, messages FROM task').map(row => [row.id, row]),
       );
-      for (const id of submitted) if (!rows.has(id)) return `${id} was acknowledged and is not there`;
-      for (const id of cancelled)
-        if (!['cancelling', 'cancelled'].includes(rows.get(id)?.state ?? ''))
-          return `${id} was cancelled and is ${rows.get(id)?.state}`;
-      for (const [id, epoch] of epochs)
-        if ((rows.get(id)?.epoch ?? 0) < epoch) return `e${epoch} of ${id} was sent to a runner and is forgotten`;
-      for (const [id, seq] of messages)
-        if ((rows.get(id)?.messages ?? 0) < seq) return `message ${seq} of ${id} was acknowledged and is forgotten`;
+      const state = (id: string): string => rows.get(id)?.state ?? 'not there';
+      const missing = [...submitted].find(id => !rows.has(id));
+      if (missing !== undefined) return `${missing} was acknowledged and is not there`;
+      const revived = [...cancelled].find(id => state(id) !== 'cancelling' && state(id) !== 'cancelled');
+      if (revived !== undefined) return `${revived} was cancelled and is ${state(revived)}`;
+      const older = [...epochs].find(([id, epoch]) => (rows.get(id)?.epoch ?? 0) < epoch);
+      if (older !== undefined) return `e${older[1]} of ${older[0]} was sent to a runner and is forgotten`;
+      const unheard = [...messages].find(([id, seq]) => (rows.get(id)?.messages ?? 0) < seq);
+      if (unheard !== undefined) return `message ${unheard[1]} of ${unheard[0]} was acknowledged and is forgotten`;
       for (const [key, {task, epoch}] of acknowledged)
         if (!hasEnded(world, task, epoch)) return `the exit of ${key} was acknowledged and is forgotten`;
       return undefined;

@@ -3,7 +3,7 @@ import type {Finding, Invariant} from './invariant.ts';
 
 const isLive = ({state}: TaskSeen): boolean => state === 'offered' || state === 'leased' || state === 'cancelling';
 
-type Settings = {readonly paused?: boolean; readonly max_concurrent?: number | null};
+type Settings = {readonly paused: boolean; readonly max_concurrent: number | null};
 
 /** The last word of people on one thing. It holds once it is answered, until something else is asked. */
 class Wish {
@@ -38,6 +38,12 @@ export const withinSlots: Invariant = {
       wishes.set(runner, wish);
       return wish;
     };
+    const againstPool = (id: string, live: number): Finding => {
+      if (pool.holds === undefined) return undefined;
+      const {paused, max_concurrent: most} = JSON.parse(pool.holds) as Settings;
+      if (paused) return `${id} was offered although the pool is paused`;
+      return most !== null && live > most ? `${live} attempts, ${most} may be` : undefined;
+    };
     const offered = ({runner, conc_key: key, id}: TaskSeen): Finding => {
       const live = [...fleet.rows.values()].filter(isLive);
       const held = live.filter(each => each.runner === runner).length;
@@ -46,10 +52,7 @@ export const withinSlots: Invariant = {
       const sharing = live.filter(each => each.conc_key === key).length;
       if (key !== null && sharing > Number(key.split('-')[1])) return `${sharing} tasks hold the key ${key}`;
       if (wishes.get(runner ?? '')?.holds !== undefined) return `${id} was offered to ${runner}, which drains`;
-      const settings = pool.holds === undefined ? {} : (JSON.parse(pool.holds) as Settings);
-      if (settings.paused === true) return `${id} was offered although the pool is paused`;
-      const most = settings.max_concurrent ?? Infinity;
-      return live.length > most ? `${live.length} attempts, ${most} may be` : undefined;
+      return againstPool(id, live.length);
     };
     return {
       on: {

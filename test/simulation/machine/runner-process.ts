@@ -1,8 +1,7 @@
-import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
-import type {Dispatch} from '@switchyard/shared/protocol/envelope.ts';
-import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {dispatchSchema} from '@switchyard/shared/protocol/envelope.ts';
 import type {UpMessage} from '@switchyard/shared/protocol/up.ts';
 import {reduce} from '../../../runner/src/attempt/attempt-reducer.ts';
 import {attemptKey, planOf, type AttemptRef} from '../../../runner/src/attempt/attempt-state.ts';
@@ -276,7 +275,7 @@ export class RunnerProcess {
 
   #sign({of, record}: Extract<RunnerEffect, {kind: 'sign'}>): void {
     const {machine, runner} = this.#parts;
-    const jws = signed({...record, runner} as ExitRecord);
+    const jws = signed({...record, runner});
     machine.after(1, () => this.dispatch({kind: 'answer', of, answer: {verb: 'sign', record: jws}}));
   }
 
@@ -326,6 +325,8 @@ export class RunnerProcess {
       case 'challenge':
       case 'server_drain':
       case 'rotate':
+      // No agent of the simulation asks.
+      case 'answer':
         return;
       case 'welcome':
         this.dispatch({kind: 'welcome', welcome: message}, message);
@@ -340,7 +341,7 @@ export class RunnerProcess {
 
   #check(offer: Offer): OfferCheck {
     const {runner, machine} = this.#parts;
-    const dispatch = verified<Dispatch>(offer.envelope);
+    const dispatch = verified(offer.envelope, dispatchSchema);
     return judgeDispatch(
       {runner, pool: simulatedPool, serverTime: () => this.#serverTime, bootMs: () => machine.bootMs()},
       offer,

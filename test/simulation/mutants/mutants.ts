@@ -12,12 +12,12 @@ export type Mutant = {
 /** At least one for each invariant that this one finds and none of the others. */
 export const mutants: readonly Mutant[] = [
   {
-    id: 'starts-beside-older',
+    id: 'go-for-a-late-accept',
     invariant: 1,
-    bug: 'A runner begins an attempt although an older one of the same task is still being killed there.',
-    file: 'runner/src/attempt/turn.ts',
-    find: `(attempt.state === 'preparing' && hasOlderAlive(turn, attempt))`,
-    replace: `(attempt.state === 'preparing' && hasOlderAlive(turn, attempt) && attempt.epoch < 0)`,
+    bug: 'An accept that comes after its offer was given to another runner is answered with go.',
+    file: 'worker/src/fleet/lease.ts',
+    find: `    answerStale(batch, from, ref, 'accept');`,
+    replace: `    batch.send(from.runner, {t: 'go', task: taskIdSchema.parse(ref.task), epoch: ref.epoch, echo: ts});`,
   },
   {
     id: 'cancel-rewrites-end',

@@ -19,7 +19,9 @@ export function plant(id: string): Mutant {
     load: (loaded, context, next) => {
       const result = next(loaded, context);
       if (loaded !== url) return result;
-      return {...result, source: mutated(mutant, String(result.source))};
+      const {source} = result;
+      const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString();
+      return {...result, source: mutated(mutant, text)};
     },
   });
   return mutant;
