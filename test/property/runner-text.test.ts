@@ -77,8 +77,9 @@ const codecs: readonly Codec[] = [
     decode: text => parseDuration('--timeout', text),
     // More than nine digits are not a time that anybody types.
     encode: ms => {
-      const [unit, size] = ms % 3_600_000 === 0 ? ['h', 3_600_000] : ms % 60_000 === 0 ? ['m', 60_000] : ['s', 1_000];
-      return ms <= 999_999_999 ? `${ms}ms` : `${ms / Number(size)}${unit}`;
+      const unit = ms % 3_600_000 === 0 ? 'h' : ms % 60_000 === 0 ? 'm' : 's';
+      const size = {h: 3_600_000, m: 60_000, s: 1_000}[unit];
+      return ms <= 999_999_999 ? `${ms}ms` : `${ms / size}${unit}`;
     },
   }),
   codec({
@@ -160,8 +161,9 @@ describe('a repository', () => {
     reference => expect(() => parseRepository(reference)).toThrow('repository_invalid'),
   );
 
-  test.for(['https://;id.test/app', 'https://$(id)/app', "https://a'b/app"])('[PB10] %s names no host', reference =>
-    expect(() => parseRepository(reference)).toThrow('repository_invalid'),
+  test.for(['https://;id.test/app', 'https://$(id)/app', "https://a'b/app", 'git@host::app'])(
+    '[PB10] %s names no host and path',
+    reference => expect(() => parseRepository(reference)).toThrow('repository_invalid'),
   );
 
   test.for(['/srv/\ud800', 'git@host:team/\udfff'])('[PB10] %j, which has no bytes, is refused', reference =>

@@ -86,6 +86,7 @@ function scpRepository(reference: string): Repository {
   const [, user, host = '', rawPath = ''] = match;
   if (user === undefined) refuse('name the user: user@host:path');
   if (rawPath.startsWith('//')) refuse('the path has an empty part');
+  if (rawPath.startsWith(':')) refuse('the path begins with a colon');
   const path = checkedRemotePath(rawPath.replace(/^\//, ''));
   const at = `${checkedUser(user)}${checkedHost(host)}`;
   const isAbsolute = rawPath.startsWith('/');
