@@ -292,7 +292,7 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
     observer,
     nodePath: process.execPath,
     modelAccess: async (plan, provider) => (await models).open(plan, provider),
-    agentProgram: driver => (driver === 'claude' ? (findProgram(driver, path) ?? null) : null),
+    agentProgram: name => findProgram(name, path) ?? null,
     agentEnvironment: {...env, PATH: path},
     logOf: plan => {
       const secrets = new Secrets();

@@ -31,6 +31,8 @@ export type DriverInput = {
   readonly homePath: string;
   /** An earlier attempt of the task left its session under `homePath`. */
   readonly isResumed: boolean;
+  /** Absolute path of the worktree. */
+  readonly workingDirectory: string;
   /** Rules of the base branch and of the role, for the agent's system prompt; never those of the work itself. */
   readonly instructions: string | null;
 };

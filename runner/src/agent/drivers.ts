@@ -1,7 +1,10 @@
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {acpAgents} from './acp/acp-agent.ts';
+import {acpDriver} from './acp/acp-driver.ts';
 import {claudeDriver} from './claude/claude-driver.ts';
 import type {Driver} from './driver.ts';
 import {execDriver} from './exec-driver.ts';
+import type {ProviderName} from './proxy/provider.ts';
 import {scriptedDriver} from './scripted-driver.ts';
 
 /** What is done with a driver, whatever its state is. */
@@ -16,5 +19,26 @@ export function withDriver<Result>({agent}: TaskSpec, use: WithDriver<Result>): 
       return use(execDriver(agent.output));
     case 'claude':
       return use(claudeDriver);
+    case 'codex':
+    case 'gemini':
+    case 'opencode':
+      return use(acpDriver(agent.driver));
+  }
+}
+
+/** The agent CLI of a driver and whose models it asks; null for what needs neither. */
+export function needsOf(
+  driver: TaskSpec['agent']['driver'],
+): {readonly program: string; readonly provider: ProviderName} | null {
+  switch (driver) {
+    case 'scripted':
+    case 'exec':
+      return null;
+    case 'claude':
+      return {program: 'claude', provider: 'anthropic'};
+    case 'codex':
+    case 'gemini':
+    case 'opencode':
+      return acpAgents[driver];
   }
 }

@@ -1,6 +1,6 @@
 import {createHash} from 'node:crypto';
-import {open} from 'node:fs/promises';
-import {join} from 'node:path';
+import {mkdir, open} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
 import type {DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
 import {withDriver} from '../agent/drivers.ts';
 import {toolGate} from '../agent/tool-gate.ts';
@@ -20,6 +20,8 @@ export type AgentRunOptions = {
   readonly runDir: string;
   readonly cwd: string;
   readonly deadline: Deadline;
+  /** The agent was never started: from then on its home belongs to it, and nothing is written there any more. */
+  readonly isNew: boolean;
   readonly environment: Readonly<Record<string, string>>;
   readonly executor: Executor;
   readonly log: AttemptLog;
@@ -56,7 +58,7 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       onFailure: error => broken.reject(error),
     });
     const run = async (): Promise<RunStatus> => {
-      for (const file of planned.files) await writeRunFile(input.homePath, file.path, file.text);
+      if (options.isNew) await writeSettings(input.homePath, planned.files);
       return runProgram(plan, programOf(options, planned), {
         host: {executor, log, signal: options.signal},
         watch: async chunks => session.follow(chunks),
@@ -67,6 +69,13 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       message: async (id, text) => session.message(id, text),
     };
   });
+}
+
+async function writeSettings(home: string, files: DriverPlan['files']): Promise<void> {
+  for (const {path, text} of files) {
+    await mkdir(join(home, dirname(path)), {recursive: true, mode: 0o700});
+    await writeRunFile(home, path, text);
+  }
 }
 
 function programOf(

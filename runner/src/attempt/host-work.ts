@@ -2,8 +2,9 @@ import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
+import {needsOf} from '../agent/drivers.ts';
+import {baseRules} from '../worktree/base-rules.ts';
 import {describeEnd, lostResult, processEnd} from './run-end.ts';
 import {startAgent, type AgentRun} from './agent-run.ts';
 import type {ModelAccess} from '../agent/driver.ts';
@@ -25,9 +26,10 @@ export type HostWorkOptions = {
   readonly trees: Trees;
   readonly observer: WorkObserver;
   readonly nodePath: string;
+  /** Refuses where the way to the model is not open: no agent that needs one starts without it. */
   readonly modelAccess: (plan: AttemptPlan, provider: ProviderName) => Promise<ModelAccess>;
   /** The agent CLI of a driver as it was found on this machine. */
-  readonly agentProgram: (driver: TaskSpec['agent']['driver']) => string | null;
+  readonly agentProgram: (name: string) => string | null;
   /** What the environment policy lets through to every agent; never a secret. */
   readonly agentEnvironment: Readonly<Record<string, string>>;
   readonly logOf: (plan: AttemptPlan) => Omit<AttemptLogOptions, 'directory' | 'makeRoom'>;
@@ -85,16 +87,19 @@ export class HostWork implements AttemptWork {
   async run(plan: AttemptPlan, signal: AbortSignal): Promise<AgentEnd> {
     const held = this.#hold(plan);
     const {runDir, deadline} = held;
-    const {executor, agentEnvironment, nodePath} = this.#options;
+    const {executor, agentEnvironment, nodePath, agentProgram, modelAccess} = this.#options;
     const log = await this.#log(plan);
+    const cwd = await this.#workingDirectory(plan, runDir);
     const isNew = (await executor.status(runDir)).state === 'absent';
     const {driver} = plan.spec.agent;
     const kind = driver === 'scripted' ? 'scripted, bundled, no model' : driver;
     if (isNew) await this.#tell(plan, log, `starting the agent (${kind})`);
+    const needs = needsOf(driver);
     const agent = startAgent({
       plan,
       runDir,
       deadline,
+      isNew,
       executor,
       log,
       signal,
@@ -104,12 +109,13 @@ export class HostWork implements AttemptWork {
         promptPath: join(runDir, PROMPT_FILE),
         nodePath,
         homePath: join(runDir, runFiles.home),
-        program: this.#options.agentProgram(driver),
-        model: await this.#model(plan),
+        program: needs === null ? null : agentProgram(needs.program),
+        model: needs === null ? null : await modelAccess(plan, needs.provider),
         isResumed: false,
-        instructions: null,
+        workingDirectory: cwd,
+        instructions: await this.#baseRules(plan),
       },
-      cwd: await this.#workingDirectory(plan, runDir),
+      cwd,
       environment: agentEnvironment,
       tell: async detail => this.#tell(plan, log, detail),
       onEvent: event => this.#options.observer.agentEvent(plan, event),
@@ -160,6 +166,8 @@ export class HostWork implements AttemptWork {
 
   /** An agent whose work is done has a moment to leave by itself; some never do. */
   async #farewell(runDir: string, signal: AbortSignal): Promise<void> {
+    // Some agents leave at the end of their input, and only then.
+    await this.#options.executor.write(runDir, new Uint8Array(), {end: true}).catch(() => undefined);
     for (const last of ['SIGTERM', 'SIGKILL'] as const) {
       if (await this.#overWithin(runDir, FAREWELL_MS)) return;
       if (signal.aborted) return;
@@ -224,9 +232,10 @@ export class HostWork implements AttemptWork {
     return this.#held.get(keyOf(plan))?.opened?.length ?? 0;
   }
 
-  /** No agent that needs a model starts without a healthy way to it. */
-  async #model(plan: AttemptPlan): Promise<ModelAccess | null> {
-    return plan.spec.agent.driver === 'claude' ? this.#options.modelAccess(plan, 'anthropic') : null;
+  async #baseRules(plan: AttemptPlan): Promise<string | null> {
+    const {trees} = this.#options;
+    const worktree = await findTree(trees, plan);
+    return worktree === undefined ? null : baseRules(trees.context, worktree);
   }
 
   #hold(plan: AttemptPlan): Held {

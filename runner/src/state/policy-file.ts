@@ -21,7 +21,7 @@ export const policySchema = z.strictObject({
   /** Whether a task may come without a repository. */
   allow_no_repository: z.boolean().default(true),
   executors: z.array(z.string().max(40)).max(16).default(['host']),
-  drivers: z.array(z.string().max(40)).max(64).default(['claude', 'exec', 'scripted']),
+  drivers: z.array(z.string().max(40)).max(64).default(['claude', 'codex', 'gemini', 'opencode', 'exec', 'scripted']),
   /** The first words that a command of the exec driver or a check may have, as patterns; all when absent. */
   commands: z.strictObject({allow: z.array(z.string().min(1).max(500)).max(1_000)}).optional(),
   timeout_max_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutMaxMs),

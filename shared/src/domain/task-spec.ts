@@ -40,7 +40,7 @@ export const agentSchema = z.strictObject({
   /** The role: what kind of work this is. */
   type: z.enum(['starter', 'coding', 'reviewer', 'deployer', 'verifier', 'auditor']).default('coding'),
   /** The codec that speaks to the agent's program. `scripted` is the bundled agent that needs no model. */
-  driver: z.enum(['claude', 'exec', 'scripted']).default('scripted'),
+  driver: z.enum(['claude', 'codex', 'gemini', 'opencode', 'exec', 'scripted']).default('scripted'),
   /** The command of the `exec` driver; the prompt arrives on its standard input. */
   command: argv.optional(),
   /** How standard output is read: `json` as one event per line, `text` as it is. */

@@ -19,6 +19,7 @@ import {makeGround, put, sh, task} from '../worktree/ground.ts';
 
 const ended: AgentEnd = {exitCode: 0, signal: null, summary: 'done', result: null};
 const never = new AbortController().signal;
+const nobody = () => ({answer: new Promise<never>(() => undefined), close: () => undefined, withdraw: () => undefined});
 
 /** The hands of a runner on a ground of git; `again` has the same disk and no memory, as after a restart. */
 function hands() {
@@ -29,7 +30,7 @@ function hands() {
       stateDirectory: context.root,
       executor: hostExecutor({clock, wallNowMs, cgroupBase: undefined}),
       trees,
-      observer: {phaseDetail: () => undefined, agentEvent: () => undefined},
+      observer: {phaseDetail: () => undefined, agentEvent: () => undefined, askPerson: nobody},
       nodePath: process.execPath,
       agentProgram: () => null,
       modelAccess: async () => Promise.reject(new Error('no agent here needs a model')),

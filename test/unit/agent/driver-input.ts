@@ -10,6 +10,7 @@ export const driverInput = (spec: TaskSpec, more: Partial<DriverInput> = {}): Dr
   model: null,
   homePath: '/run/home',
   isResumed: false,
+  workingDirectory: '/wt',
   instructions: null,
   ...more,
 });

@@ -1,0 +1,105 @@
+import type {ToolProfile} from '@switchyard/shared/policy/tool-profile.ts';
+import type {ModelAccess} from '../driver.ts';
+import type {ProviderName} from '../proxy/provider.ts';
+
+/** What an agent of the Agent Client Protocol needs to start under our rules, beyond the protocol itself. */
+export type AcpAgent = {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly provider: ProviderName;
+  readonly setUp: (how: {
+    readonly home: string;
+    readonly model: ModelAccess;
+    readonly modelName: string | undefined;
+    readonly profile: ToolProfile;
+  }) => {
+    readonly env: Readonly<Record<string, string>>;
+    readonly files: readonly {readonly path: string; readonly text: string}[];
+  };
+};
+
+const codexSandbox = {
+  readonly: 'read-only',
+  developer: 'workspace-write',
+  'full-access': 'danger-full-access',
+} as const;
+
+/**
+ * Agents by the name of their CLI. Each is told to use the proxy, to ask before it writes or runs anything, and to leave
+ * the settings of whoever owns the machine alone: HOME is the attempt's own.
+ */
+export const acpAgents = {
+  codex: {
+    program: 'codex-acp',
+    args: [],
+    provider: 'openai',
+    setUp: ({home, model, modelName, profile}) => ({
+      env: {CODEX_HOME: `${home}/.codex`, SWITCHYARD_MODEL_TOKEN: model.token},
+      files: [
+        {
+          path: '.codex/config.toml',
+          text: [
+            ...(modelName === undefined ? [] : [`model = ${JSON.stringify(modelName)}`]),
+            'model_provider = "switchyard"',
+            // Its sandbox decides, not its questions: it asks about too little for a profile to hold.
+            'approval_policy = "on-request"',
+            `sandbox_mode = "${codexSandbox[profile]}"`,
+            '[model_providers.switchyard]',
+            'name = "switchyard"',
+            `base_url = ${JSON.stringify(model.urls.openai)}`,
+            'env_key = "SWITCHYARD_MODEL_TOKEN"',
+            'wire_api = "responses"',
+            '',
+          ].join('\n'),
+        },
+      ],
+    }),
+  },
+  gemini: {
+    program: 'gemini',
+    args: ['--acp', '--skip-trust'],
+    provider: 'google',
+    setUp: ({model, modelName}) => ({
+      env: {
+        GOOGLE_GEMINI_BASE_URL: model.urls.google,
+        GEMINI_API_KEY: model.token,
+        ...(modelName === undefined ? {} : {GEMINI_MODEL: modelName}),
+      },
+      files: [
+        {
+          path: '.gemini/settings.json',
+          text: JSON.stringify({
+            security: {auth: {selectedType: 'gemini-api-key'}},
+            general: {disableAutoUpdate: true},
+            privacy: {usageStatisticsEnabled: false},
+          }),
+        },
+      ],
+    }),
+  },
+  opencode: {
+    program: 'opencode',
+    args: ['acp'],
+    provider: 'openai',
+    setUp: ({model, modelName = 'default'}) => ({
+      env: {
+        OPENCODE_DISABLE_AUTOUPDATE: '1',
+        OPENCODE_DISABLE_MODELS_FETCH: '1',
+        OPENCODE_CONFIG_CONTENT: JSON.stringify({
+          model: `switchyard/${modelName}`,
+          permission: {edit: 'ask', bash: 'ask', webfetch: 'ask'},
+          provider: {
+            switchyard: {
+              npm: '@ai-sdk/openai-compatible',
+              options: {baseURL: model.urls.openai, apiKey: model.token},
+              models: {[modelName]: {}},
+            },
+          },
+        }),
+      },
+      files: [],
+    }),
+  },
+} as const satisfies Record<string, AcpAgent>;
+
+export type AcpAgentName = keyof typeof acpAgents;

@@ -1,0 +1,187 @@
+import {agentEvent, type AgentEvent, type Ask, type Decoded} from '../driver.ts';
+import {readAcpLine, type AcpAnswer, type AcpRequest, type AcpUpdate} from './acp-line.ts';
+
+/** Our requests, in their order; each is sent once in the life of an attempt. */
+export const requestIds = {initialize: 1, newSession: 2, prompt: 3} as const;
+
+/** A question of the agent that its output has not shown to be answered. */
+export type OpenAsk = {
+  readonly rpcId: number | string;
+  readonly ask: Extract<Ask, {kind: 'permission'}>;
+  readonly allow: string | null;
+  readonly reject: string | null;
+};
+
+export type AcpState = {
+  readonly isInitialized: boolean;
+  readonly session: string | null;
+  readonly asks: readonly OpenAsk[];
+  /** Requests for what we do not offer: the agent has ways of its own. */
+  readonly refused: readonly (number | string)[];
+  /** What the agent said last, in one piece. */
+  readonly text: string;
+  readonly agent: {readonly name: string; readonly version: string | null} | null;
+  readonly end: {readonly stopReason: string} | {readonly error: string} | null;
+};
+
+export const acpInitial: AcpState = {
+  isInitialized: false,
+  session: null,
+  asks: [],
+  refused: [],
+  text: '',
+  agent: null,
+  end: null,
+};
+
+const TEXT_MAX = 20_000;
+const TITLE_MAX = 500;
+
+export function decodeAcpLine(state: AcpState, line: string): Decoded<AcpState> {
+  const message = readAcpLine(line);
+  switch (message?.kind) {
+    case undefined:
+      return {state, events: []};
+    case 'answer':
+      return onAnswer(state, message.answer);
+    case 'request':
+      return onRequest(state, message.request);
+    case 'update':
+      return onUpdate(state, message.update);
+  }
+}
+
+function onAnswer(state: AcpState, {id, result, error}: AcpAnswer): Decoded<AcpState> {
+  const isOurs = Object.values<number | string>(requestIds).includes(id);
+  if (!isOurs) return {state, events: []};
+  if (error !== undefined) return failedTurn(state, error.message);
+  if (id === requestIds.initialize) return onInitialized(state, result);
+  if (id === requestIds.newSession) return onSession(state, result?.sessionId);
+  return onTurnEnd(state, result);
+}
+
+function failedTurn(state: AcpState, message: string): Decoded<AcpState> {
+  const text = message.slice(0, TEXT_MAX);
+  return {state: {...state, end: {error: text}}, events: [agentEvent('turn_finished', {outcome: 'failed', text})]};
+}
+
+function onInitialized(state: AcpState, result: AcpAnswer['result']): Decoded<AcpState> {
+  const {name = 'agent', version} = result?.agentInfo ?? {};
+  const agent = {name: name.slice(0, 100), version: version?.slice(0, 100) ?? null};
+  return {state: {...state, isInitialized: true, agent}, events: []};
+}
+
+function onSession(state: AcpState, session: string | undefined): Decoded<AcpState> {
+  if (session === undefined) return failedTurn(state, 'the agent opened no session');
+  const event = agentEvent('session_started', {
+    session: session.slice(0, 200),
+    agent: state.agent?.name ?? 'agent',
+    version: state.agent?.version ?? null,
+    model: null,
+  });
+  return {state: {...state, session}, events: [event]};
+}
+
+function onTurnEnd(state: AcpState, result: AcpAnswer['result']): Decoded<AcpState> {
+  const stopReason = result?.stopReason ?? 'end_turn';
+  const outcome = stopReason === 'end_turn' ? 'completed' : stopReason.startsWith('max_') ? 'limit' : 'failed';
+  const {inputTokens, outputTokens, cachedReadTokens, cachedWriteTokens} = result?.usage ?? {};
+  const usage = agentEvent('usage_update', {
+    input_tokens: Math.round(inputTokens ?? 0),
+    output_tokens: Math.round(outputTokens ?? 0),
+    cache_read_tokens: Math.round(cachedReadTokens ?? 0),
+    cache_write_tokens: Math.round(cachedWriteTokens ?? 0),
+    turns: 1,
+    cost_usd: null,
+  });
+  const finished = agentEvent('turn_finished', {outcome, text: state.text.slice(0, TEXT_MAX)});
+  return {
+    state: {...state, asks: [], end: {stopReason}},
+    events: [...(typeof inputTokens === 'number' ? [usage] : []), finished],
+  };
+}
+
+function onRequest(state: AcpState, {id, method, params}: AcpRequest): Decoded<AcpState> {
+  const {toolCall, options = []} = params ?? {};
+  if (method !== 'session/request_permission' || toolCall === undefined)
+    return {state: {...state, refused: [...state.refused, id]}, events: []};
+  const option = (kinds: readonly string[]): string | null =>
+    kinds.flatMap(kind => options.filter(each => each.kind === kind))[0]?.optionId ?? null;
+  const open: OpenAsk = {
+    rpcId: id,
+    allow: option(['allow_once']),
+    reject: option(['reject_once', 'reject_always']),
+    ask: {
+      kind: 'permission',
+      id: `permission-${id}`,
+      toolCall: toolCall.toolCallId,
+      ...toolOf(toolCall),
+    },
+  };
+  return {state: {...state, asks: [...state.asks, open]}, events: []};
+}
+
+type ToolCall = NonNullable<NonNullable<AcpRequest['params']>['toolCall']>;
+
+/** Kinds of tool calls by the names that profiles and charters use; what is of no known kind keeps its own. */
+const toolsByKind: Readonly<Record<string, string>> = {
+  read: 'Read',
+  search: 'Grep',
+  edit: 'Write',
+  delete: 'Bash',
+  move: 'Bash',
+  execute: 'Bash',
+  fetch: 'WebFetch',
+};
+
+/** Agents tell what a call does in different fields; a title is what they show to a person who has to decide. */
+function toolOf({kind, title, rawInput, locations}: ToolCall): {tool: string; input: Record<string, unknown>} {
+  const tool = toolsByKind[kind ?? ''] ?? `unknown ${kind ?? 'tool'}`;
+  const path = locations?.[0]?.path;
+  const command = rawInput?.['command'];
+  if (tool === 'Bash')
+    return {tool, input: {...rawInput, command: typeof command === 'string' ? command : (title ?? '')}};
+  return {tool, input: {...rawInput, ...(path === undefined ? {} : {file_path: path})}};
+}
+
+function onUpdate(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
+  switch (update.sessionUpdate) {
+    case 'agent_message_chunk':
+    case 'agent_thought_chunk':
+      return onChunk(state, update);
+    case 'tool_call':
+    case 'tool_call_update':
+      return onToolCall(state, update);
+    default:
+      return {state, events: []};
+  }
+}
+
+function onChunk(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
+  const content: unknown = update['content'];
+  const said: unknown = typeof content === 'object' && content !== null ? Reflect.get(content, 'text') : undefined;
+  if (typeof said !== 'string') return {state, events: []};
+  const isMessage = update.sessionUpdate === 'agent_message_chunk';
+  return {
+    state: isMessage ? {...state, text: (state.text + said).slice(-TEXT_MAX)} : state,
+    events: [agentEvent(isMessage ? 'agent_message_chunk' : 'agent_thought_chunk', {text: said.slice(0, TEXT_MAX)})],
+  };
+}
+
+function onToolCall(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
+  const id: unknown = update['toolCallId'];
+  if (typeof id !== 'string') return {state, events: []};
+  const title = typeof update['title'] === 'string' ? update['title'].slice(0, TITLE_MAX) : '';
+  const kind = typeof update['kind'] === 'string' ? update['kind'] : '';
+  const status: unknown = update['status'];
+  const isOver = status === 'completed' || status === 'failed';
+  const events: AgentEvent[] = [];
+  if (update.sessionUpdate === 'tool_call')
+    events.push(agentEvent('tool_call', {id: id.slice(0, 200), tool: toolsByKind[kind] ?? kind, title}));
+  if (isOver) events.push(agentEvent('tool_call_update', {id: id.slice(0, 200), status, text: title}));
+  return {
+    // A call that goes on was answered; what it said before it was over counts for nobody's decision.
+    state: isOver ? {...state, text: '', asks: state.asks.filter(({ask}) => ask.toolCall !== id)} : state,
+    events,
+  };
+}

@@ -1,0 +1,68 @@
+import {readFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {execa} from 'execa';
+import {afterAll, beforeAll, expect, test} from 'vitest';
+import {chosenBy, say, shell, turn, write} from '../fixtures/model-api/scenario.ts';
+import {openStage, REAL_KEY, type Stage} from './stage.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage({
+    edit: [
+      turn(say('I will write the file.'), write('hello.txt', 'hi\n')),
+      turn(shell('cat hello.txt')),
+      turn(say('It is there.')),
+    ],
+    readonly: [turn(write('forbidden.txt', 'x')), turn(say('I could not.'))],
+  });
+}, 900_000);
+afterAll(async () => stage.stop(), 120_000);
+
+const agents = [
+  {driver: 'codex', header: 'authorization', value: `Bearer ${REAL_KEY}`},
+  {driver: 'gemini', model: 'gemini-2.5-pro', header: 'x-goog-api-key', value: REAL_KEY},
+  {driver: 'opencode', header: 'authorization', value: `Bearer ${REAL_KEY}`},
+] as const;
+
+test.for(agents)(
+  '[RA11] $driver edits in a worktree over the Agent Client Protocol, its key behind the proxy',
+  async ({header, value, ...agent}) => {
+    stage.api.requests.length = 0;
+    const id = await stage.submit({prompt: `Please do the work. ${chosenBy('edit')}`, agent});
+    const task = await stage.bed.finished(id, 150_000);
+    const log = await stage.bed.log(id);
+    expect(task, log.slice(-6_000)).toMatchObject({
+      state: 'succeeded',
+      result: {git: {commits: 1, files_changed: 1, pushed: true}},
+    });
+    const {stdout} = await execa('git', ['-C', stage.repository.path, 'show', `${task.branch}:hello.txt`]);
+    expect(stdout).toBe('hi');
+    expect(new Set(stage.api.requests.map(({credentials}) => credentials[header]))).toEqual(new Set([value]));
+    expect(log).not.toContain('CANARY');
+    const played = stage.api.requests.filter(({status}) => status === 200).length;
+    const metered = readFileSync(join(stage.runner.stateDirectory, 'model-proxy.ndjson'), 'utf8')
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as {task: string; usage: {input: number} | null})
+      .filter(entry => entry.task === id && (entry.usage?.input ?? 0) >= 1_000);
+    expect(metered).toHaveLength(played);
+  },
+  200_000,
+);
+
+test.for(agents)(
+  '[RA12] $driver cannot write with the readonly profile',
+  async ({driver, ...agent}) => {
+    const model = 'model' in agent ? agent.model : undefined;
+    const id = await stage.submit({
+      prompt: `Please do the work. ${chosenBy('readonly')}`,
+      agent: {driver, model, profile: 'readonly'},
+      expect_change: false,
+    });
+    const task = await stage.bed.finished(id, 150_000);
+    expect(task.finished_ms).not.toBeNull();
+    expect(stage.api.turnsPlayed('readonly')).toContain(0);
+    expect(task.result?.git?.files_changed ?? 0, (await stage.bed.log(id)).slice(-6_000)).toBe(0);
+  },
+  200_000,
+);

@@ -1,0 +1,184 @@
+import * as fc from 'fast-check';
+import {expect, test} from 'vitest';
+import {agentEventData} from '@switchyard/shared/domain/agent-event.ts';
+import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {acpDriver} from '../../../../runner/src/agent/acp/acp-driver.ts';
+import {acpInitial, type AcpState} from '../../../../runner/src/agent/acp/acp-fold.ts';
+import type {AgentEvent} from '../../../../runner/src/agent/driver.ts';
+import {driverInput} from '../driver-input.ts';
+
+const driver = acpDriver('gemini');
+const model = {token: 'tok', urls: {anthropic: 'http://a', openai: 'http://o/v1', google: 'http://g'}};
+const specOf = (agent: Partial<TaskSpecInput['agent']> = {}) =>
+  taskSpecSchema.parse({prompt: 'do it', agent: {driver: 'gemini', ...agent}});
+const input = driverInput(specOf(), {model, program: '/bin/gemini'});
+
+const initialized = {id: 1, result: {protocolVersion: 1, agentInfo: {name: 'gemini-cli', version: '0.61.0'}}};
+const opened = {id: 2, result: {sessionId: 'ses'}};
+const update = (sessionUpdate: string, more: object) => ({
+  method: 'session/update',
+  params: {sessionId: 'ses', update: {sessionUpdate, ...more}},
+});
+const says = (text: string) => update('agent_message_chunk', {content: {type: 'text', text}});
+const options = [
+  {optionId: 'always', kind: 'allow_always', name: 'a'},
+  {optionId: 'once', kind: 'allow_once', name: 'b'},
+  {optionId: 'no', kind: 'reject_once', name: 'c'},
+];
+const asks = (id: number, toolCall: object) => ({
+  id,
+  method: 'session/request_permission',
+  params: {sessionId: 'ses', options, toolCall: {toolCallId: `t${id}`, ...toolCall}},
+});
+const ended = (stopReason = 'end_turn') => ({
+  id: 3,
+  result: {stopReason, usage: {inputTokens: 3_300, outputTokens: 63, totalTokens: 3_363}},
+});
+
+function fold(lines: readonly object[]): {state: AcpState; events: AgentEvent[]} {
+  const events: AgentEvent[] = [];
+  let state = acpInitial;
+  for (const each of lines) {
+    const decoded = driver.decode(state, JSON.stringify({jsonrpc: '2.0', ...each}));
+    state = decoded.state;
+    events.push(...decoded.events);
+  }
+  return {state, events};
+}
+const due = (lines: readonly object[]) => driver.due(fold(lines).state, input).map(({id, repeat}) => ({id, repeat}));
+const json = (text: string | undefined): unknown => JSON.parse(text ?? 'null');
+
+test('[CP1] initialize, a session and the prompt are due one after the other, each once in the life of an attempt', () => {
+  expect(due([])).toEqual([{id: 'initialize', repeat: 'once'}]);
+  expect(due([initialized])).toEqual([{id: 'session/new', repeat: 'once'}]);
+  expect(due([initialized, opened])).toEqual([{id: 'session/prompt', repeat: 'once'}]);
+  expect(due([initialized, opened, ended()])).toEqual([]);
+  const [prompt] = driver.due(fold([initialized, opened]).state, input);
+  expect(json(prompt?.text)).toMatchObject({params: {sessionId: 'ses', prompt: [{type: 'text', text: 'do it'}]}});
+});
+
+test.for([
+  {
+    kind: 'edit',
+    title: 'Writing a.txt',
+    locations: [{path: '/wt/a.txt'}],
+    tool: 'Write',
+    told: {file_path: '/wt/a.txt'},
+  },
+  {kind: 'execute', title: 'rm -rf x', locations: [], tool: 'Bash', told: {command: 'rm -rf x'}},
+  {kind: 'execute', title: 'a step', rawInput: {command: 'ls'}, tool: 'Bash', told: {command: 'ls'}},
+  {kind: 'delete', title: 'delete x', tool: 'Bash', told: {command: 'delete x'}},
+  {kind: 'fetch', title: 'http://x', tool: 'WebFetch', told: {}},
+  {kind: 'other', title: 'what', tool: 'unknown other', told: {}},
+  {title: 'what', tool: 'unknown tool', told: {}},
+])('[CP2] a question about $kind $title asks for the tool $tool', ({tool, told, ...toolCall}) => {
+  const [ask] = driver.asks(fold([initialized, opened, asks(7, toolCall)]).state);
+  expect(ask).toMatchObject({kind: 'permission', tool, input: told, toolCall: 't7'});
+});
+
+test('[CP3] an answer allows or rejects this one call, and never for the rest of the session', () => {
+  const {state} = fold([initialized, opened, asks(7, {kind: 'edit'})]);
+  const [ask] = driver.asks(state);
+  if (ask === undefined) throw new Error('no question');
+  const said = (kind: 'allow' | 'deny' | 'defer') => json(driver.answer(state, ask, {kind, reason: ''})?.text);
+  expect(said('allow')).toEqual({jsonrpc: '2.0', id: 7, result: {outcome: {outcome: 'selected', optionId: 'once'}}});
+  expect(said('deny')).toEqual({jsonrpc: '2.0', id: 7, result: {outcome: {outcome: 'selected', optionId: 'no'}}});
+  expect(said('defer')).toBeNull();
+  const over = update('tool_call_update', {toolCallId: 't7', status: 'completed'});
+  expect(driver.asks(fold([initialized, opened, asks(7, {kind: 'edit'}), over]).state)).toEqual([]);
+});
+
+test('[CP4] a request for what this client does not offer is refused, so that the agent goes its own way', () => {
+  const {state} = fold([
+    initialized,
+    opened,
+    {id: 1, method: 'fs/write_text_file', params: {path: '/etc/passwd', content: 'x'}},
+  ]);
+  const refusal = driver.due(state, input).find(({id}) => id === 'refuse-1');
+  expect(json(refusal?.text)).toMatchObject({id: 1, error: {code: -32_601}});
+  expect(driver.asks(state)).toEqual([]);
+});
+
+test.for([
+  {lines: [initialized, opened, says('done'), ended()], failure: null},
+  {lines: [initialized, opened, ended('max_turn_requests')], failure: 'turn_limit'},
+  {lines: [initialized, opened, ended('refusal')], failure: 'model_refused'},
+  {lines: [initialized, opened, ended('cancelled')], failure: 'agent_failed'},
+  {lines: [initialized, opened, {id: 3, error: {code: 1, message: 'quota'}}], failure: 'agent_failed'},
+  {lines: [initialized, {id: 2, error: {code: 1, message: 'no auth'}}], failure: 'agent_failed'},
+  {lines: [initialized, opened, says('half')], failure: 'agent_failed'},
+])('[CP5] $lines.length lines end as $failure', ({lines, failure}) => {
+  const {state} = fold(lines);
+  const reading = driver.read(state, {exitCode: 0, signal: null});
+  expect(reading.failure?.kind === 'failed' ? reading.failure.code : null).toBe(failure);
+});
+
+test('[CP6] events have the shape of the vocabulary that all drivers share', () => {
+  const {events} = fold([
+    initialized,
+    opened,
+    update('agent_thought_chunk', {content: {type: 'text', text: 'hm'}}),
+    says('I will'),
+    update('tool_call', {toolCallId: 't1', kind: 'execute', title: 'ls', status: 'in_progress'}),
+    update('tool_call_update', {toolCallId: 't1', status: 'failed', title: 'ls'}),
+    update('available_commands_update', {availableCommands: []}),
+    ended(),
+  ]);
+  expect(events.map(({kind}) => kind)).toEqual([
+    'session_started',
+    'agent_thought_chunk',
+    'agent_message_chunk',
+    'tool_call',
+    'tool_call_update',
+    'usage_update',
+    'turn_finished',
+  ]);
+  for (const {kind, data} of events) {
+    const schema = Object.entries(agentEventData).find(([name]) => name === kind)?.[1];
+    expect(schema?.strict().parse(data)).toEqual(data);
+  }
+});
+
+test.for(['codex', 'gemini', 'opencode'] as const)(
+  '[CP7] %s gets the token of its attempt in its environment and files that are its own, nothing on its command line',
+  name => {
+    const plan = acpDriver(name).plan({...input, spec: specOf({model: 'm-1'})});
+    expect(plan.argv.join(' ')).not.toContain('tok');
+    expect(JSON.stringify(plan.env)).toContain('tok');
+    expect(JSON.stringify(plan.files)).not.toContain('tok"');
+    expect(plan.env['HOME']).toBe(input.homePath);
+    expect(JSON.stringify([plan.env, plan.files])).toMatch(/http:\/\/[og]/);
+  },
+);
+
+test('[CP8] the readonly profile of codex is a sandbox that cannot write', () => {
+  const files = (profile: 'readonly' | 'developer') =>
+    acpDriver('codex')
+      .plan({...input, spec: specOf({profile})})
+      .files.map(({text}) => text)
+      .join('');
+  expect(files('readonly')).toContain('sandbox_mode = "read-only"');
+  expect(files('developer')).toContain('sandbox_mode = "workspace-write"');
+});
+
+test('[CP9] no line throws, and reading all lines again gives the same state', () => {
+  const anyLine = fc.oneof(
+    fc.string(),
+    fc.json(),
+    fc.constantFrom(initialized, opened, ended(), says('x'), asks(1, {kind: 'edit'})).map(each => JSON.stringify(each)),
+    fc
+      .tuple(
+        fc.constantFrom('session/update', 'session/request_permission', 'fs/x'),
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.nat(),
+      )
+      .map(([method, params, id]) => JSON.stringify({method, params, id})),
+  );
+  fc.assert(
+    fc.property(fc.array(anyLine), fc.array(anyLine), (before, after) => {
+      const read = (lines: readonly string[], from = acpInitial) =>
+        lines.reduce((state, each) => driver.decode(state, each).state, from);
+      expect(read([...before, ...after])).toEqual(read(after, read(before)));
+    }),
+  );
+});
