@@ -1,3 +1,4 @@
+import {approvalMachine} from '@switchyard/shared/machine/approval-machine.ts';
 import {attemptMachine} from '@switchyard/shared/machine/attempt-machine.ts';
 import {toMermaid} from '@switchyard/shared/machine/machine.ts';
 import {taskMachine} from '@switchyard/shared/machine/task-machine.ts';
@@ -19,6 +20,7 @@ type Drawn = {
 const machines: readonly {readonly title: string; readonly held: string; readonly machine: Drawn}[] = [
   {title: 'Task', held: 'Held by the Fleet object of its pool.', machine: taskMachine},
   {title: 'Attempt', held: 'Held by the journal of the runner.', machine: attemptMachine},
+  {title: 'Approval', held: 'Held by the Fleet object of its pool.', machine: approvalMachine},
 ];
 
 /** One row for each arrow, in the order in which guards are tried. */

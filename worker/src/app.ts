@@ -14,6 +14,7 @@ import {
 } from './http/known-routes.ts';
 import {problemResponse} from './http/problem.ts';
 import {mountAgents} from './routes/agents-b.ts';
+import {mountApprovals} from './routes/approvals.ts';
 import {mountCredentials} from './routes/credentials.ts';
 import {mountDispatch} from './routes/dispatch-c.ts';
 import {degradedHealth, mountHealth} from './routes/health.ts';
@@ -30,6 +31,7 @@ export function createServer(installation: Installation): Server {
   const app = new Hono();
   const api = {app, installation};
   mountTasks(api);
+  mountApprovals(api);
   mountTaskLog(api);
   mountRunners(api);
   mountRunnerLink(api);

@@ -1,13 +1,15 @@
 import {signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import type {RunnerId} from '@switchyard/shared/domain/id.ts';
+import {taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import type {AnswerMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Link, LinkUp} from '../link/link.ts';
 import type {MachineMetrics} from '../link/machine-metrics.ts';
 import type {Journal} from '../state/journal.ts';
+import {AskDesk} from './ask-desk.ts';
 import {reduce} from './attempt-reducer.ts';
 import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
@@ -70,6 +72,7 @@ const eventsUnsentMax = 1_000;
 export class AttemptLoop {
   readonly #options: AttemptLoopOptions;
   readonly #calls: WorkCalls;
+  readonly #desk = new AskDesk(message => this.#send(message));
   #state: RunnerState;
   #inbound: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -92,6 +95,7 @@ export class AttemptLoop {
     const work = options.work({
       phaseDetail: (plan, detail) => this.#onPhaseDetail(plan, detail),
       agentEvent: (plan, event) => this.#onAgentEvent(plan, event),
+      askPerson: ({task, epoch}, ask) => this.#desk.ask({task: taskIdSchema.parse(task), epoch}, ask),
     });
     this.#calls = new WorkCalls(work, {
       answer: (of, answer) => this.#dispatch({kind: 'answer', of, answer}),
@@ -169,7 +173,9 @@ export class AttemptLoop {
 
   /** In the order of the server, although the check of an offer takes a moment. */
   #receive(message: DownMessage): void {
-    this.#enqueue(async () => eventOf(message, this.#options));
+    const {checkOffer, log} = this.#options;
+    const onAnswer = (answer: AnswerMessage): void => this.#desk.take(answer);
+    this.#enqueue(async () => eventOf(message, {checkOffer, onAnswer, log}));
   }
 
   #enqueue(decode: () => Promise<RunnerEvent | undefined>): void {
@@ -195,9 +201,16 @@ export class AttemptLoop {
     }
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
-    if (event.kind === 'welcome') for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
+    if (event.kind === 'welcome') this.#begin(event.welcome.protocol);
+    if (event.kind === 'disconnected') this.#desk.end();
     this.#schedule();
     if (state.attempts.size === 0) for (const resolve of this.#emptyWaiters) resolve();
+  }
+
+  /** A session has begun: what waited for one is said. */
+  #begin(protocol: number): void {
+    for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
+    this.#desk.begin(protocol);
   }
 
   /** Nothing may happen that is not durable: the process must end, and the dead-man's switches of the agents hold. */

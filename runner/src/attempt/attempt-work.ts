@@ -1,4 +1,5 @@
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import type {OpenAsk, PersonAsk} from './ask-desk.ts';
 import type {AttemptResult, GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
 
 /** One attempt as its work sees it: fixed from the verified envelope on. */
@@ -36,6 +37,8 @@ export type WorkObserver = {
     plan: AttemptPlan,
     event: {readonly seq: number; readonly kind: string; readonly data: unknown},
   ) => void;
+  /** The agent waits for a person. */
+  readonly askPerson: (plan: AttemptPlan, ask: PersonAsk) => OpenAsk;
 };
 
 /**

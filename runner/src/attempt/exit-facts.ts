@@ -66,5 +66,7 @@ function sentence(result: AttemptResult): string {
       return 'stopped: cancelled';
     case 'interrupted':
       return `stopped: ${result.detail}`;
+    case 'waiting':
+      return 'put off until a person has decided';
   }
 }

@@ -1,3 +1,4 @@
+import type {AnswerMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
 import type {OfferCheck, RunnerEvent} from './runner-state.ts';
 import {failureOf} from './work-calls.ts';
@@ -5,13 +6,15 @@ import {failureOf} from './work-calls.ts';
 export type MessageReading = {
   /** Signature, then local policy: whether this offer may run here. */
   readonly checkOffer: (offer: Offer) => Promise<OfferCheck>;
+  /** What a person said to an agent. */
+  readonly onAnswer: (answer: AnswerMessage) => void;
   readonly log: (line: string) => void;
 };
 
 /** What a message of the server means to the reducer; `undefined` for one that is not the reducer's business. */
 export async function eventOf(
   message: DownMessage,
-  {checkOffer, log}: MessageReading,
+  {checkOffer, onAnswer, log}: MessageReading,
 ): Promise<RunnerEvent | undefined> {
   switch (message.t) {
     case 'challenge':
@@ -19,6 +22,9 @@ export async function eventOf(
       return undefined;
     case 'server_drain':
       log(`the control plane restarts in ${message.after_ms} ms`);
+      return undefined;
+    case 'answer':
+      onAnswer(message);
       return undefined;
     case 'welcome':
       return {kind: 'welcome', welcome: message};

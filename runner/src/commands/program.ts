@@ -1,4 +1,5 @@
 import {Command} from 'commander';
+import {approvalCommands} from './approval-commands.ts';
 import {attachCommand} from './attach-command.ts';
 import {charterCommands} from './charter-commands.ts';
 import {configCommand} from './config-command.ts';
@@ -32,6 +33,7 @@ export function program(world: Surroundings): Command {
     .addCommand(serviceLogsCommand(world))
     .addCommand(demoCommand(world))
     .addCommand(taskCommands(world))
+    .addCommand(approvalCommands(world))
     .addCommand(runnerCommands(world))
     .addCommand(attachCommand(world))
     .addCommand(poolCommands(world))

@@ -1,4 +1,5 @@
 import * as agent from './agent-contracts.ts';
+import * as approval from './approval-contracts.ts';
 import type {AnyContract} from './contract.ts';
 import * as pool from './pool-contracts.ts';
 import * as queue from './queue-contracts.ts';
@@ -16,6 +17,9 @@ export const contracts: readonly AnyContract[] = [
   task.retryTask,
   task.messageTask,
   task.getTaskLog,
+  approval.listApprovals,
+  approval.getApproval,
+  approval.decideApproval,
   runner.listRunners,
   runner.createEnrolment,
   runner.enrolRunner,

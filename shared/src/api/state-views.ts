@@ -93,6 +93,7 @@ const canonicalByState: {readonly [State in Exclude<TaskState, 'leased'>]: Canon
   queued: 'queued',
   offered: 'leased',
   cancelling: 'running',
+  paused: 'paused',
   succeeded: 'succeeded',
   failed: 'failed',
   timed_out: 'timed_out',

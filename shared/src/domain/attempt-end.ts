@@ -1,7 +1,7 @@
 import type {TaskState} from '../machine/task-machine.ts';
 import type {AttemptResult} from '../protocol/exit-record.ts';
 
-/** How an attempt that had begun is remembered. `interrupted` was stopped with its runner or lost its lease. */
+/** How an attempt that had begun is remembered. `interrupted` was stopped with its runner, lost its lease or waits for a person. */
 export const attemptEnds = ['succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted'] as const;
 export type AttemptEnd = (typeof attemptEnds)[number];
 
@@ -10,5 +10,6 @@ export type AttemptEnd = (typeof attemptEnds)[number];
  * lease ran out. A cancelled attempt stays cancelled, whatever its agent did last.
  */
 export function attemptEnd(before: TaskState, result: AttemptResult['kind'] | null): AttemptEnd {
-  return before === 'cancelling' ? 'cancelled' : (result ?? 'interrupted');
+  if (before === 'cancelling') return 'cancelled';
+  return result === null || result === 'waiting' ? 'interrupted' : result;
 }

@@ -26,6 +26,11 @@ export const errorCodes = {
   idempotency_conflict: {status: 409, retry: false, hint: 'Use a new idempotency key for a different body.'},
   already_finished: {status: 409, retry: false, hint: 'Read the task: it has ended and its state no longer changes.'},
   not_finished: {status: 409, retry: false, hint: 'Wait until the task has ended, or cancel it first.'},
+  already_decided: {
+    status: 409,
+    retry: false,
+    hint: 'Read the approval: somebody else decided, it expired, or the agent no longer waits.',
+  },
   dependency_cycle: {status: 409, retry: false, hint: 'Remove one of the dependencies named in the detail.'},
   capacity_reached: {status: 503, retry: true, hint: 'Wait, or submit without queue=false so that the task is queued.'},
   queue_full: {status: 503, retry: true, hint: 'Wait until tasks have ended, or raise the limit of the pool.'},

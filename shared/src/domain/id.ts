@@ -13,6 +13,9 @@ export type TaskId = z.infer<typeof taskIdSchema>;
 export const runnerIdSchema = idSchema('rnr').brand<'RunnerId'>();
 export type RunnerId = z.infer<typeof runnerIdSchema>;
 
+export const approvalIdSchema = idSchema('apr').brand<'ApprovalId'>();
+export type ApprovalId = z.infer<typeof approvalIdSchema>;
+
 /** A pool's name is part of tokens, of object names and of URLs. */
 export const poolSchema = z
   .string()
@@ -41,6 +44,10 @@ export function newTaskId(nowMs: number, randomBytes: RandomBytes): TaskId {
 
 export function newRunnerId(nowMs: number, randomBytes: RandomBytes): RunnerId {
   return runnerIdSchema.parse(`rnr_${ulid(nowMs, randomBytes)}`);
+}
+
+export function newApprovalId(nowMs: number, randomBytes: RandomBytes): ApprovalId {
+  return approvalIdSchema.parse(`apr_${ulid(nowMs, randomBytes)}`);
 }
 
 /** The branch on which one attempt works: a later attempt never shares it, so a stale agent can only push to its own. */

@@ -23,6 +23,7 @@ export function failureOf(result: AttemptResult): FailureNote {
       return {code: 'internal', detail: result.detail};
     case 'succeeded':
     case 'cancelled':
+    case 'waiting':
       return {code: 'internal', detail: `the attempt ended as ${result.kind}`};
   }
 }

@@ -6,7 +6,7 @@ import {terminalStates, type Machine} from './machine.ts';
  * `pending` waits for a time (not-before, backoff) or for other tasks; `queued` may be offered at once; `offered` is
  * promised to one runner that has not accepted; `leased` belongs to one runner until its deadline; `cancelling` was
  * cancelled while leased and ends only when the runner reports the exit or the lease runs out, so that a cancelled task
- * never has an agent alive. A finished task never changes: a retry is a new task that names the old one.
+ * never has an agent alive; `paused` waits for the word of a person, with no agent and no lease. A finished task never changes: a retry is a new task that names the old one.
  */
 export const taskStates = [
   'pending',
@@ -14,6 +14,7 @@ export const taskStates = [
   'offered',
   'leased',
   'cancelling',
+  'paused',
   'succeeded',
   'failed',
   'timed_out',
@@ -32,6 +33,7 @@ export type TaskEvent =
   | 'accepted'
   | 'exited'
   | 'leaseExpired'
+  | 'decided'
   | 'cancelRequested';
 
 export type TaskGuard =
@@ -39,6 +41,8 @@ export type TaskGuard =
   | 'exitTimedOut'
   | 'exitCancelled'
   | 'exitInterrupted'
+  | 'exitWaiting'
+  | 'asksOpen'
   | 'exitFinal'
   | 'attemptsLeft';
 
@@ -56,17 +60,21 @@ export type TaskEffect =
 export type TaskFacts = {
   readonly failures: number;
   readonly attemptsMax: number;
-  readonly result?: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'interrupted' | undefined;
+  readonly result?: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'interrupted' | 'waiting' | undefined;
+  /** Whether a person still has to decide what the attempt waits for. */
+  readonly hasOpenAsks?: boolean | undefined;
   readonly retryable?: boolean | undefined;
 };
 
 /**
  * An exit ends a lease. A failure is retried while attempts are left; an interrupted attempt (the runner was stopped on
- * purpose) goes back to the queue without burning one.
+ * purpose) goes back to the queue without burning one, and so does one whose agent waits for a person.
  */
 const exited = [
   {when: 'exitSucceeded', to: 'succeeded', run: ['finish']},
   {when: 'exitInterrupted', to: 'queued', run: ['requeue']},
+  {when: 'asksOpen', to: 'paused'},
+  {when: 'exitWaiting', to: 'queued', run: ['requeue']},
   {when: 'exitCancelled', to: 'cancelled', run: ['finish']},
   {when: 'exitTimedOut', to: 'timed_out', run: ['recordFailure', 'finish']},
   {when: 'exitFinal', to: 'failed', run: ['recordFailure', 'finish']},
@@ -110,6 +118,10 @@ export const taskMachine: Machine<TaskState, TaskEvent, TaskGuard, TaskEffect, T
       exited: [{to: 'cancelled', run: ['finish']}],
       leaseExpired: [{to: 'cancelled', run: ['sendGone', 'finish']}],
     },
+    paused: {
+      decided: [{to: 'queued', run: ['requeue']}],
+      cancelRequested: [{to: 'cancelled', run: ['finish']}],
+    },
     succeeded: {},
     failed: {},
     timed_out: {},
@@ -121,6 +133,8 @@ export const taskMachine: Machine<TaskState, TaskEvent, TaskGuard, TaskEffect, T
     exitTimedOut: ({result}) => result === 'timed_out',
     exitCancelled: ({result}) => result === 'cancelled',
     exitInterrupted: ({result}) => result === 'interrupted',
+    asksOpen: ({result, hasOpenAsks = false}) => result === 'waiting' && hasOpenAsks,
+    exitWaiting: ({result}) => result === 'waiting',
     exitFinal: ({retryable}) => retryable === false,
     attemptsLeft: ({failures, attemptsMax}) => failures + 1 < attemptsMax,
   },

@@ -38,6 +38,16 @@ export const limitTable = {
   reconnectMaxMs: ms(30_000, 'Longest wait of a runner between two tries to connect.'),
   heartbeatMs: ms(15_000, 'Live streams carry a comment this often, so that dead connections are noticed.'),
   httpTimeoutMs: ms(10_000, 'A client waits this long for an answer that is not a stream.'),
+  approvalHoldMs: ms(
+    30_000,
+    'An agent that can be put off waits so long for a person, then it ends and waits on disk.',
+  ),
+  approvalTtlMs: ms(259_200_000, 'What nobody decided within three days counts as rejected.'),
+  approvalTtlMaxMs: ms(2_592_000_000, 'Longest time that a machine may let an approval wait.'),
+  sessionAffinityMs: ms(
+    900_000,
+    'A task that a person let go on waits so long for the machine that holds its session, then any other may begin anew.',
+  ),
   finishedKeptMs: ms(2_592_000_000, 'A finished task stays in the queue object for thirty days.'),
   bodyBytesMax: bytes(262_144, 'Largest body of one request about one task.'),
   batchBodyBytesMax: bytes(8_388_608, 'Largest body of a request about many tasks.'),
@@ -45,6 +55,8 @@ export const limitTable = {
   envelopeCharactersMax: characters(524_288, 'Longest signed dispatch; every spec of the size above fits into it.'),
   promptCharactersMax: characters(200_000, 'Longest prompt of a task.'),
   messageCharactersMax: characters(20_000, 'Longest message to a task.'),
+  askInputCharactersMax: characters(16_000, 'Longest input of a tool call that is shown to a person; the rest is cut.'),
+  asksOpenMax: count(32, 'Most questions of one task that wait for a person.'),
   enrolmentsOpenMax: count(1_000, 'Most enrolment tokens of a pool that are good at the same time.'),
   idempotencyKeysMax: count(
     2_000_000,

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {limits} from '../policy/limits.ts';
+import {answerSchema} from './ask-message.ts';
 import {attemptRef, bootMs} from './attempt-message.ts';
 import {publicKeySchema} from './public-key.ts';
 
@@ -106,5 +107,6 @@ export const downMessageSchema = z.discriminatedUnion('t', [
   resumeSchema,
   rotateSchema,
   serverDrainSchema,
+  answerSchema,
 ]);
 export type DownMessage = z.infer<typeof downMessageSchema>;

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import {errorCodes, isErrorCode} from '../domain/error.ts';
 import {runnerIdSchema} from '../domain/id.ts';
+import {limits} from '../policy/limits.ts';
+import {askIdSchema} from './ask-message.ts';
 import {attemptRef} from './attempt-message.ts';
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -30,6 +32,8 @@ export const attemptResultSchema = z.discriminatedUnion('kind', [
   z.strictObject({kind: z.literal('cancelled')}),
   /** The runner was stopped on purpose: the task goes back to the queue and no attempt is burnt. */
   z.strictObject({kind: z.literal('interrupted'), detail: z.string().max(1_000)}),
+  /** The agent was put off with these asks: its session waits on the machine, and no attempt is burnt. */
+  z.strictObject({kind: z.literal('waiting'), asks: z.array(askIdSchema).min(1).max(limits.asksOpenMax)}),
 ]);
 export type AttemptResult = z.infer<typeof attemptResultSchema>;
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import {runnerIdSchema} from '../domain/id.ts';
 import {limits} from '../policy/limits.ts';
+import {askSchema, askWithdrawnSchema} from './ask-message.ts';
 import {attemptPhaseSchema, attemptRef, bootMs, heldAttemptSchema, slotsSchema} from './attempt-message.ts';
 import {reportedErrorCodeSchema} from './exit-record.ts';
 
@@ -92,5 +93,7 @@ export const upMessageSchema = z.discriminatedUnion('t', [
   drainingSchema,
   inputAckSchema,
   metricsSchema,
+  askSchema,
+  askWithdrawnSchema,
 ]);
 export type UpMessage = z.infer<typeof upMessageSchema>;

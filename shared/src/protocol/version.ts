@@ -13,9 +13,18 @@ export const protocolHistory = [
     schemaHash: '997361bee08d771f',
     change: 'The Fleet says `rotate` when the key of a runner was replaced.',
   },
+  {
+    version: 3,
+    date: '2026-11-21',
+    schemaHash: '249aa7204275d624',
+    change: 'A runner says `ask` and `ask_withdrawn`, the Fleet says `answer`; an attempt may end as `waiting`.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
+
+/** From this version on an agent can ask a person. */
+export const askProtocol = 3;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

@@ -64,6 +64,18 @@ const up: Arbitraries<UpMessage> = {
     disk_free_bytes: clock,
     rss_bytes: clock,
   },
+  ask: {
+    t: fc.constant('ask'),
+    ...attempt,
+    id: text(200, 1),
+    kind: fc.constantFrom('permission', 'question'),
+    tool: text(200),
+    input: text(2_000),
+    reason: text(2_000),
+    rule: fc.option(text(500)),
+    expires_in_ms: fc.integer({min: 1, max: limits.approvalTtlMaxMs}),
+  },
+  ask_withdrawn: {t: fc.constant('ask_withdrawn'), ...attempt, id: text(200, 1)},
 };
 
 const down: Arbitraries<DownMessage> = {
@@ -102,6 +114,14 @@ const down: Arbitraries<DownMessage> = {
   resume: {t: fc.constant('resume')},
   rotate: {t: fc.constant('rotate'), x: fc.stringMatching(/^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/)},
   server_drain: {t: fc.constant('server_drain'), after_ms: count},
+  answer: {
+    t: fc.constant('answer'),
+    ...attempt,
+    id: text(200, 1),
+    decision: fc.constantFrom('approve', 'reject', 'answer'),
+    text: text(2_000),
+    by: fc.option(text(200)),
+  },
 };
 
 describe.each([

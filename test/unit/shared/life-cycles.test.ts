@@ -57,6 +57,7 @@ const taskEvents: Record<TaskEvent, true> = {
   accepted: true,
   exited: true,
   leaseExpired: true,
+  decided: true,
   cancelRequested: true,
 };
 const attemptEvents: Record<AttemptEvent, true> = {
@@ -80,7 +81,8 @@ const keysOf = <Key extends string>(record: Record<Key, true>): fc.Arbitrary<Key
 const facts: fc.Arbitrary<TaskFacts> = fc.record({
   failures: fc.nat({max: 6}),
   attemptsMax: fc.integer({min: 1, max: 5}),
-  result: fc.constantFrom('succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted', undefined),
+  result: fc.constantFrom('succeeded', 'failed', 'timed_out', 'cancelled', 'interrupted', 'waiting', undefined),
+  hasOpenAsks: fc.constantFrom(true, false, undefined),
   retryable: fc.constantFrom(true, false, undefined),
 });
 const taskRun = fc.array(fc.record({event: keysOf(taskEvents), facts}), {maxLength: 60});
@@ -178,13 +180,18 @@ describe('a task', () => {
     expect(answered.length).toBeGreaterThan(0);
   });
 
-  test('[MA13] burns an attempt by a failure or a lost lease, not by a refusal, an expired offer or a stop on purpose', () => {
+  test('[MA13] burns an attempt by a failure or a lost lease, not by a refusal, an expired offer, a stop on purpose or a wait for a person', () => {
     const drawn = arrowsOf(taskMachine.table);
     const retries = drawn.filter(({run = []}) => run.includes('scheduleRetry'));
     expect(retries.map(({event}) => event)).toEqual(['exited', 'leaseExpired']);
     for (const {run = [], to} of retries) expect([run.includes('recordFailure'), to]).toEqual([true, 'pending']);
     const requeues = drawn.filter(({run = []}) => run.includes('requeue'));
-    expect(requeues.map(({event, when}) => when ?? event)).toEqual(['offerReturned', 'exitInterrupted']);
+    expect(requeues.map(({event, when}) => when ?? event)).toEqual([
+      'offerReturned',
+      'exitInterrupted',
+      'exitWaiting',
+      'decided',
+    ]);
     for (const {run = []} of requeues) expect(run).not.toContain('recordFailure');
   });
 

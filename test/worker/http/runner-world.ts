@@ -72,6 +72,10 @@ export type RunningAttempt = {
   readonly succeed: () => Promise<void>;
   /** Says what the attempt does. */
   readonly phase: (phase: AttemptPhase) => void;
+  /** Asks a person. */
+  readonly ask: (ask: object) => void;
+  /** The next answer of a person. */
+  readonly answer: () => Promise<Message>;
 };
 
 /** A runner that takes one task as far as its agent would begin: challenge, hello, offer, accept, go, log. */
@@ -138,7 +142,9 @@ export async function runAttempt(machine: EnrolledRunner): Promise<RunningAttemp
     phases += 1;
     say({t: 'phase', task, epoch, seq: phases, phase: name, detail: ''});
   };
-  return {task, epoch, log, write, end, succeed, phase};
+  const ask = (asked: object): void => say({t: 'ask', task, epoch, ...asked});
+  const answer = async (): Promise<Message> => messageOf(link, 'answer');
+  return {task, epoch, log, write, end, succeed, phase, ask, answer};
 }
 
 type Message = Readonly<Record<string, unknown>>;

@@ -6,6 +6,7 @@ import initial from '../../../migrations/fleet/0001_initial.sql';
 import agent from '../../../migrations/fleet/0002_agent.sql';
 import runnerKey from '../../../migrations/fleet/0003_runner_key.sql';
 import heldTasks from '../../../migrations/fleet/0004_held_tasks.sql';
+import approval from '../../../migrations/fleet/0005_approval.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import {installationSecret, signingJwks, type Environment} from '../environment.ts';
 import {leaseConfig} from '../lease-config.ts';
@@ -29,6 +30,7 @@ export const migrations = [
   {name: '0002_agent', statements: agent},
   {name: '0003_runner_key', statements: runnerKey},
   {name: '0004_held_tasks', statements: heldTasks},
+  {name: '0005_approval', statements: approval},
 ];
 
 /** Time and chance of the platform. */

@@ -43,7 +43,9 @@ export function noteAttempt(
 function noteOf({runner}: TaskRow, record: ExitRecord | null): FailureNote | undefined {
   if (record === null) return {code: 'lease_lost', detail: `runner ${runner ?? ''} did not renew in time`};
   const {result} = record;
-  return result.kind === 'succeeded' || result.kind === 'cancelled' ? undefined : failureOf(result);
+  return result.kind === 'failed' || result.kind === 'timed_out' || result.kind === 'interrupted'
+    ? failureOf(result)
+    : undefined;
 }
 
 type Reported = Pick<HistoryAttemptRow, 'outcome' | 'code' | 'exit_code' | 'log_bytes' | 'timings' | 'git'>;

@@ -1,5 +1,7 @@
 import {noteAttempt} from './attempt-end.ts';
+import {passApprovals} from './asks.ts';
 import type {Batch} from './batch.ts';
+import {unpinned} from './session-pin.ts';
 import {one} from './sql.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
@@ -13,6 +15,7 @@ const dueTasksMax = 500;
 export function passDeadlines(batch: Batch): void {
   for (const row of batch.memory.live.takePast(batch.nowMs)) passLive(batch, row);
   passWaiting(batch);
+  passApprovals(batch);
 }
 
 function passLive(batch: Batch, row: TaskRow): void {
@@ -32,7 +35,7 @@ export function returnOffer(batch: Batch, row: TaskRow, detail: string): void {
     const {offer_ms} = context.leaseConfig('standard');
     memory.avoidance.add(row.lane, row.runner, nowMs + offer_ms);
   }
-  advance(batch, row, {event: 'offerReturned', data: {detail}});
+  advance(batch, row, {event: 'offerReturned', change: unpinned(context.sql, row), data: {detail}});
 }
 
 function passWaiting(batch: Batch): void {
@@ -62,5 +65,6 @@ function passDue(batch: Batch, id: string): void {
     return;
   }
   if (row.state === 'pending' && row.unmet === 0) advance(batch, row, {event: 'ready'});
-  else batch.change(row, {due_ms: row.deadline_ms});
+  else
+    batch.change(row, {due_ms: row.deadline_ms, ...(row.state === 'queued' ? unpinned(batch.context.sql, row) : {})});
 }

@@ -2,6 +2,7 @@ import {failureOf} from '@switchyard/shared/domain/settle.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import {noteAttempt} from './attempt-end.ts';
+import {carryAsks} from './asks.ts';
 import type {Batch} from './batch.ts';
 import {resultText} from './task-columns.ts';
 import type {TaskRow} from './task-row.ts';
@@ -38,7 +39,8 @@ function settle(batch: Batch, row: TaskRow, record: ExitRecord): TaskRow | undef
   return advance(batch, row, {
     event: 'exited',
     result: result.kind,
-    ...(result.kind === 'succeeded' ? {} : {note: failureOf(result)}),
+    ...(result.kind === 'succeeded' || result.kind === 'waiting' ? {} : {note: failureOf(result)}),
+    ...(result.kind === 'waiting' ? {hasOpenAsks: carryAsks(batch, record, result.asks)} : {}),
     ...(result.kind === 'failed' ? {retryable: result.retryable, retryAfterMs: result.retry_after_ms} : {}),
     change: {result: resultText(record), log_bytes: Math.max(row.log_bytes, record.log_len)},
     data: {result: result.kind, exit_code: record.exit_code},

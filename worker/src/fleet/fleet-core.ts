@@ -106,9 +106,9 @@ export class FleetCore {
 
   /** When `execute` has to be called again although nothing arrives; `Infinity` when never. */
   nextDueMs(): number {
-    const {live, dueMs, avoidance} = this.#memory;
+    const {live, dueMs, approvalDueMs, avoidance} = this.#memory;
     // A lease belongs to its holder through its last millisecond.
-    return Math.min(live.earliestMs + 1, dueMs, avoidance.expire(this.parts.nowMs()));
+    return Math.min(live.earliestMs + 1, dueMs, approvalDueMs, avoidance.expire(this.parts.nowMs()));
   }
 }
 

@@ -1,4 +1,5 @@
 import type {AgentStatus, AttemptRecord} from '@switchyard/shared/api/agent-view.ts';
+import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import type {Scope} from '@switchyard/shared/api/contract.ts';
 import type {PoolSettings, PoolView} from '@switchyard/shared/api/pool-contracts.ts';
 import type {QueueView} from '@switchyard/shared/api/queue-contracts.ts';
@@ -6,8 +7,9 @@ import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
-import type {RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
+import type {ApprovalId, RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import type {ApprovalState} from '@switchyard/shared/machine/approval-machine.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import type {PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
 
@@ -61,6 +63,13 @@ export type TaskListQuery = {
   readonly cursor?: string | undefined;
   readonly states?: readonly TaskState[] | undefined;
   readonly repository?: string | undefined;
+};
+
+export type ApprovalPage = {
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+  readonly state?: ApprovalState | undefined;
+  readonly task?: TaskId | undefined;
 };
 
 export type LogAccess = {
@@ -154,6 +163,17 @@ export interface FleetRpc {
   /** Every attempt that has not ended, newest first. */
   activeAgents(caller: Caller): Promise<Outcome<{readonly agents: readonly string[]}>>;
   getAgent(caller: Caller, id: string): Promise<Outcome<NamedAttempt>>;
+
+  listApprovals(
+    caller: Caller,
+    page: ApprovalPage,
+  ): Promise<Outcome<{readonly approvals: readonly ApprovalView[]; readonly next: string | null}>>;
+  getApproval(caller: Caller, id: ApprovalId): Promise<Outcome<ApprovalView>>;
+  /** In the name of the credential. `already_decided` where it was decided otherwise, or nobody waits any more. */
+  decideApproval(
+    caller: Caller,
+    decision: {readonly id: ApprovalId; readonly decision: 'approve' | 'reject' | 'answer'; readonly text: string},
+  ): Promise<Outcome<ApprovalView>>;
 
   listRunners(caller: Caller): Promise<Outcome<{readonly runners: readonly RunnerView[]}>>;
   createEnrolment(

@@ -3,6 +3,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
 import type {Environment} from '../environment.ts';
 import * as agents from './agent-calls.ts';
+import * as approvals from './approval-calls.ts';
 import {assemble, type Assembly} from './assembly.ts';
 import {runnerHeader, runnerKeyHeader, type FleetRpc} from './fleet-rpc.ts';
 import * as pool from './pool-calls.ts';
@@ -95,6 +96,15 @@ export class Fleet extends DurableObject<Environment> implements FleetRpc {
   }
   async getAgent(...args: Args<'getAgent'>): Answer<'getAgent'> {
     return agents.getAgent(this.#service, ...args);
+  }
+  async listApprovals(...args: Args<'listApprovals'>): Answer<'listApprovals'> {
+    return approvals.listApprovals(this.#service, ...args);
+  }
+  async getApproval(...args: Args<'getApproval'>): Answer<'getApproval'> {
+    return approvals.getApproval(this.#service, ...args);
+  }
+  async decideApproval(...args: Args<'decideApproval'>): Answer<'decideApproval'> {
+    return approvals.decideApproval(this.#service, ...args);
   }
   async listRunners(...args: Args<'listRunners'>): Answer<'listRunners'> {
     return runners.listRunners(this.#service, ...args);

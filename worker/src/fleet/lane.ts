@@ -34,6 +34,25 @@ export function laneOf(spec: TaskSpec): string {
   ]);
 }
 
+/** The label that every runner has of itself. */
+const ownLabel = 'runner=';
+
+export function labelOfRunner(runner: string): string {
+  return `${ownLabel}${runner}`;
+}
+
+/** Whether only one runner takes from this lane. */
+export function isPinnedLane(text: string): boolean {
+  return text.includes(`"${ownLabel}rnr_`);
+}
+
+/** The lane of the tasks that are like those of this one and need one more label. */
+export function pinnedLane(text: string, label: string): string {
+  const {slotClass: slot, fairnessKey, requires, concurrency} = readLane(text);
+  const labels = [...new Set([...requires, label])].toSorted();
+  return JSON.stringify([slot, fairnessKey, labels, concurrency?.key ?? null, concurrency?.limit ?? 0]);
+}
+
 export function readLane(text: string): LaneKey {
   return laneText.parse(JSON.parse(text));
 }

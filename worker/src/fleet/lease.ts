@@ -4,6 +4,7 @@ import {answerStale, heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
 import {returnOffer} from './deadlines.ts';
 import {sendMessages} from './messages.ts';
+import {unpinned} from './session-pin.ts';
 import {readCancel} from './task-columns.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
@@ -26,7 +27,7 @@ export function accept(batch: Batch, from: From, {ref, ts}: {readonly ref: Ref; 
     echo: ts,
     change: {
       expires_ms: expiresMs(batch, from),
-      ...(begins ? {phase: 'accepted' as const, started_ms: batch.nowMs} : {}),
+      ...(begins ? {phase: 'accepted' as const, started_ms: batch.nowMs, ...unpinned(batch.context.sql, row)} : {}),
     },
     data: {runner: from.runner},
   });

@@ -1,5 +1,7 @@
 import type {PoolSettings} from '@switchyard/shared/api/pool-contracts.ts';
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
+import type {TaskId} from '@switchyard/shared/domain/id.ts';
+import {firstExpiryMs, tasksThatAsk} from './approval-row.ts';
 import {Avoidance} from './avoidance.ts';
 import {loadCredentials, type CredentialRecord} from './credential-row.ts';
 import {FreshSpecs} from './fresh-specs.ts';
@@ -33,6 +35,10 @@ export type Memory = {
   waiting: number;
   /** Lower bound of the earliest `due_ms`. */
   dueMs: number;
+  /** Tasks with an ask that nobody has decided. */
+  readonly askingTasks: Set<TaskId>;
+  /** Lower bound of the earliest end of such an ask. */
+  approvalDueMs: number;
   /** When the newest task was queued, with a fraction that no other task has. */
   queuedMs: number;
   /** Rows of idempotency keys, those that are too old among them until they are deleted. */
@@ -61,6 +67,8 @@ export function loadMemory(sql: Sql): Memory {
     hasDependencies: number('SELECT EXISTS (SELECT 1 FROM dependency) AS n') === 1,
     waiting: queued + number("SELECT count(*) AS n FROM task WHERE state = 'pending'"),
     dueMs: one(sql.all<{n: number | null}>('SELECT min(due_ms) AS n FROM task WHERE due_ms IS NOT NULL')).n ?? Infinity,
+    askingTasks: new Set(tasksThatAsk(sql)),
+    approvalDueMs: firstExpiryMs(sql),
     queuedMs: 0,
     idempotencyKeys: countIdempotencyKeys(sql),
     outboxId: number('SELECT max(id) AS n FROM outbox'),

@@ -24,7 +24,7 @@ export type HistoryAttemptRow = {
   readonly agent_type: string;
   /** The state to which this attempt led: a finished one, or `pending` and `queued` where the task goes on. */
   readonly task_state: TaskState;
-  readonly outcome: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'interrupted' | 'lease_lost';
+  readonly outcome: 'succeeded' | 'failed' | 'timed_out' | 'cancelled' | 'interrupted' | 'waiting' | 'lease_lost';
   readonly code: ErrorCode | null;
   readonly queued_ms: number;
   readonly started_ms: number;

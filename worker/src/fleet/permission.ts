@@ -52,3 +52,8 @@ export function spendNonce(sql: Sql, caller: Caller): void {
 export function actorOf(caller: Caller): string {
   return 'id' in caller ? `${caller.kind}:${caller.id}` : caller.kind;
 }
+
+/** The same for people: the name that its credential was given. */
+export function nameOf({credentials}: Pick<Memory, 'credentials'>, caller: Caller): string {
+  return 'id' in caller ? (credentials.get(caller.id)?.name ?? caller.id) : caller.kind;
+}

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {Slots} from '@switchyard/shared/domain/slots.ts';
+import {labelOfRunner} from './lane.ts';
 import type {Sql} from './sql.ts';
 
 export type RunnerRow = {
@@ -44,6 +45,7 @@ export function readRunner(row: RunnerRow): Runner {
   return {
     row,
     labels: new Set([
+      labelOfRunner(row.id),
       ...labelsColumn.parse(JSON.parse(row.enrolled_labels)),
       ...labelsColumn.parse(JSON.parse(row.labels)),
     ]),

@@ -34,11 +34,12 @@ type TaskChanging = {
   /** Messages ever taken, and those that no agent has taken yet. */
   readonly messages: number;
   readonly messages_open: number;
+  /** Where it queues: that of its spec, or that of one runner while its session waits there. */
+  readonly lane: string;
 };
 
 type TaskFixed = {
   readonly id: TaskId;
-  readonly lane: string;
   readonly order_key: number;
   readonly prefers: string;
   readonly conc_key: string | null;
@@ -77,10 +78,10 @@ const changingColumns = [
   'events',
   'messages',
   'messages_open',
+  'lane',
 ] as const satisfies readonly (keyof TaskChanging)[];
 
 const fixedColumns = [
-  'lane',
   'order_key',
   'prefers',
   'conc_key',

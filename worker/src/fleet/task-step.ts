@@ -1,6 +1,7 @@
 import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import {retryDelayMs} from '@switchyard/shared/domain/retry.ts';
 import {keepFailure, type FailureNote} from '@switchyard/shared/domain/settle.ts';
+import {approvalMachine} from '@switchyard/shared/machine/approval-machine.ts';
 import {step} from '@switchyard/shared/machine/machine.ts';
 import {
   isFinished,
@@ -11,6 +12,7 @@ import {
   type TaskState,
 } from '@switchyard/shared/machine/task-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {openApprovalsOf, saveApproval} from './approval-row.ts';
 import type {Batch, Json} from './batch.ts';
 import {readCancel, readFailures} from './task-columns.ts';
 import {liveStates, type TaskChange, type TaskRow} from './task-row.ts';
@@ -19,6 +21,7 @@ export type Advance = {
   readonly event: TaskEvent;
   readonly result?: TaskFacts['result'];
   readonly retryable?: boolean;
+  readonly hasOpenAsks?: boolean;
   readonly retryAfterMs?: number | undefined;
   /** What went wrong, where the machine may record a failure. */
   readonly note?: FailureNote;
@@ -38,6 +41,7 @@ export function advance(batch: Batch, row: TaskRow, with_: Advance): TaskRow | u
     attemptsMax: row.attempts_max,
     result: with_.result,
     retryable: with_.retryable,
+    hasOpenAsks: with_.hasOpenAsks,
   };
   const taken = step(taskMachine, row.state, with_.event, facts);
   if (!taken.taken) {
@@ -56,8 +60,20 @@ export function advance(batch: Batch, row: TaskRow, with_: Advance): TaskRow | u
     change,
     isSilent ? undefined : {kind: `task.${taken.to}`, data: {by: with_.event, ...noteData(with_), ...with_.data}},
   );
+  if (batch.memory.askingTasks.has(row.id) && !askingStates.has(taken.to)) withdrawAsks(batch, row.id);
   for (const effect of taken.effects) carryOut(batch, effect, {before: row, next, with: with_});
   return next;
+}
+
+/** Nobody waits for what an attempt asked that is over, unless the task is paused for it. */
+const askingStates: ReadonlySet<TaskState> = new Set(['leased', 'cancelling', 'paused']);
+
+function withdrawAsks({context, memory, nowMs}: Batch, task: TaskId): void {
+  for (const row of openApprovalsOf(context.sql, task)) {
+    const taken = step(approvalMachine, row.state, 'withdraw', {kind: row.kind});
+    if (taken.taken) saveApproval(context.sql, {...row, state: taken.to, decided_ms: nowMs});
+  }
+  memory.askingTasks.delete(task);
 }
 
 const noteData = ({note}: Advance): {readonly [key: string]: Json} =>

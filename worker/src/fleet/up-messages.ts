@@ -1,6 +1,7 @@
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import type {HeldAttempt} from '@switchyard/shared/protocol/attempt-message.ts';
 import type {Slots} from '@switchyard/shared/domain/slots.ts';
+import {takeAsk, withdrawAsk} from './asks.ts';
 import type {Batch} from './batch.ts';
 import {takeExit} from './exit.ts';
 import {greet} from './greeting.ts';
@@ -51,6 +52,12 @@ function handle(batch: Batch, from: From, message: Exclude<CheckedUp, {t: 'hello
       return;
     case 'input_ack':
       acknowledgeInput(batch, from, {...message, ref: message});
+      return;
+    case 'ask':
+      takeAsk(batch, from, message);
+      return;
+    case 'ask_withdrawn':
+      withdrawAsk(batch, from, message);
       return;
     case 'draining':
       stateSlots(batch, from, {default: 0});

@@ -1,6 +1,6 @@
 import {missingLabels} from '@switchyard/shared/domain/labels.ts';
 import {freeSlots, slotsTotal} from '@switchyard/shared/domain/slots.ts';
-import {readLane, type LaneKey} from './lane.ts';
+import {isPinnedLane, readLane, type LaneKey} from './lane.ts';
 import type {Memory} from './memory.ts';
 import type {Runner} from './runner-row.ts';
 import type {TaskRow} from './task-row.ts';
@@ -8,6 +8,7 @@ import type {TaskRow} from './task-row.ts';
 /** Why a task that waits cannot start, in words for a person; `null` when it does not wait or may start at once. */
 export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string | null {
   if (row.state === 'pending') return pendingReason(row, nowMs);
+  if (row.state === 'paused' || memory.askingTasks.has(row.id)) return 'approval: a person has to decide';
   if (row.state !== 'queued') return null;
   const {settings, live} = memory;
   if (settings.latched) return 'the pool stopped because a task failed: clear the latch';
@@ -32,7 +33,12 @@ function pendingReason(row: TaskRow, nowMs: number): string | null {
   return row.failure_count > 0 ? `the next attempt at ${time}` : `the time ${time}`;
 }
 
-function runnerReason({runners, live, avoidance}: Memory, key: LaneKey, lane: string): string | null {
+function runnerReason(memory: Memory, key: LaneKey, lane: string): string | null {
+  const reason = matchReason(memory, key, lane);
+  return reason !== null && isPinnedLane(lane) ? 'the runner that holds the session of its agent' : reason;
+}
+
+function matchReason({runners, live, avoidance}: Memory, key: LaneKey, lane: string): string | null {
   const enrolled = [...runners.values()].filter(({row}) => row.revoked_ms === null);
   if (enrolled.length === 0) return 'no runner is enrolled in this pool';
   const matching = enrolled.filter(({labels}) => missingLabels(key.requires, labels).length === 0);

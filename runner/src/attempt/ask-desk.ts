@@ -1,0 +1,79 @@
+import type {AnswerMessage, AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
+import {askProtocol} from '@switchyard/shared/protocol/version.ts';
+import type {LinkUp} from '../link/link.ts';
+import {attemptKey, type AttemptRef} from './attempt-state.ts';
+
+/** What an agent asks a person, and how long that may take. */
+export type PersonAsk = Pick<AskMessage, 'id' | 'kind' | 'tool' | 'input' | 'reason' | 'rule' | 'expires_in_ms'>;
+export type PersonAnswer = Pick<AnswerMessage, 'decision' | 'text' | 'by'>;
+
+/** One agent that waits. */
+export type OpenAsk = {
+  readonly answer: Promise<PersonAnswer>;
+  /** Waits no longer; the ask stays open for whoever asks it again. */
+  readonly close: () => void;
+  /** Waits no longer, and nobody else does. */
+  readonly withdraw: () => void;
+};
+
+type Entry = {readonly message: AskMessage; readonly resolve: (answer: PersonAnswer) => void};
+
+const tooOld: PersonAnswer = {decision: 'reject', text: 'the control plane is too old to ask a person', by: null};
+
+/**
+ * What agents of this runner ask people. Nothing of it is kept: an agent that waits is found by its own output after a
+ * crash and asks again, and every session with the control plane begins with all that is open. The control plane knows
+ * an ask by its id and answers each time.
+ */
+export class AskDesk {
+  readonly #send: (message: LinkUp) => void;
+  readonly #open = new Map<string, Entry>();
+  /** Of the session; null while there is none. */
+  #protocol: number | null = null;
+
+  constructor(send: (message: LinkUp) => void) {
+    this.#send = send;
+  }
+
+  ask({task, epoch}: Pick<AskMessage, 'task' | 'epoch'>, ask: PersonAsk): OpenAsk {
+    const message: AskMessage = {t: 'ask', task, epoch, ...ask};
+    const key = keyOf(message);
+    const {promise, resolve} = Promise.withResolvers<PersonAnswer>();
+    const entry = {message, resolve};
+    this.#open.set(key, entry);
+    this.#say(entry);
+    const close = (): boolean => this.#open.get(key) === entry && this.#open.delete(key);
+    return {
+      answer: promise,
+      close,
+      withdraw: () => {
+        if (close() && this.#protocol !== null) this.#send({t: 'ask_withdrawn', task, epoch, id: ask.id});
+      },
+    };
+  }
+
+  /** A session has begun. */
+  begin(protocol: number): void {
+    this.#protocol = protocol;
+    for (const entry of this.#open.values()) this.#say(entry);
+  }
+
+  end(): void {
+    this.#protocol = null;
+  }
+
+  /** An answer that nobody waits for changes nothing: whoever asks again is answered again. */
+  take(answer: AnswerMessage): void {
+    this.#open.get(keyOf(answer))?.resolve(answer);
+  }
+
+  #say({message, resolve}: Entry): void {
+    if (this.#protocol === null) return;
+    if (this.#protocol < askProtocol) resolve(tooOld);
+    else this.#send(message);
+  }
+}
+
+function keyOf({id, ...of}: AttemptRef & {readonly id: string}): string {
+  return `${attemptKey(of)} ${id}`;
+}

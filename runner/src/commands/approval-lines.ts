@@ -1,0 +1,43 @@
+import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
+import {oneLine} from './shown-text.ts';
+
+/** What is asked, in one line: the question, the command or the file, not the whole input. */
+export function askedText({tool, input}: Pick<ApprovalView, 'tool' | 'input'>): string {
+  return `${tool}: ${oneLine(wordsOf(input))}`;
+}
+
+function wordsOf(input: ApprovalView['input']): string {
+  if (typeof input === 'string') return input;
+  if (typeof input === 'object' && input !== null && !Array.isArray(input))
+    for (const key of ['question', 'command', 'file_path', 'path', 'url']) {
+      const value = input[key];
+      if (typeof value === 'string') return value;
+    }
+  return JSON.stringify(input);
+}
+
+/** One approval for a person: what is asked and why, then how it was decided. */
+export function approvalLines(approval: ApprovalView): readonly string[] {
+  const {id, task, state, epoch, reason, rule, expires_ms, decided_by, decided_ms, text} = approval;
+  const rows: readonly (readonly [string, string | null])[] = [
+    ['approval', id],
+    ['task', `${task}, attempt ${epoch}`],
+    ['state', state],
+    ['because', reason],
+    ['rule', rule],
+    ['until', state === 'open' ? new Date(expires_ms).toISOString() : null],
+    ['decided', decided_ms === null ? null : `${new Date(decided_ms).toISOString()} by ${decided_by ?? 'nobody'}`],
+    ['said', text === '' ? null : text],
+  ];
+  return [
+    askedText(approval),
+    ...rows.flatMap(([name, value]) => (value === null ? [] : [`  ${name.padEnd(11)}${oneLine(value)}`])),
+    ...inputLines(approval.input),
+  ];
+}
+
+/** Whoever decides has to see all of it. */
+function inputLines(input: ApprovalView['input']): readonly string[] {
+  const text = typeof input === 'string' ? input : JSON.stringify(input, null, 2);
+  return text.split('\n').map(line => `  | ${oneLine(line)}`);
+}

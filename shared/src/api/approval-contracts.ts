@@ -1,0 +1,83 @@
+import * as z from 'zod';
+import {approvalIdSchema, taskIdSchema} from '../domain/id.ts';
+import {approvalStates} from '../machine/approval-machine.ts';
+import {limits} from '../policy/limits.ts';
+import {contract} from './contract.ts';
+
+const timeMs = z.int().nonnegative();
+
+/** What an agent asks a person: whether a tool call may run, or a question of its own. */
+export const approvalViewSchema = z
+  .object({
+    id: approvalIdSchema,
+    task: taskIdSchema,
+    /** The attempt that asked. */
+    epoch: z.int(),
+    kind: z.enum(['permission', 'question']),
+    state: z.enum(approvalStates),
+    tool: z.string(),
+    tool_call: z.string(),
+    /** The input of the tool call without secrets; text where it was too long and is cut. */
+    input: z.json(),
+    /** Why a person is asked. */
+    reason: z.string(),
+    /** The entry of the charter that wants it. */
+    rule: z.string().nullable(),
+    created_ms: timeMs,
+    /** What nobody decided by then is rejected. */
+    expires_ms: timeMs,
+    decided_ms: timeMs.nullable(),
+    /** The name of the credential that decided; null where nobody did. */
+    decided_by: z.string().nullable(),
+    /** The answer, or the reason of the decision. */
+    text: z.string().nullable(),
+  })
+  .meta({id: 'Approval'});
+export type ApprovalView = z.output<typeof approvalViewSchema>;
+
+const params = z.strictObject({approval: approvalIdSchema});
+
+export const listApprovals = contract({
+  id: 'listApprovals',
+  method: 'get',
+  path: '/v1/approvals',
+  summary: 'What agents asked people, newest first.',
+  auth: 'read',
+  query: z.strictObject({
+    limit: z.coerce.number().int().min(1).max(limits.listLimitMax).default(limits.listLimitDefault),
+    /** From `next` of the page before; opaque. */
+    cursor: z.string().max(200).optional(),
+    state: z.enum(approvalStates).optional(),
+    task: taskIdSchema.optional(),
+  }),
+  responses: {200: z.object({approvals: z.array(approvalViewSchema), next: z.string().nullable()})},
+});
+
+export const getApproval = contract({
+  id: 'getApproval',
+  method: 'get',
+  path: '/v1/approvals/:approval',
+  summary: 'Read what an agent asked, and how it was decided.',
+  auth: 'read',
+  params,
+  responses: {200: approvalViewSchema},
+});
+
+const why = z.string().max(limits.messageCharactersMax).default('');
+
+export const decideApproval = contract({
+  id: 'decideApproval',
+  method: 'post',
+  path: '/v1/approvals/:approval/decision',
+  summary:
+    'Decide: approve or reject a tool call, answer a question. The first decision stands; the same again changes nothing.',
+  auth: 'write',
+  params,
+  body: z.discriminatedUnion('decision', [
+    /** The agent is told the reason of a rejection. */
+    z.strictObject({decision: z.literal('approve'), reason: why}),
+    z.strictObject({decision: z.literal('reject'), reason: why}),
+    z.strictObject({decision: z.literal('answer'), text: z.string().min(1).max(limits.messageCharactersMax)}),
+  ]),
+  responses: {200: approvalViewSchema},
+});

@@ -1,0 +1,38 @@
+import {expect, test} from 'vitest';
+import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
+import {approvalLines, askedText} from '../../../runner/src/commands/approval-lines.ts';
+
+const approval = {
+  id: 'apr_01arz3ndektsv4rrffq69g5fav',
+  task: 'tsk_01arz3ndektsv4rrffq69g5fav',
+  epoch: 2,
+  kind: 'permission',
+  state: 'open',
+  tool: 'Bash',
+  tool_call: 'toolu_1',
+  input: {command: 'git push\norigin main', timeout: 5},
+  reason: 'the charter asks a person about: git push',
+  rule: 'git push',
+  created_ms: 1_000,
+  expires_ms: 86_400_000,
+  decided_ms: null,
+  decided_by: null,
+  text: null,
+} as unknown as ApprovalView;
+
+test('[PV15] a person sees what is asked in one line, and all of its input', () => {
+  expect(askedText(approval)).toBe('Bash: git push origin main');
+  const lines = approvalLines(approval).join('\n');
+  expect(lines).toContain('because    the charter asks a person about: git push');
+  expect(lines).toContain('until      1970-01-02T00:00:00.000Z');
+  expect(lines).toContain('"timeout": 5');
+  expect(lines).not.toContain('decided');
+});
+
+test('[PV15] who decided is told, and nobody is nobody', () => {
+  const decided = {...approval, state: 'expired', decided_ms: 2_000, text: 'nobody decided in time'} as ApprovalView;
+  const lines = approvalLines(decided).join('\n');
+  expect(lines).toContain('decided    1970-01-01T00:00:02.000Z by nobody');
+  expect(lines).toContain('said       nobody decided in time');
+  expect(lines).not.toContain('until');
+});

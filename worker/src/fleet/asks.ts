@@ -1,0 +1,168 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {newApprovalId} from '@switchyard/shared/domain/id.ts';
+import {approvalMachine, type ApprovalEvent, type ApprovalState} from '@switchyard/shared/machine/approval-machine.ts';
+import {step} from '@switchyard/shared/machine/machine.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
+import {
+  approvalById,
+  approvalOfAsk,
+  dueApprovals,
+  firstExpiryMs,
+  openApprovalsOf,
+  saveApproval,
+  type ApprovalRow,
+} from './approval-row.ts';
+import {answerStale, heldRow} from './attempt-claim.ts';
+import type {Batch} from './batch.ts';
+import {pinnedTo} from './session-pin.ts';
+import {advance} from './task-step.ts';
+import type {From, Ref} from './up-work.ts';
+
+const dueApprovalsMax = 500;
+
+/**
+ * An agent waits for a person. The same ask again opens nothing: it is answered where it was decided. An ask that an
+ * earlier attempt ended with, and no other, goes on in the attempt that continues its session.
+ */
+export function takeAsk(batch: Batch, from: From, ask: AskMessage): void {
+  const {sql} = batch.context;
+  const task = heldRow(batch, from, ask);
+  if (task === undefined || task.state === 'offered') {
+    answerStale(batch, from, ask, 'ask');
+    return;
+  }
+  const known = approvalOfAsk(sql, ask.task, ask.id);
+  if (known !== undefined && (known.epoch === ask.epoch || known.carried === 1) && known.state !== 'withdrawn') {
+    const row = {...known, epoch: ask.epoch, carried: 0};
+    if (known.carried === 1) saveApproval(sql, row);
+    sendAnswer(batch, row);
+    return;
+  }
+  if (openApprovalsOf(sql, ask.task).length >= limits.asksOpenMax) {
+    const {task: of, epoch, id} = ask;
+    const text = `${limits.asksOpenMax} questions of this task are open already`;
+    batch.send(from.runner, {t: 'answer', task: of, epoch, id, decision: 'reject', text, by: null});
+    return;
+  }
+  open(batch, ask, known);
+}
+
+function open(batch: Batch, ask: AskMessage, known: ApprovalRow | undefined): void {
+  const {context, memory, nowMs} = batch;
+  const {task, epoch, id, kind, tool, input, reason, rule, expires_in_ms: ttlMs} = ask;
+  if (known !== undefined && stepOf(batch, known, 'askedAnew') === undefined) return;
+  const row: ApprovalRow = {
+    id: known?.id ?? newApprovalId(nowMs, length => Uint8Array.from({length}, () => context.random() * 256)),
+    ...{task, ask: id, epoch, carried: 0, kind, state: approvalMachine.initial, tool, input, reason, rule},
+    created_ms: nowMs,
+    expires_ms: nowMs + ttlMs,
+    decided_ms: null,
+    decided_by: null,
+    text: null,
+  };
+  saveApproval(context.sql, row);
+  memory.askingTasks.add(task);
+  memory.approvalDueMs = Math.min(memory.approvalDueMs, row.expires_ms);
+  note(batch, row);
+}
+
+/** The agent does not wait any more, although its attempt goes on. */
+export function withdrawAsk(batch: Batch, from: From, {task, epoch, id}: Ref & {readonly id: string}): void {
+  const row = approvalOfAsk(batch.context.sql, task, id);
+  if (heldRow(batch, from, {task, epoch}) === undefined || row?.epoch !== epoch || row.state !== 'open') return;
+  settle(batch, row, {event: 'withdraw', by: null, text: null});
+}
+
+const decisions = {approve: 'approved', reject: 'rejected', answer: 'answered'} as const satisfies Partial<
+  Record<ApprovalEvent, ApprovalState>
+>;
+export type Decision = {readonly decision: keyof typeof decisions; readonly text: string; readonly by: string};
+
+/**
+ * The word of a person. The first stands, and the same again changes nothing. Throws `not_found`, `already_decided`, or
+ * `invalid_request` for an answer to what is no question, and the other way round.
+ */
+export function decide(batch: Batch, id: string, {decision, text, by}: Decision): ApprovalRow {
+  const row = approvalById(batch.context.sql, id);
+  if (row === undefined) throw new SwitchyardError('not_found', `there is no approval ${id}`);
+  if (row.state === decisions[decision]) return row;
+  if (row.state !== 'open') throw new SwitchyardError('already_decided', `${id} is ${row.state}`);
+  const next = settle(batch, row, {event: decision, by, text});
+  if (next !== undefined) return next;
+  const takes = row.kind === 'question' ? 'answer or reject' : 'approve or reject';
+  throw new SwitchyardError('invalid_request', `${id} is a ${row.kind}: ${takes} it`);
+}
+
+/** Rejects what nobody decided in time. Runs at the start of every batch. */
+export function passApprovals(batch: Batch): void {
+  const {memory, context, nowMs} = batch;
+  if (memory.approvalDueMs > nowMs) return;
+  for (const row of dueApprovals(context.sql, nowMs, dueApprovalsMax))
+    settle(batch, row, {event: 'timePassed', by: null, text: 'nobody decided in time'});
+  memory.approvalDueMs = firstExpiryMs(context.sql);
+}
+
+/**
+ * The attempt of a task has ended in order to wait for these asks; what else it had asked nobody waits for. Answers
+ * whether one of them is still open.
+ */
+export function carryAsks(batch: Batch, {task, epoch}: Ref, asks: readonly string[]): boolean {
+  const {sql} = batch.context;
+  for (const row of openApprovalsOf(sql, task))
+    if (!asks.includes(row.ask)) settle(batch, row, {event: 'withdraw', by: null, text: null});
+  const carried = asks.flatMap(ask => approvalOfAsk(sql, task, ask) ?? []).filter(row => row.epoch === epoch);
+  for (const row of carried) saveApproval(sql, {...row, carried: 1});
+  return carried.some(({state}) => state === 'open');
+}
+
+type Settlement = {readonly event: ApprovalEvent; readonly by: string | null; readonly text: string | null};
+
+function settle(batch: Batch, row: ApprovalRow, {event, by, text}: Settlement): ApprovalRow | undefined {
+  const {sql} = batch.context;
+  const state = stepOf(batch, row, event);
+  if (state === undefined) return undefined;
+  const next = {...row, state, decided_ms: batch.nowMs, decided_by: by, text};
+  saveApproval(sql, next);
+  note(batch, next);
+  if (openApprovalsOf(sql, row.task).length === 0) batch.memory.askingTasks.delete(row.task);
+  sendAnswer(batch, next);
+  goOn(batch, next);
+  return next;
+}
+
+function stepOf(batch: Batch, row: ApprovalRow, event: ApprovalEvent): ApprovalState | undefined {
+  const taken = step(approvalMachine, row.state, event, {kind: row.kind});
+  if (taken.taken) return taken.to;
+  batch.context.refuse(`approval.${row.state}.${event}`);
+  return undefined;
+}
+
+/** One line in the history of the task. */
+function note(batch: Batch, {id, task, kind, state, tool, reason, rule, decided_by: by, text}: ApprovalRow): void {
+  const row = batch.task(task);
+  const data = state === 'open' ? {approval: id, kind, tool, reason, rule} : {approval: id, kind, tool, by, text};
+  if (row !== undefined) batch.change(row, {}, {kind: `approval.${state}`, data});
+}
+
+const wireDecisions: {readonly [State in ApprovalState]?: 'approve' | 'reject' | 'answer'} = {
+  approved: 'approve',
+  rejected: 'reject',
+  answered: 'answer',
+  expired: 'reject',
+};
+
+/** To the runner whose attempt asks right now, if there is one; a later attempt hears of it when it asks again. */
+function sendAnswer(batch: Batch, {task, ask, epoch, state, text, decided_by: by}: ApprovalRow): void {
+  const row = batch.memory.live.get(task);
+  const decision = wireDecisions[state];
+  if (decision === undefined || row?.epoch !== epoch || row.state === 'offered') return;
+  batch.send(row.runner, {t: 'answer', task, epoch, id: ask, decision, text: text ?? '', by});
+}
+
+/** A task that waits for nobody any more is queued, first for the machine that holds its session. */
+function goOn(batch: Batch, {task, epoch}: ApprovalRow): void {
+  const row = batch.task(task);
+  if (row?.state !== 'paused' || batch.memory.askingTasks.has(task)) return;
+  advance(batch, row, {event: 'decided', change: pinnedTo(batch, row, epoch)});
+}
