@@ -1,4 +1,3 @@
-import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {silentAfterMs} from '@switchyard/shared/domain/lease.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
@@ -205,7 +204,7 @@ export class FleetObject {
       const {task, epoch, echo} = draft;
       return {
         t: 'go',
-        task: task as TaskId,
+        task,
         epoch,
         echo,
         log_ticket: sealOf('ticket', task, epoch, runner),

@@ -23,7 +23,6 @@ const needsProcess: ReadonlySet<Step['kind']> = new Set([
   'runnerCrash',
   'runnerCrashAt',
   'drainHere',
-  'stopAll',
   'offerReplayed',
   'offerForged',
   'suspend',
@@ -36,7 +35,8 @@ function hostFor({hosts}: World, {machine, kind}: Step): Host {
   const [first] = order;
   if (first === undefined) throw new Error('a world without machines');
   const isAwake = ({machine: of}: Host): boolean => of.isUp && !of.isSuspended;
-  if (kind === 'agentKilled') return order.find(host => isAwake(host) && host.machine.agents.size > 0) ?? first;
+  if (kind === 'agentKilled' || kind === 'stopAll')
+    return order.find(host => isAwake(host) && host.machine.agents.size > 0) ?? first;
   if (kind === 'logDeath' || !needsProcess.has(kind)) return order.find(isAwake) ?? first;
   const isOpen = (host: Host): boolean => isAwake(host) && host.process?.session.isWelcome === true;
   return order.find(isOpen) ?? order.find(host => isAwake(host) && host.process !== undefined) ?? first;

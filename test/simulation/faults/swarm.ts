@@ -32,7 +32,7 @@ const weights: Partial<Record<FaultKind, number>> = {
   diskFull: 0.4,
   pause: 0.3,
   drain: 0.3,
-  stopAll: 0.3,
+  stopAll: 0.8,
   drainHere: 0.3,
   narrow: 0.3,
   cancel: 0.5,

@@ -4,7 +4,7 @@ import type {Finding, Invariant} from './invariant.ts';
 import {Wakefulness, type AgentFact} from './wakefulness.ts';
 
 /** A second between two looks of the dead man, and the kill. */
-const killMs = 1_100;
+const killMs = 1_900;
 
 export const deadByDeadline: Invariant = {
   number: 5,

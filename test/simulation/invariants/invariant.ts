@@ -24,4 +24,4 @@ export type Invariant = {
 export type Violation = {readonly number: number; readonly name: string; readonly found: string; readonly atMs: number};
 
 /** A machine that wakes looks at its boot clock within a second, and the kill takes a moment. */
-export const wakeGraceMs = 1_500;
+export const wakeGraceMs = 1_900;

@@ -33,6 +33,8 @@ export type AgentScript = {
   readonly exitCode: number;
   /** How long it goes on after a SIGTERM; `null`: it does not listen. */
   readonly termMs: number | null;
+  /** How long the system takes to end it once it was killed: memory to free, a disk to wait for. */
+  readonly dyingMs: number;
   /** What it prints, each at its time after the start. */
   readonly prints: readonly {readonly atMs: number; readonly text: string}[];
   readonly prepareFails: 'not' | 'retryable' | 'final';
@@ -50,6 +52,7 @@ export function scriptOf(seed: number, title: string, epoch: number): AgentScrip
     exitCode: chance.isLuck(0.12) ? 1 : 0,
     termMs: chance.isLuck(0.25) ? null : chance.between(5, 2_000),
     prints: printsOf(chance, runMs),
+    dyingMs: chance.isLuck(0.2) ? chance.between(100, 800) : chance.between(0, 20),
     prepareFails: fate < 0.03 ? 'final' : fate < 0.08 ? 'retryable' : 'not',
   };
 }

@@ -106,7 +106,7 @@ export class Agent {
   /** SIGKILL for the whole tree. */
   kill(): void {
     if (this.directory.exit === undefined) this.directory.isKilled = true;
-    this.#machine.after(this.#machine.parts.chance.between(0, 20), () => this.#end(137, 'SIGKILL'));
+    this.#machine.after(this.#script.dyingMs, () => this.#end(137, 'SIGKILL'));
   }
 
   /** The system killed it for its memory; the shim records how it ended. */

@@ -12,12 +12,16 @@ export type Mutant = {
 /** At least one for each invariant that this one finds and none of the others. */
 export const mutants: readonly Mutant[] = [
   {
-    id: 'go-for-a-late-accept',
+    id: 'exit-with-agent-alive',
     invariant: 1,
-    bug: 'An accept that comes after its offer was given to another runner is answered with go.',
-    file: 'worker/src/fleet/lease.ts',
-    find: `    answerStale(batch, from, ref, 'accept');`,
-    replace: `    batch.send(from.runner, {t: 'go', task: taskIdSchema.parse(ref.task), epoch: ref.epoch, echo: ts});`,
+    bug: 'A stopped attempt reports its exit without having ended its agent.',
+    file: 'shared/src/machine/attempt-machine.ts',
+    find: `      agentEnded: [{to: 'finishing', run: ['finish']}],
+      finished: [{to: 'exited', run: ['sealLog']}],
+      stopRequested: [{to: 'stopping', run: ['stopAgent']}],`,
+    replace: `      agentEnded: [{to: 'finishing', run: ['finish']}],
+      finished: [{to: 'exited', run: ['sealLog']}],
+      stopRequested: [{to: 'exited', run: ['sealLog']}],`,
   },
   {
     id: 'cancel-rewrites-end',
