@@ -11,7 +11,7 @@ import {scriptedDriver} from './scripted-driver.ts';
 export type WithDriver<Result> = <State>(driver: Driver<State>) => Result;
 
 /** Calls back with the driver that a task asks for: who calls never sees what the state of a driver is. */
-export function withDriver<Result>({agent}: TaskSpec, use: WithDriver<Result>): Result {
+export function withDriver<Result>({agent}: Pick<TaskSpec, 'agent'>, use: WithDriver<Result>): Result {
   switch (agent.driver) {
     case 'scripted':
       return use(scriptedDriver);

@@ -1,4 +1,7 @@
 import * as z from 'zod';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {needsOf} from '../agent/drivers.ts';
+import {agentWords, type LineWords} from './agent-words.ts';
 import type {Terminal} from './terminal.ts';
 import {oneLine} from './shown-text.ts';
 import {cut} from './table.ts';
@@ -19,8 +22,10 @@ const heldCharactersMax = 65_536;
 export type LogPrinter = {readonly push: (bytes: Uint8Array) => void; readonly end: () => void};
 
 /** For a person who watches, unless it is a pipe or the bytes themselves were asked for. */
-export function logPrinter(terminal: Terminal, isRaw: boolean): LogPrinter {
-  return isRaw || terminal.columns === undefined ? rawPrinter(terminal) : linePrinter(terminal);
+export function logPrinter(terminal: Terminal, isRaw: boolean, spec?: Pick<TaskSpec, 'agent'>): LogPrinter {
+  if (isRaw || terminal.columns === undefined) return rawPrinter(terminal);
+  const speaks = spec !== undefined && needsOf(spec.agent.driver) !== null;
+  return linePrinter(terminal, speaks ? agentWords(spec, terminal.paint) : undefined);
 }
 
 /** The bytes as they are: for pipes and files. */
@@ -29,12 +34,13 @@ export function rawPrinter({raw}: Terminal): LogPrinter {
 }
 
 /** Whole lines, in which the events of an agent are put into words. For a person who watches. */
-export function linePrinter({out, paint, columns}: Terminal): LogPrinter {
+export function linePrinter({out, paint, columns}: Terminal, words: LineWords = ownWords(paint)): LogPrinter {
   const decoder = new TextDecoder();
   let rest = '';
   const print = (line: string): void => {
-    const event = readEvent(line);
-    out(event === undefined ? oneLine(line) : cut(inWords(event, paint), columns));
+    const said = words(line);
+    if (said === undefined) out(oneLine(line));
+    else for (const each of said) out(cut(each, columns));
   };
   return {
     push: bytes => {
@@ -51,6 +57,14 @@ export function linePrinter({out, paint, columns}: Terminal): LogPrinter {
       if (rest !== '') print(rest);
       rest = '';
     },
+  };
+}
+
+/** Agents that speak no protocol of their own: one event a line. */
+function ownWords(paint: Terminal['paint']): LineWords {
+  return line => {
+    const event = readEvent(line);
+    return event === undefined ? undefined : [inWords(event, paint)];
   };
 }
 

@@ -172,7 +172,8 @@ function logs(world: Surroundings): Command {
         return untilInterrupted(async signal => {
           await watchTask(task, {client, terminal: world.terminal, from, signal, isRaw: flag(options, 'raw')});
         });
-      const printer = logPrinter(world.terminal, flag(options, 'raw'));
+      const {spec} = await client.call(getTask, {params: {task}});
+      const printer = logPrinter(world.terminal, flag(options, 'raw'), spec);
       for (let at = from; ;) {
         const page = await client.call(getTaskLog, {params: {task}, query: {from: at}});
         if (options.json === true) world.terminal.out(JSON.stringify(page));

@@ -30,7 +30,9 @@ export function taskId(text: string | undefined): TaskView['id'] {
 /** Prints the log until the task has ended, and answers the task as it is then. */
 export async function watchTask(task: TaskView['id'], options: WatchOptions): Promise<TaskView> {
   const {client, terminal, from = 0, signal, isRaw = false, isQuiet = false} = options;
-  const printer = logPrinter(terminal, isRaw);
+  const read = async (): Promise<TaskView> =>
+    client.call(getTask, {params: {task}, ...(signal === undefined ? {} : {signal})});
+  const printer = logPrinter(terminal, isRaw, (await read()).spec);
   const follow = {
     from,
     ...(signal === undefined ? {} : {signal}),
@@ -40,7 +42,7 @@ export async function watchTask(task: TaskView['id'], options: WatchOptions): Pr
   for await (const item of client.followLog(task, follow))
     if (item.kind === 'bytes' && !isQuiet) printer.push(item.bytes);
   printer.end();
-  return client.call(getTask, {params: {task}, ...(signal === undefined ? {} : {signal})});
+  return read();
 }
 
 /** What came of a task, in a few lines; the command to look at it comes last, where the repository stays. */
