@@ -148,7 +148,10 @@ describe('a repository', () => {
         const taken = await outcomeOf(() => parseRepository(reference));
         if (taken === refused) return;
         const {url, protocol, id} = taken as ReturnType<typeof parseRepository>;
-        expect(`${url} ${id}`).not.toMatch(/[\p{Cc}\p{Cs}]|^-|\/-|\/\.\.?(?:\/|$)|::|[`$;|<>"']/u);
+        expect(`${url} ${id}`).not.toMatch(/[\p{Cc}\p{Cs}"<>;`]|^-|\/-|\/\.\.?(?:\/|$)/u);
+        expect(url).not.toMatch(/^[^/]*::/);
+        // A directory of this machine may have a name with a quote or a dollar.
+        expect(protocol === 'file' ? '' : url).not.toMatch(/[$'|]/);
         const said = URL.parse(protocol === 'https' ? reference : '');
         expect([said?.username ?? '', said?.password ?? '', URL.parse(url)?.password ?? '']).toEqual(['', '', '']);
       }),
