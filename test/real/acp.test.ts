@@ -19,13 +19,14 @@ beforeAll(async () => {
 afterAll(async () => stage.stop(), 120_000);
 
 const agents = [
-  {driver: 'codex', header: 'authorization', value: `Bearer ${REAL_KEY}`},
+  {driver: 'codex', model: 'gpt-5', header: 'authorization', value: `Bearer ${REAL_KEY}`},
   {driver: 'gemini', model: 'gemini-2.5-pro', header: 'x-goog-api-key', value: REAL_KEY},
-  {driver: 'opencode', header: 'authorization', value: `Bearer ${REAL_KEY}`},
+  {driver: 'opencode', model: 'm', header: 'authorization', value: `Bearer ${REAL_KEY}`},
 ] as const;
 
 test.for(agents)(
   '[RA11] $driver edits in a worktree over the Agent Client Protocol, its key behind the proxy',
+  {timeout: 200_000},
   async ({header, value, ...agent}) => {
     stage.api.requests.length = 0;
     const id = await stage.submit({prompt: `Please do the work. ${chosenBy('edit')}`, agent});
@@ -47,13 +48,12 @@ test.for(agents)(
       .filter(entry => entry.task === id && (entry.usage?.input ?? 0) >= 1_000);
     expect(metered).toHaveLength(played);
   },
-  200_000,
 );
 
 test.for(agents)(
   '[RA12] $driver cannot write with the readonly profile',
-  async ({driver, ...agent}) => {
-    const model = 'model' in agent ? agent.model : undefined;
+  {timeout: 200_000},
+  async ({driver, model}) => {
     const id = await stage.submit({
       prompt: `Please do the work. ${chosenBy('readonly')}`,
       agent: {driver, model, profile: 'readonly'},
@@ -64,5 +64,4 @@ test.for(agents)(
     expect(stage.api.turnsPlayed('readonly')).toContain(0);
     expect(task.result?.git?.files_changed ?? 0, (await stage.bed.log(id)).slice(-6_000)).toBe(0);
   },
-  200_000,
 );

@@ -5,7 +5,7 @@ const reasonBytesMax = 123;
 
 /** As much of the text as the close of a WebSocket can say, in whole characters: with a longer one nothing is closed. */
 export function closeReason(text: string): string {
-  return new TextDecoder('utf-8', {ignoreBOM: true}).decode(
+  return new TextDecoder('utf-8', {fatal: false, ignoreBOM: true}).decode(
     utf8(text.slice(0, reasonBytesMax)).subarray(0, reasonBytesMax),
     {stream: true},
   );

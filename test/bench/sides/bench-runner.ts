@@ -173,6 +173,8 @@ class Session {
       case 'renewed':
       case 'cancel':
       case 'input':
+      case 'answer':
+      case 'rotate':
       case 'drain':
       case 'resume':
       case 'server_drain':
