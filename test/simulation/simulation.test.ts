@@ -76,5 +76,7 @@ test('[SM6] a bug planted into shipped code is found by its invariant', {timeout
 test('[SM7] the page about planted bugs names each of them with the invariant that finds it', () => {
   const page = readFileSync(new URL('docs/reliability/mutants.md', root), 'utf8');
   const rows = page.split('\n').filter(line => line.startsWith('| `'));
-  expect(rows).toEqual(mutants.map(({id, invariant, bug, file}) => `| \`${id}\` | ${invariant} | ${bug} | \`${file}\` |`));
+  expect(rows).toEqual(
+    mutants.map(({id, invariant, bug, file}) => `| \`${id}\` | ${invariant} | ${bug} | \`${file}\` |`),
+  );
 });

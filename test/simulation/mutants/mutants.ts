@@ -36,8 +36,8 @@ export const mutants: readonly Mutant[] = [
     invariant: 3,
     bug: 'An offer that comes back gives its epoch back too.',
     file: 'worker/src/fleet/deadlines.ts',
-    find: `  advance(batch, row, {event: 'offerReturned', data: {detail}});`,
-    replace: `  advance(batch, row, {event: 'offerReturned', change: {epoch: row.epoch - 1}, data: {detail}});`,
+    find: `{event: 'offerReturned', change: unpinned(context.sql, row), data: {detail}}`,
+    replace: `{event: 'offerReturned', change: {...unpinned(context.sql, row), epoch: row.epoch - 1}, data: {detail}}`,
   },
   {
     id: 'envelope-of-another',
