@@ -10,7 +10,8 @@ import {
 import {hmacSecretBytes} from '@switchyard/shared/crypto/request-signature.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {poolSchema, type Pool, type RandomBytes} from '@switchyard/shared/domain/id.ts';
-import {installationSecret, signingJwks, type Environment} from '../environment.ts';
+import type {Environment} from '../environment.ts';
+import {installationSecret, signingJwks} from '../installation-secrets.ts';
 import {leaseConfig} from '../lease-config.ts';
 import {fleetName, taskLogName} from '../tasklog/task-log-rpc.ts';
 import {embedder, type Embedder} from './embedder.ts';

@@ -7,7 +7,8 @@ import {mount, type Api} from '../http/mount.ts';
 import {unwrap} from '../http/problem.ts';
 import {logRows} from './agent-log-rows.ts';
 import {healthOf} from './health.ts';
-import {followAsEvents, jsonPage, logForm, pageBytesMax, pageOf} from './task-log.ts';
+import {logForm} from './log-form.ts';
+import {followAsEvents, jsonPage, pageBytesMax, pageOf} from './task-log.ts';
 
 /** The reading half of the older orchestration API: its agents are views of attempts. */
 export function mountAgents(api: Api): void {

@@ -12,6 +12,7 @@ import {unwrap} from '../http/problem.ts';
 import {openTailBytes} from '../http/utf8-boundary.ts';
 import {validate} from '../http/validate.ts';
 import {logEpochHeader, logRoleHeader, logStateHeader, type LogPage} from '../tasklog/task-log-rpc.ts';
+import {logForm} from './log-form.ts';
 import {logEventStream, type EndData} from './log-stream.ts';
 
 export const pageBytesMax = 262_144;
@@ -64,20 +65,6 @@ async function authorizeViewer(context: Context, {installation}: Api): Promise<A
   const header = (name: string): string | undefined =>
     name === 'authorization' && token !== undefined ? `Bearer ${token}` : signed.header(name);
   return authorize({...signed, header}, 'read', installation);
-}
-
-type Form = 'events' | 'json' | 'bytes';
-
-/** The first type of the list that is one of ours; bytes where none is. */
-export function logForm(accept: string): Form {
-  const forms: Readonly<Record<string, Form>> = {
-    'text/event-stream': 'events',
-    'application/json': 'json',
-    'application/octet-stream': 'bytes',
-    'text/plain': 'bytes',
-  };
-  const wanted = accept.split(',').map(range => range.split(';', 1)[0]?.trim().toLowerCase() ?? '');
-  return wanted.map(range => forms[range]).find(form => form !== undefined) ?? 'bytes';
 }
 
 function resumeOffset(lastEventId: string | undefined): number | undefined {
