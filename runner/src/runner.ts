@@ -3,12 +3,15 @@ import {mkdirSync, realpathSync} from 'node:fs';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import type {Rulebook} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
-import type {AttemptPlan, WorkObserver} from './attempt/attempt-work.ts';
+import type {WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
-import {runDirectoryOf} from './attempt/attempt-paths.ts';
+import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
+import {nearestRealPath} from './agent/nearest-real-path.ts';
+import {machineCharter, rulingOf} from './agent/ruling.ts';
 import {openModelDoor, type ModelDoor} from './agent/model-access.ts';
 import {fileVault} from './secrets/key-vault.ts';
 import {modelKeys} from './secrets/model-keys.ts';
@@ -22,11 +25,12 @@ import {hostExecutor} from './executor/host-executor.ts';
 import {identityOf} from './executor/process-identity.ts';
 import {hostProcesses} from './executor/process-table.ts';
 import {connectTokens, type ConnectTokens} from './link/connect-token.ts';
-import {serverTimeOf, type ServerTime} from './link/envelope-check.ts';
+import type {ServerTime} from './link/envelope-check.ts';
 import {labelsOf, machineFacts} from './link/fingerprint.ts';
 import {FleetLink} from './link/fleet-link.ts';
 import type {Link, LinkStatus} from './link/link.ts';
 import {machineMetrics} from './link/machine-metrics.ts';
+import {watchTime} from './link/watch-time.ts';
 import {secretBytesMax, Secrets} from './logs/secrets.ts';
 import {runnerKeys, type RunnerKeys} from './secrets/key-rotation.ts';
 import {loadRunnerKey, type RunnerKey} from './secrets/runner-key.ts';
@@ -76,6 +80,9 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   const key = await loadRunnerKey(stateDirectory);
   const {policy, isDefault} = await readPolicyFile(join(stateDirectory, 'policy.json'));
   if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
+  const charter = await machineCharter(stateDirectory);
+  for (const entry of charter?.unread ?? [])
+    options.onLine(`charter: no rule understands "${entry}": a person decides on all that is not approved`);
   const clock = bootClock(hostBootSources(Date.now));
   const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
   const lock = acquireStateLock(stateDirectory, {
@@ -84,7 +91,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
     boot_id: clock.bootId,
   });
   try {
-    return await assemble({...options, stateDirectory}, {key, policy, machine, release: lock.release});
+    return await assemble({...options, stateDirectory}, {key, policy, charter, machine, release: lock.release});
   } catch (error) {
     lock.release();
     throw error;
@@ -94,13 +101,17 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
 type Parts = {
   readonly key: RunnerKey;
   readonly policy: Policy;
+  readonly charter: Rulebook | null;
   readonly machine: {bootId: string; processes: typeof hostProcesses; clock: ReturnType<typeof bootClock>};
   readonly release: () => void;
 };
 
 const randomHex = (): string => randomBytes(12).toString('hex');
 
-async function assemble(options: RunnerOptions, {key, policy, machine, release}: Parts): Promise<RunningRunner> {
+async function assemble(
+  options: RunnerOptions,
+  {key, policy, charter, machine, release}: Parts,
+): Promise<RunningRunner> {
   const {stateDirectory, onLine} = options;
   const {clock} = machine;
   const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
@@ -127,7 +138,18 @@ async function assemble(options: RunnerOptions, {key, policy, machine, release}:
     }),
     link,
     work: observer =>
-      hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models: door.promise}),
+      hostWork({
+        stateDirectory,
+        key,
+        tokens,
+        clock,
+        cgroupBase,
+        context,
+        observer,
+        models: door.promise,
+        policy,
+        charter,
+      }),
     bootMs: clock.nowMs,
     slots: Math.min(options.slots, policy.slots_max),
     labels: labelsOf(facts, options.labels),
@@ -243,23 +265,6 @@ function steadyWallClock(bootMs: () => number): () => number {
   return () => bootMs() + offsetMs;
 }
 
-/** The same link, whose welcomes also tell the time of the server. */
-function watchTime(link: Link, onTime: (time: ServerTime) => void): Link {
-  return {
-    start: handlers =>
-      link.start({
-        ...handlers,
-        onMessage: message => {
-          if (message.t === 'welcome') onTime(serverTimeOf(message));
-          handlers.onMessage(message);
-        },
-      }),
-    send: message => link.send(message),
-    status: () => link.status(),
-    close: async () => link.close(),
-  };
-}
-
 type WorkParts = {
   readonly stateDirectory: string;
   readonly key: RunnerKey;
@@ -269,9 +274,20 @@ type WorkParts = {
   readonly context: WorktreeContext;
   readonly observer: WorkObserver;
   readonly models: Promise<ModelDoor>;
-};
+} & Pick<Parts, 'policy' | 'charter'>;
 
-function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models}: WorkParts): HostWork {
+function hostWork({
+  stateDirectory,
+  key,
+  tokens,
+  clock,
+  cgroupBase,
+  context,
+  observer,
+  models,
+  policy,
+  charter,
+}: WorkParts): HostWork {
   const {env} = selectEnvironment(process.env);
   const path = agentPath(process.env['PATH'], process.execPath);
   const secretValues = Object.entries(process.env).flatMap(([name, value]) =>
@@ -279,11 +295,6 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
       ? [value]
       : [],
   );
-  const logUrl = ({task, epoch}: AttemptPlan): string => {
-    const url = new URL(`/v1/runner/log/${task}?epoch=${epoch}`, key.url);
-    url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
-    return url.href;
-  };
   return new HostWork({
     stateDirectory,
     // Only compared with times of files: a clock that somebody sets must not age a claim.
@@ -293,6 +304,8 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
     nodePath: process.execPath,
     modelAccess: async (plan, provider) => (await models).open(plan, provider),
     agentProgram: name => findProgram(name, path) ?? null,
+    ruling: charter === null ? null : (call, scene) => rulingOf(charter, call, {...scene, realPath: nearestRealPath}),
+    people: {holdMs: policy.approvals.hold_ms, ttlMs: policy.approvals.expires_ms},
     agentEnvironment: {...env, PATH: path},
     logOf: plan => {
       const secrets = new Secrets();
@@ -300,7 +313,7 @@ function hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, obse
       return {
         secrets,
         link: {
-          url: logUrl(plan),
+          url: logAddress(key.url, plan),
           headers: async () => ({authorization: `Bearer ${await tokens.issue()}`, 'x-log-ticket': plan.logTicket}),
           nowMs: () => performance.now(),
           random: Math.random,

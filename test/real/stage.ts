@@ -1,4 +1,4 @@
-import {mkdirSync} from 'node:fs';
+import {mkdirSync, writeFileSync} from 'node:fs';
 import {delimiter, join} from 'node:path';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
@@ -32,12 +32,17 @@ export type Stage = {
   readonly stop: () => Promise<void>;
 };
 
-export async function openStage(scenarios: Readonly<Record<string, Scenario>>): Promise<Stage> {
+export async function openStage(
+  scenarios: Readonly<Record<string, Scenario>>,
+  /** Files of the runner's own folder, by name: its policy, its charter. */
+  files: Readonly<Record<string, string>> = {},
+): Promise<Stage> {
   const programs = await agentClis();
   const api = await ModelApi.start(scenarios);
   const bed = await Bed.start({lease});
   const runnerDirectory = join(bed.folder, 'runner', 'runner');
   mkdirSync(runnerDirectory, {recursive: true, mode: 0o700});
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(runnerDirectory, name), text);
   const keys = modelKeys(fileVault(runnerDirectory, ''), runnerDirectory);
   for (const provider of ['anthropic', 'openai', 'google']) await keys.set(provider, REAL_KEY, api.url);
   const path = [programs, ...(process.env['PATH'] ?? '').split(delimiter)].join(delimiter);

@@ -67,6 +67,8 @@ export type Ask =
       readonly input: Readonly<Record<string, unknown>>;
       /** The tool call it is about; the same after a resume, where `id` is new. */
       readonly toolCall: string;
+      /** Whether `defer` is an answer to it. */
+      readonly canDefer: boolean;
     }
   /** A call of one of our own tools. */
   | {

@@ -10,6 +10,11 @@ const tools = {
     description: 'Tell the people who wait for this task, in one sentence, what was reached and what comes next.',
     input: z.strictObject({text: z.string().min(1).max(2_000)}),
   },
+  ask_person: {
+    description:
+      'Ask the people who wait for this task a question that only they can answer, and wait for the answer. It may take days: decide by yourself whatever you can.',
+    input: z.strictObject({question: z.string().min(1).max(10_000)}),
+  },
 } as const;
 
 export type OurTool = keyof typeof tools;
@@ -28,6 +33,8 @@ export const ourTools = Object.entries(tools).map(([name, {description, input}])
 export function ourToolCall(tool: string, input: unknown): OurToolCall {
   switch (tool) {
     case 'report_progress':
+      return {tool, input: checked(tool, tools[tool].input, input)};
+    case 'ask_person':
       return {tool, input: checked(tool, tools[tool].input, input)};
     default:
       throw new SwitchyardError(

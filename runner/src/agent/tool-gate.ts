@@ -1,41 +1,143 @@
+import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {Answer, Ask} from './driver.ts';
 import {ourToolCall, TOOL_SERVER} from './our-tools.ts';
+import type {Ruling} from './ruling.ts';
+
+/** What a person is asked for an agent, by the id of the tool call. */
+export type PersonQuestion = {
+  readonly id: string;
+  readonly kind: 'permission' | 'question';
+  readonly tool: string;
+  readonly input: unknown;
+  readonly reason: string;
+  readonly rule: string | null;
+};
+
+export type PersonReply = {
+  readonly decision: 'approve' | 'reject' | 'answer';
+  readonly text: string;
+  /** Null where nobody decided in time. */
+  readonly by: string | null;
+};
 
 export type ToolGateOptions = {
   readonly spec: TaskSpec;
+  /** What the charter of this machine says; null where it has none. */
+  readonly ruling: ((call: ToolCall) => Ruling) | null;
+  /** Waits for a person; `later` where the agent can be put off and nobody decided soon. */
+  readonly askPerson: (
+    question: PersonQuestion,
+    how: {readonly canDefer: boolean; readonly withdrawn: AbortSignal},
+  ) => Promise<PersonReply | 'later'>;
   /** A line of progress for people. */
   readonly progress: (text: string) => Promise<void>;
 };
 
-const OUR_PREFIX = `mcp__${TOOL_SERVER}__`;
+type Permission = Extract<Ask, {kind: 'permission'}>;
+type OurCall = Extract<Ask, {kind: 'tool'}>;
 
-/** Answers what the agent of one attempt asks. What is not allowed by name is denied, whatever its program thinks. */
-export function toolGate({spec, progress}: ToolGateOptions): (ask: Ask) => Promise<Answer> {
-  const allowed: ReadonlySet<string> = new Set(toolsOf(spec.agent));
-  return async ask => {
+/** The reason of what needs no word: a tool of the profile, or of ours. */
+export const USUAL = 'in the profile of this task';
+
+const OUR_PREFIX = `mcp__${TOOL_SERVER}__`;
+const QUESTION_TOOL = `${OUR_PREFIX}ask_person`;
+
+/**
+ * Answers what the agent of one attempt asks, as soon as that is decided. What is not allowed by name is denied, whatever
+ * its program thinks; within that the charter rejects first, then asks a person, then approves.
+ */
+export function toolGate(options: ToolGateOptions): (ask: Ask, withdrawn: AbortSignal) => Promise<Answer> {
+  const allowed: ReadonlySet<string> = new Set(toolsOf(options.spec.agent));
+  return async (ask, withdrawn) => {
     switch (ask.kind) {
       case 'stop':
         return {kind: 'allow', reason: 'the turn may end'};
       case 'permission':
-        if (ask.tool.startsWith(OUR_PREFIX)) return {kind: 'allow', reason: 'a tool of Switchyard'};
-        if (allowed.has(ask.tool)) return {kind: 'allow', reason: 'in the profile of this task'};
+        if (ask.tool === QUESTION_TOOL) return questionAsked(options, ask, withdrawn);
+        if (ask.tool.startsWith(OUR_PREFIX)) return {kind: 'allow', reason: USUAL};
+        if (allowed.has(ask.tool)) return ruled(options, ask, withdrawn);
         return {kind: 'deny', reason: `${ask.tool} is not among the tools of this task: ${[...allowed].join(', ')}`};
       case 'tool':
-        return ourTool(ask.tool, ask.input, progress);
+        return ourTool(options, ask, withdrawn);
     }
   };
 }
 
-async function ourTool(tool: string, input: unknown, progress: ToolGateOptions['progress']): Promise<Answer> {
-  try {
-    const call = ourToolCall(tool, input);
+async function ruled(options: ToolGateOptions, ask: Permission, withdrawn: AbortSignal): Promise<Answer> {
+  const {ruling, progress, askPerson} = options;
+  const {tool, input, toolCall: id, canDefer} = ask;
+  const {decision, rule, reason} = ruling?.({tool, input}) ?? profileRuling;
+  switch (decision) {
+    case 'default':
+      return {kind: 'allow', reason: USUAL};
+    case 'approve':
+      return {kind: 'allow', reason};
+    case 'reject':
+      return {kind: 'deny', reason};
+    case 'escalate': {
+      await progress(`waits for a person: ${tool}: ${reason}`);
+      const reply = await askPerson({id, kind: 'permission', tool, input, reason, rule}, {canDefer, withdrawn});
+      return reply === 'later' ? {kind: 'defer', reason} : permissionOf(reply);
+    }
+  }
+}
+
+const profileRuling: Ruling = {decision: 'default', rule: null, reason: 'this machine has no charter'};
+
+function permissionOf({decision, text, by}: PersonReply): Answer {
+  const why = text === '' ? '' : `: ${text}`;
+  if (decision === 'approve') return {kind: 'allow', reason: `${by ?? 'a person'} approved it${why}`};
+  return {kind: 'deny', reason: by === null ? `rejected${why}` : `${by} rejected it${why}`};
+}
+
+/** The agent waits here, where it can be put off, and not in the call of the tool, where it cannot. */
+async function questionAsked(
+  {askPerson, progress}: ToolGateOptions,
+  {input, toolCall, canDefer}: Permission,
+  withdrawn: AbortSignal,
+): Promise<Answer> {
+  const call = readOurCall('ask_person', input);
+  // The tool says what is wrong with its input.
+  if (call instanceof SwitchyardError) return {kind: 'allow', reason: USUAL};
+  await progress('waits for a person: the agent has a question');
+  const reply = await askPerson(questionOf(toolCall, call.input), {canDefer, withdrawn});
+  return reply === 'later' ? {kind: 'defer', reason: 'nobody has answered yet'} : {kind: 'allow', reason: 'answered'};
+}
+
+async function ourTool(
+  {progress, askPerson}: ToolGateOptions,
+  {tool, input, toolCall}: OurCall,
+  withdrawn: AbortSignal,
+): Promise<Answer> {
+  const call = readOurCall(tool, input);
+  if (call instanceof SwitchyardError) return {kind: 'result', text: call.detail, isError: true};
+  if (call.tool === 'report_progress') {
     await progress(call.input.text);
     return {kind: 'result', text: 'The people who wait have been told.', isError: false};
+  }
+  const reply = await askPerson(questionOf(toolCall, call.input), {canDefer: false, withdrawn});
+  if (reply === 'later' || reply.decision !== 'answer')
+    return {kind: 'result', text: `Nobody answers this${reply === 'later' ? '' : `: ${reply.text}`}`, isError: true};
+  return {kind: 'result', text: reply.text, isError: false};
+}
+
+const questionOf = (id: string, input: unknown): PersonQuestion => ({
+  id,
+  kind: 'question',
+  tool: 'ask_person',
+  input,
+  reason: 'the agent has a question',
+  rule: null,
+});
+
+function readOurCall(tool: string, input: unknown): ReturnType<typeof ourToolCall> | SwitchyardError {
+  try {
+    return ourToolCall(tool, input);
   } catch (error) {
-    if (!(error instanceof SwitchyardError)) throw error;
-    return {kind: 'result', text: error.detail, isError: true};
+    if (error instanceof SwitchyardError) return error;
+    throw error;
   }
 }

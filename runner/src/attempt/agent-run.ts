@@ -1,14 +1,17 @@
 import {createHash} from 'node:crypto';
 import {mkdir, open} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
-import type {DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
+import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
+import type {Answer, DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
 import {withDriver} from '../agent/drivers.ts';
-import {toolGate} from '../agent/tool-gate.ts';
+import type {Ruling} from '../agent/ruling.ts';
+import {toolGate, USUAL} from '../agent/tool-gate.ts';
 import type {Executor} from '../executor/executor.ts';
 import {writeRunFile, type Deadline} from '../executor/run-directory.ts';
 import type {RunStatus} from '../executor/run-status.ts';
 import {errnoOf} from '../state/errno.ts';
 import {AgentSession, type NumberedEvent} from './agent-session.ts';
+import {askPerson, type PersonPorts} from './ask-person.ts';
 import type {AttemptLog} from './attempt-log.ts';
 import {agentOutput, runProgram, type Program} from './attempt-program.ts';
 import {AUTHOR} from './attempt-tree.ts';
@@ -26,6 +29,9 @@ export type AgentRunOptions = {
   readonly executor: Executor;
   readonly log: AttemptLog;
   readonly signal: AbortSignal;
+  /** What the charter of this machine says to a call; null where it has none. */
+  readonly ruling: ((call: ToolCall) => Ruling) | null;
+  readonly people: Omit<PersonPorts, 'mask' | 'over'>;
   /** A line of progress for people, in the log too. */
   readonly tell: (detail: string) => Promise<void>;
   readonly onEvent: (event: NumberedEvent) => void;
@@ -42,18 +48,30 @@ export type AgentRun = {
 
 /** Starts the agent of an attempt unless it was started, and keeps up the conversation with it until it has ended. */
 export function startAgent(options: AgentRunOptions): AgentRun {
-  const {plan, input, runDir, executor, log, tell} = options;
+  const {plan, input, runDir, executor, log, tell, ruling, people} = options;
   return withDriver(plan.spec, driver => {
     const planned = driver.plan(input);
     const broken = Promise.withResolvers<never>();
+    const over = new AbortController();
     const session = new AgentSession(driver, input, {
       write: async bytes => executor.write(runDir, bytes),
       claim: async id => claimLine(runDir, id),
-      decide: toolGate({spec: plan.spec, progress: tell}),
+      decide: toolGate({
+        spec: plan.spec,
+        ruling,
+        progress: tell,
+        askPerson: async (question, how) =>
+          askPerson(
+            {...people, mask: text => log.mask(text), over: AbortSignal.any([options.signal, over.signal])},
+            question,
+            how,
+          ),
+      }),
       finish: options.finish,
       onEvent: options.onEvent,
       onDecision: async (ask, answer) => {
-        if (answer.kind === 'deny' && ask.kind === 'permission') await log.note(`denied ${ask.tool}: ${answer.reason}`);
+        const line = ask.kind === 'permission' ? decisionLine(ask.tool, answer) : undefined;
+        if (line !== undefined) await log.note(line);
       },
       onFailure: error => broken.reject(error),
     });
@@ -65,10 +83,20 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       });
     };
     return {
-      ended: Promise.race([run(), broken.promise]).then(status => ({status, read: end => session.end(end)})),
+      ended: Promise.race([run(), broken.promise])
+        .finally(() => over.abort())
+        .then(status => ({status, read: end => session.end(end)})),
       message: async (id, text) => session.message(id, text),
     };
   });
+}
+
+/** For people, of what was not simply in the profile of the task. */
+function decisionLine(tool: string, {kind, ...answer}: Answer): string | undefined {
+  const reason = 'reason' in answer ? answer.reason : '';
+  if (kind === 'deny') return `denied ${tool}: ${reason}`;
+  if (kind === 'defer') return `put off ${tool}, until a person has decided: ${reason}`;
+  return kind === 'allow' && reason !== USUAL ? `allowed ${tool}: ${reason}` : undefined;
 }
 
 async function writeSettings(home: string, files: DriverPlan['files']): Promise<void> {

@@ -13,7 +13,7 @@ export type SessionPorts = {
   /** True for the first caller with this id in the life of the attempt, whichever process it is in. */
   readonly claim: (lineId: string) => Promise<boolean>;
   /** Decides what the agent asks; may take as long as people take. */
-  readonly decide: (ask: Ask) => Promise<Answer>;
+  readonly decide: (ask: Ask, withdrawn: AbortSignal) => Promise<Answer>;
   /** Ends a process whose work is done: its own farewell first, then signals. */
   readonly finish: () => Promise<void>;
   readonly onEvent: (event: NumberedEvent) => void;
@@ -31,9 +31,10 @@ export class AgentSession<State> {
   readonly #input: DriverInput;
   readonly #ports: SessionPorts;
   readonly #splitter = new LineSplitter();
-  /** Ids of the lines that this process sent, and of the questions that it took up. */
+  /** Ids of the lines that this process sent. */
   readonly #sent = new Set<string>();
-  readonly #taken = new Set<string>();
+  /** The questions that it took up, by id: each is called off when the agent does not wait for it any more. */
+  readonly #taken = new Map<string, AbortController>();
   readonly #messages = new Set<string>();
   #state: State;
   #seq = 0;
@@ -82,10 +83,14 @@ export class AgentSession<State> {
       this.#sent.add(line.id);
       this.#background(this.#send(line));
     }
-    for (const ask of this.#driver.asks(this.#state)) {
+    const asks = this.#driver.asks(this.#state);
+    const open = new Set(asks.map(({id}) => id));
+    for (const [id, controller] of this.#taken) if (!open.has(id)) controller.abort();
+    for (const ask of asks) {
       if (this.#taken.has(ask.id)) continue;
-      this.#taken.add(ask.id);
-      this.#background(this.#answer(ask));
+      const controller = new AbortController();
+      this.#taken.set(ask.id, controller);
+      this.#background(this.#answer(ask, controller.signal));
     }
     for (const id of this.#messages) if (this.#driver.hasTaken(this.#state, id)) this.#messages.delete(id);
     // A message that was written but not yet read by the agent opens a turn of its own.
@@ -94,8 +99,8 @@ export class AgentSession<State> {
     this.#background(this.#ports.finish());
   }
 
-  async #answer(ask: Ask): Promise<void> {
-    const answer = await this.#ports.decide(ask);
+  async #answer(ask: Ask, withdrawn: AbortSignal): Promise<void> {
+    const answer = await this.#ports.decide(ask, withdrawn);
     // The agent may have withdrawn the question meanwhile.
     const line = this.#driver.answer(this.#state, ask, answer);
     if (line === null) return;

@@ -1,24 +1,24 @@
 import type {AnswerMessage, AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import {askProtocol} from '@switchyard/shared/protocol/version.ts';
+import type {PersonReply} from '../agent/tool-gate.ts';
 import type {LinkUp} from '../link/link.ts';
 import {attemptKey, type AttemptRef} from './attempt-state.ts';
 
 /** What an agent asks a person, and how long that may take. */
 export type PersonAsk = Pick<AskMessage, 'id' | 'kind' | 'tool' | 'input' | 'reason' | 'rule' | 'expires_in_ms'>;
-export type PersonAnswer = Pick<AnswerMessage, 'decision' | 'text' | 'by'>;
 
 /** One agent that waits. */
 export type OpenAsk = {
-  readonly answer: Promise<PersonAnswer>;
+  readonly answer: Promise<PersonReply>;
   /** Waits no longer; the ask stays open for whoever asks it again. */
   readonly close: () => void;
   /** Waits no longer, and nobody else does. */
   readonly withdraw: () => void;
 };
 
-type Entry = {readonly message: AskMessage; readonly resolve: (answer: PersonAnswer) => void};
+type Entry = {readonly message: AskMessage; readonly resolve: (answer: PersonReply) => void};
 
-const tooOld: PersonAnswer = {decision: 'reject', text: 'the control plane is too old to ask a person', by: null};
+const tooOld: PersonReply = {decision: 'reject', text: 'the control plane is too old to ask a person', by: null};
 
 /**
  * What agents of this runner ask people. Nothing of it is kept: an agent that waits is found by its own output after a
@@ -38,7 +38,7 @@ export class AskDesk {
   ask({task, epoch}: Pick<AskMessage, 'task' | 'epoch'>, ask: PersonAsk): OpenAsk {
     const message: AskMessage = {t: 'ask', task, epoch, ...ask};
     const key = keyOf(message);
-    const {promise, resolve} = Promise.withResolvers<PersonAnswer>();
+    const {promise, resolve} = Promise.withResolvers<PersonReply>();
     const entry = {message, resolve};
     this.#open.set(key, entry);
     this.#say(entry);

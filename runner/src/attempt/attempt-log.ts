@@ -4,6 +4,7 @@ import {LogLink, type LogLinkOptions, type LogLinkOutcome} from '../logs/log-lin
 import type {AgentStream} from '../logs/log-merge.ts';
 import {pumpStream} from '../logs/log-pump.ts';
 import {LogSpool, type LogEnd} from '../logs/log-spool.ts';
+import {Redactor} from '../logs/redactor.ts';
 import type {Secrets} from '../logs/secrets.ts';
 import type {SealedLog} from './attempt-work.ts';
 
@@ -26,10 +27,16 @@ export class AttemptLog {
   readonly #outcome: Promise<LogLinkOutcome>;
   readonly #upload = new AbortController();
   readonly #makeRoom: () => Promise<void>;
+  readonly #secrets: Secrets;
   /** The last pump of each stream: true once the stream has ended. */
   readonly #pumps = new Map<AgentStream, Promise<boolean>>();
 
-  private constructor(spool: LogSpool, link: LogLink, makeRoom: () => Promise<void>) {
+  private constructor(
+    spool: LogSpool,
+    link: LogLink,
+    {makeRoom, secrets}: Pick<AttemptLogOptions, 'makeRoom' | 'secrets'>,
+  ) {
+    this.#secrets = secrets;
     this.#spool = spool;
     this.#link = link;
     this.#makeRoom = makeRoom;
@@ -38,11 +45,17 @@ export class AttemptLog {
 
   static async open({directory, secrets, link, makeRoom}: AttemptLogOptions): Promise<AttemptLog> {
     const spool = await LogSpool.open({directory, secrets});
-    return new AttemptLog(spool, new LogLink({...link, spool}), makeRoom);
+    return new AttemptLog(spool, new LogLink({...link, spool}), {makeRoom, secrets});
   }
 
   get length(): number {
     return this.#spool.length;
+  }
+
+  /** Text as the log would show it: without secrets. */
+  mask(text: string): string {
+    const redactor = new Redactor(this.#secrets);
+    return Buffer.concat([redactor.push(Buffer.from(text)), redactor.flush()]).toString();
   }
 
   async note(text: string): Promise<void> {

@@ -20,3 +20,10 @@ export const PROMPT_FILE = 'prompt';
 export const CHECKS_FILE = 'checks.json';
 /** The merged and redacted log of the attempt, as `LogSpool` writes it. */
 export const LOG_FILE = 'log';
+
+/** Where the control plane takes the log of an attempt. */
+export function logAddress(controlPlane: string, {task, epoch}: AttemptName): string {
+  const url = new URL(`/v1/runner/log/${task}?epoch=${epoch}`, controlPlane);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  return url.href;
+}

@@ -1,5 +1,6 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import {baseRules} from '../worktree/base-rules.ts';
 import {commitRest} from '../worktree/commit-rest.ts';
 import {readEvidence} from '../worktree/evidence.ts';
 import type {Mirrors} from '../worktree/mirror.ts';
@@ -36,6 +37,12 @@ export async function findTree({context}: Trees, plan: AttemptPlan): Promise<Wor
   if (plan.spec.repository === undefined) return undefined;
   const mirror = mirrorOf(context.root, parseRepository(plan.spec.repository.url));
   return findWorktree(context, mirror, plan.task, plan.epoch);
+}
+
+/** What the base of the work says about how to work on it, for the agent's system prompt. */
+export async function rulesOfTree(trees: Trees, plan: AttemptPlan): Promise<string | null> {
+  const worktree = await findTree(trees, plan);
+  return worktree === undefined ? null : baseRules(trees.context, worktree);
 }
 
 /** Whatever there is of it, also what an add or a removal left that was interrupted. */

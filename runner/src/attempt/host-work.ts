@@ -2,21 +2,24 @@ import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
+import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {needsOf} from '../agent/drivers.ts';
-import {baseRules} from '../worktree/base-rules.ts';
 import {describeEnd, lostResult, processEnd} from './run-end.ts';
 import {startAgent, type AgentRun} from './agent-run.ts';
 import type {ModelAccess} from '../agent/driver.ts';
+import type {Ruling} from '../agent/ruling.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Executor} from '../executor/executor.ts';
 import {createRunDirectory, readRunFile, runFiles, writeRunFile, type Deadline} from '../executor/run-directory.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
 import {discard} from '../worktree/remove.ts';
+import type {PersonPorts} from './ask-person.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
 import {CHECKS_FILE, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
 import {agentOutput, checksOutput, moveOutput, runProgram, type ProgramHost} from './attempt-program.ts';
-import {findTree, prepareTree, removeTree, type Trees} from './attempt-tree.ts';
+import {findTree, prepareTree, removeTree, rulesOfTree, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 
@@ -30,6 +33,10 @@ export type HostWorkOptions = {
   readonly modelAccess: (plan: AttemptPlan, provider: ProviderName) => Promise<ModelAccess>;
   /** The agent CLI of a driver as it was found on this machine. */
   readonly agentProgram: (name: string) => string | null;
+  /** What the charter of this machine says to a call; null where it has none. */
+  readonly ruling: ((call: ToolCall, scene: Scene) => Ruling) | null;
+  /** How long agents wait for a person. */
+  readonly people: Pick<PersonPorts, 'holdMs' | 'ttlMs'>;
   /** What the environment policy lets through to every agent; never a secret. */
   readonly agentEnvironment: Readonly<Record<string, string>>;
   readonly logOf: (plan: AttemptPlan) => Omit<AttemptLogOptions, 'directory' | 'makeRoom'>;
@@ -87,7 +94,8 @@ export class HostWork implements AttemptWork {
   async run(plan: AttemptPlan, signal: AbortSignal): Promise<AgentEnd> {
     const held = this.#hold(plan);
     const {runDir, deadline} = held;
-    const {executor, agentEnvironment, nodePath, agentProgram, modelAccess} = this.#options;
+    const {executor, agentEnvironment, nodePath, agentProgram, modelAccess, ruling, people, observer, trees} =
+      this.#options;
     const log = await this.#log(plan);
     const cwd = await this.#workingDirectory(plan, runDir);
     const isNew = (await executor.status(runDir)).state === 'absent';
@@ -95,6 +103,7 @@ export class HostWork implements AttemptWork {
     const kind = driver === 'scripted' ? 'scripted, bundled, no model' : driver;
     if (isNew) await this.#tell(plan, log, `starting the agent (${kind})`);
     const needs = needsOf(driver);
+    const home = join(runDir, runFiles.home);
     const agent = startAgent({
       plan,
       runDir,
@@ -108,17 +117,19 @@ export class HostWork implements AttemptWork {
         spec: plan.spec,
         promptPath: join(runDir, PROMPT_FILE),
         nodePath,
-        homePath: join(runDir, runFiles.home),
+        homePath: home,
         program: needs === null ? null : agentProgram(needs.program),
         model: needs === null ? null : await modelAccess(plan, needs.provider),
         isResumed: false,
         workingDirectory: cwd,
-        instructions: await this.#baseRules(plan),
+        instructions: await rulesOfTree(trees, plan),
       },
       cwd,
       environment: agentEnvironment,
+      ruling: ruling === null ? null : call => ruling(call, {workspace: cwd, home, branch: plan.branch}),
+      people: {...people, open: ask => observer.askPerson(plan, ask)},
       tell: async detail => this.#tell(plan, log, detail),
-      onEvent: event => this.#options.observer.agentEvent(plan, event),
+      onEvent: event => observer.agentEvent(plan, event),
       finish: async () => this.#farewell(runDir, signal),
     });
     held.message = agent.message;
@@ -230,12 +241,6 @@ export class HostWork implements AttemptWork {
 
   spoolLength(plan: AttemptPlan): number {
     return this.#held.get(keyOf(plan))?.opened?.length ?? 0;
-  }
-
-  async #baseRules(plan: AttemptPlan): Promise<string | null> {
-    const {trees} = this.#options;
-    const worktree = await findTree(trees, plan);
-    return worktree === undefined ? null : baseRules(trees.context, worktree);
   }
 
   #hold(plan: AttemptPlan): Held {

@@ -1,11 +1,11 @@
-import {existsSync, realpathSync} from 'node:fs';
-import {basename, dirname, join, resolve} from 'node:path';
+import {resolve} from 'node:path';
 import type {Command} from 'commander';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import {judge, type Decision} from '@switchyard/shared/policy/charter/judge.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import {lint, rulebookOf, type Finding} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {readCharterFile} from '../agent/charter-file.ts';
+import {nearestRealPath} from '../agent/nearest-real-path.ts';
 import {actLine} from './act-line.ts';
 import {group, leaf, text} from './leaf.ts';
 import {shellWord} from './shell-word.ts';
@@ -117,10 +117,4 @@ function inputOf(json: string): ToolCall['input'] {
 function sceneOf({cwd, home}: World, options: Readonly<Record<string, unknown>>): Scene {
   const workspace = resolve(cwd, text(options, 'workspace') ?? '.');
   return {workspace, home, branch: text(options, 'branch'), realPath: nearestRealPath};
-}
-
-/** Where a path leads: links are followed as far as there is something on the disk. */
-function nearestRealPath(path: string): string {
-  if (path === dirname(path)) return path;
-  return existsSync(path) ? realpathSync(path) : join(nearestRealPath(dirname(path)), basename(path));
 }

@@ -25,6 +25,15 @@ export const policySchema = z.strictObject({
   /** The first words that a command of the exec driver or a check may have, as patterns; all when absent. */
   commands: z.strictObject({allow: z.array(z.string().min(1).max(500)).max(1_000)}).optional(),
   timeout_max_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutMaxMs),
+  /** What a charter wants a person to decide. */
+  approvals: z
+    .strictObject({
+      /** An agent that can be put off is kept waiting for so long, then it ends and waits on disk. */
+      hold_ms: z.int().min(0).max(3_000_000).default(limits.approvalHoldMs),
+      /** What nobody decided by then is rejected. */
+      expires_ms: z.int().min(1_000).max(limits.approvalTtlMaxMs).default(limits.approvalTtlMs),
+    })
+    .prefault({}),
   slots_max: z.int().min(1).max(limits.slotsMax).default(limits.slotsMax),
 });
 export type Policy = z.output<typeof policySchema>;

@@ -33,6 +33,8 @@ function hands() {
       observer: {phaseDetail: () => undefined, agentEvent: () => undefined, askPerson: nobody},
       nodePath: process.execPath,
       agentProgram: () => null,
+      ruling: null,
+      people: {holdMs: 1_000, ttlMs: 60_000},
       modelAccess: async () => Promise.reject(new Error('no agent here needs a model')),
       agentEnvironment: {PATH: process.env['PATH'] ?? ''},
       logOf: () => ({

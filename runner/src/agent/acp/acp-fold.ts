@@ -115,6 +115,7 @@ function onRequest(state: AcpState, {id, method, params}: AcpRequest): Decoded<A
       kind: 'permission',
       id: `permission-${id}`,
       toolCall: toolCall.toolCallId,
+      canDefer: false,
       ...toolOf(toolCall),
     },
   };

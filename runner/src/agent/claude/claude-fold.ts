@@ -158,14 +158,16 @@ function openRequest(state: ClaudeState, {request_id: id, request}: ClaudeReques
     case 'hook_callback': {
       if (request.callback_id === STOP_HOOK)
         return {kind: 'ask', via: 'hook', ask: {kind: 'stop', id, count: state.stops}};
-      const {tool_name: tool, tool_input: input = {}, tool_use_id: toolCall} = request.input;
+      const {tool_name: tool, tool_input: input = {}, tool_use_id: toolCall, agent_id: subagent} = request.input;
       if (tool === undefined || toolCall === undefined) return undefined;
-      return {kind: 'ask', via: 'hook', ask: {kind: 'permission', id, tool, input, toolCall}};
+      // A subagent ends with its program and is not there any more when that is resumed.
+      const canDefer = subagent === undefined;
+      return {kind: 'ask', via: 'hook', ask: {kind: 'permission', id, tool, input, toolCall, canDefer}};
     }
     // Only where a hook was skipped: the same question, from the program's own rules.
     case 'can_use_tool': {
       const {tool_name: tool, input, tool_use_id: toolCall = id} = request;
-      return {kind: 'ask', via: 'prompt', ask: {kind: 'permission', id, tool, input, toolCall}};
+      return {kind: 'ask', via: 'prompt', ask: {kind: 'permission', id, tool, input, toolCall, canDefer: false}};
     }
     case 'mcp_message':
       return request.server_name === TOOL_SERVER ? onToolServer(id, request.message) : undefined;

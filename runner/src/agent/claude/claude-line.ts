@@ -37,6 +37,7 @@ const hookCallback = z.looseObject({
     tool_name: text.optional(),
     tool_input: z.record(text, z.unknown()).optional(),
     tool_use_id: text.optional(),
+    agent_id: text.optional(),
   }),
 });
 const mcpMessage = z.looseObject({

@@ -78,7 +78,7 @@ test.for(answers)('[CD6] the hook before a tool is answered with $given.kind', (
   const {state} = fold([line.hook('r1', 't1', bash)]);
   const [ask] = claudeDriver.asks(state);
   if (ask === undefined) throw new Error('no question');
-  expect(ask).toEqual({kind: 'permission', id: 'r1', toolCall: 't1', ...bash} satisfies Ask);
+  expect(ask).toEqual({kind: 'permission', id: 'r1', toolCall: 't1', canDefer: true, ...bash} satisfies Ask);
   expect(json(claudeDriver.answer(state, ask, given)?.text)).toEqual({
     type: 'control_response',
     response: {

@@ -1,0 +1,158 @@
+import {expect, test} from 'vitest';
+import {parseCharter} from '@switchyard/shared/domain/charter.ts';
+import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {rulebookOf} from '@switchyard/shared/policy/charter/rulebook.ts';
+import type {Answer, Ask} from '../../../runner/src/agent/driver.ts';
+import {rulingOf} from '../../../runner/src/agent/ruling.ts';
+import {toolGate, type PersonQuestion, type PersonReply} from '../../../runner/src/agent/tool-gate.ts';
+import {askPerson} from '../../../runner/src/attempt/ask-person.ts';
+import {AskDesk} from '../../../runner/src/attempt/ask-desk.ts';
+import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
+
+const heuristics = {
+  autoApprove: [{command: ['git', 'status'], name: 'looking'}],
+  alwaysReject: [{command: ['git', 'rebase'], name: 'rebase', reason: 'the history stays'}],
+  escalate: [{command: ['git', 'tag'], name: 'tags'}],
+};
+const never = new AbortController().signal;
+
+type World = {readonly decide: (ask: Ask) => Promise<Answer>; readonly asked: PersonQuestion[]};
+
+function gate(reply: PersonReply | 'later', safetyHeuristics: object | null = heuristics): World {
+  const asked: PersonQuestion[] = [];
+  const book =
+    safetyHeuristics === null ? null : rulebookOf(parseCharter({name: 't', safetyHeuristics}).safetyHeuristics);
+  const decide = toolGate({
+    spec: taskSpecSchema.parse({prompt: 'x', agent: {driver: 'claude'}}),
+    ruling: book === null ? null : call => rulingOf(book, call, {workspace: '/wt'}),
+    progress: async () => undefined,
+    askPerson: async question => {
+      asked.push(question);
+      return reply;
+    },
+  });
+  return {asked, decide: async ask => decide(ask, never)};
+}
+
+const permission = (tool: string, input: Record<string, unknown>, canDefer = true): Ask => ({
+  kind: 'permission',
+  id: 'r1',
+  toolCall: 'toolu_1',
+  tool,
+  input,
+  canDefer,
+});
+const bash = (command: string): Ask => permission('Bash', {command});
+const yes: PersonReply = {decision: 'approve', text: '', by: 'ada'};
+const no: PersonReply = {decision: 'reject', text: 'not today', by: 'ada'};
+
+test('[PV16] the profile comes first, then what the charter rejects, escalates and approves, then what is usual', async () => {
+  const {decide, asked} = gate(no);
+  expect(await decide(permission('WebFetch', {url: 'https://x.test'}))).toMatchObject({kind: 'deny'});
+  expect(await decide(bash('git rebase main'))).toEqual({kind: 'deny', reason: 'the history stays'});
+  expect(await decide(bash('git status'))).toMatchObject({
+    kind: 'allow',
+    reason: expect.stringContaining('looking'),
+  });
+  expect(await decide(bash('true'))).toMatchObject({kind: 'allow'});
+  expect(asked).toEqual([]);
+  expect(await decide(bash('git tag v1'))).toEqual({kind: 'deny', reason: 'ada rejected it: not today'});
+  expect(asked).toMatchObject([{id: 'toolu_1', kind: 'permission', tool: 'Bash', rule: 'tags'}]);
+  expect(await gate(yes).decide(bash('git tag v1'))).toMatchObject({kind: 'allow'});
+  expect(await gate('later').decide(bash('git tag v1'))).toMatchObject({kind: 'defer'});
+  expect(await gate(no, null).decide(bash('git rebase main'))).toMatchObject({kind: 'allow'});
+});
+
+test('[PV17] while a refusal of the charter is not understood, a person decides on all that is not approved', async () => {
+  const {decide, asked} = gate(yes, {...heuristics, alwaysReject: ['frobnicate the moon base']});
+  await decide(bash('true'));
+  expect(asked).toMatchObject([{rule: 'frobnicate the moon base'}]);
+  expect(await gate(yes, heuristics).decide(bash('true'))).toMatchObject({kind: 'allow'});
+});
+
+test('[PV18] a question waits before its tool is called, and the call answers with the words of the person', async () => {
+  const input = {question: 'Which colour?'};
+  const hook = permission('mcp__switchyard__ask_person', input);
+  const call: Ask = {kind: 'tool', id: 'm1', toolCall: 'toolu_1', tool: 'ask_person', input};
+  expect(await gate('later').decide(hook)).toMatchObject({kind: 'defer'});
+  const {decide, asked} = gate({decision: 'answer', text: 'blue', by: 'ada'});
+  expect(await decide(hook)).toMatchObject({kind: 'allow'});
+  expect(await decide(call)).toEqual({kind: 'result', text: 'blue', isError: false});
+  expect(asked.map(({id, kind}) => [id, kind])).toEqual([
+    ['toolu_1', 'question'],
+    ['toolu_1', 'question'],
+  ]);
+  expect(await gate(no).decide(call)).toMatchObject({kind: 'result', isError: true});
+  expect(await gate(yes).decide({...call, input: {}})).toMatchObject({kind: 'result', isError: true});
+});
+
+const of = {task: taskIdSchema.parse('tsk_01arz3ndektsv4rrffq69g5fav'), epoch: 1};
+const question: PersonQuestion = {
+  id: 'toolu_1',
+  kind: 'permission',
+  tool: 'Bash',
+  input: {command: 'echo secret-value'},
+  reason: 'why',
+  rule: null,
+};
+
+function desk() {
+  const sent: object[] = [];
+  const made = new AskDesk(message => sent.push(message));
+  const over = new AbortController();
+  const ports = {
+    open: (ask: Parameters<AskDesk['ask']>[1]) => made.ask(of, ask),
+    mask: (text: string) => text.replaceAll('secret-value', '************'),
+    holdMs: 0,
+    ttlMs: 60_000,
+    over: over.signal,
+  };
+  const answer = {t: 'answer', ...of, id: 'toolu_1', decision: 'approve', text: '', by: 'ada'} as const;
+  return {made, sent, ports, over, answer};
+}
+
+test('[PV2] what is open is asked at the beginning of every session, and not after its answer', async () => {
+  const {made, sent, ports, answer} = desk();
+  const reply = askPerson(ports, question, {canDefer: false, withdrawn: never});
+  expect(sent).toEqual([]);
+  made.begin(3);
+  made.end();
+  made.begin(3);
+  expect(sent).toMatchObject([{t: 'ask'}, {t: 'ask'}]);
+  expect(JSON.stringify(sent)).not.toContain('secret-value');
+  made.take(answer);
+  made.take(answer);
+  expect(await reply).toMatchObject({decision: 'approve', by: 'ada'});
+  made.begin(3);
+  expect(sent).toHaveLength(2);
+});
+
+test('[PV19] an agent that can be put off waits for a while only, and one that takes its ask back says so', async () => {
+  const {made, sent, ports} = desk();
+  made.begin(3);
+  expect(await askPerson(ports, question, {canDefer: true, withdrawn: never})).toBe('later');
+  const withdrawn = new AbortController();
+  const reply = askPerson(ports, question, {canDefer: false, withdrawn: withdrawn.signal});
+  withdrawn.abort();
+  expect(await reply).toMatchObject({decision: 'reject'});
+  expect(sent).toMatchObject([{t: 'ask'}, {t: 'ask'}, {t: 'ask_withdrawn', id: 'toolu_1'}]);
+});
+
+test('[PV19] a process that lets go of its agent decides nothing any more and withdraws nothing', async () => {
+  const {made, sent, ports, over, answer} = desk();
+  made.begin(3);
+  const reply = askPerson(ports, question, {canDefer: false, withdrawn: never});
+  over.abort();
+  made.take(answer);
+  made.begin(3);
+  expect(await Promise.race([reply, Promise.resolve('pending')])).toBe('pending');
+  expect(sent).toMatchObject([{t: 'ask'}]);
+});
+
+test('[PV20] a control plane that cannot ask people rejects', async () => {
+  const {made, sent, ports} = desk();
+  const reply = askPerson(ports, question, {canDefer: false, withdrawn: never});
+  made.begin(2);
+  expect(await reply).toMatchObject({decision: 'reject', by: null});
+  expect(sent).toEqual([]);
+});
