@@ -1,8 +1,9 @@
 import {join} from 'node:path';
 import {attemptLabel, attemptMark, type AttemptName} from '../executor/attempt-name.ts';
+import {removeEmptyCgroup} from '../executor/cgroup.ts';
 import type {BootClock} from '../executor/boot-clock.ts';
 import type {Machine} from '../executor/process-identity.ts';
-import {findLeftovers, killLeftover, sweepVerdict} from '../executor/sweep.ts';
+import {findLeftovers, killLeftover, sweepVerdict, type Leftover} from '../executor/sweep.ts';
 import {collect} from '../worktree/collect.ts';
 import type {WorktreeContext} from '../worktree/places.ts';
 import {discard, emptyTrash} from '../worktree/remove.ts';
@@ -28,7 +29,10 @@ export async function upkeep({stateDirectory, machine, cgroupBase, context, held
     const marks = new Set(held().map(attemptMark));
     if (marks.has(attemptMark(leftover.attempt))) continue;
     const verdict = sweepVerdict(leftover, {nowBootMs: machine.clock.nowMs(), gone: new Set(), held: new Map()});
-    if (verdict.action === 'keep') continue;
+    if (verdict.action === 'keep') {
+      await removeEmpty(leftover, log);
+      continue;
+    }
     const {survivors} = await killLeftover(leftover, verdict.reason, machine);
     log(`${attemptLabel(leftover.attempt)}: nobody holds it and its deadline has passed: ended`);
     if (survivors.length === 0 && leftover.runDir !== undefined) await discard(context, leftover.runDir);
@@ -40,4 +44,10 @@ export async function upkeep({stateDirectory, machine, cgroupBase, context, held
       `${worktree.task} e${worktree.epoch}: worktree ${error === undefined ? `removed (${reason})` : `kept: ${error.detail}`}`,
     );
   await emptyTrash(context);
+}
+
+/** A cgroup without a process and without a run directory is nobody's, whatever became of its attempt. */
+async function removeEmpty({attempt, runDir, cgroup}: Leftover, log: UpkeepOptions['log']): Promise<void> {
+  if (runDir !== undefined || cgroup === undefined || !(await removeEmptyCgroup(cgroup))) return;
+  log(`${attemptLabel(attempt)}: an empty cgroup was left: removed`);
 }

@@ -58,10 +58,12 @@ async function isUsable(base: string): Promise<boolean> {
   }
 }
 
-export async function createCgroup(base: string, attempt: AttemptName): Promise<Cgroup> {
-  const cgroup = cgroupAt(join(base, attemptLabel(attempt)));
-  await mkdir(cgroup.agentPath, {recursive: true});
-  return cgroup;
+export function cgroupOf(base: string, attempt: AttemptName): Cgroup {
+  return cgroupAt(join(base, attemptLabel(attempt)));
+}
+
+export async function createCgroup({agentPath}: Cgroup): Promise<void> {
+  await mkdir(agentPath, {recursive: true});
 }
 
 /** Live pids in a cgroup and below it; none when it is gone. Zombies are not listed. */
@@ -94,6 +96,11 @@ export async function removeCgroup(path: string): Promise<boolean> {
   for (const deadline = AbortSignal.timeout(REMOVE_MS_MAX); !(await tryRemove(path)); await wait(REMOVE_POLL_MS))
     if (deadline.aborted) return false;
   return true;
+}
+
+/** Nobody is ended by it: one with a process in it, or in its children, stays. */
+export async function removeEmptyCgroup(path: string): Promise<boolean> {
+  return (await cgroupPids(path)).length === 0 && tryRemove(path);
 }
 
 async function tryRemove(path: string): Promise<boolean> {

@@ -6,7 +6,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {writeAgentInput} from './agent-input.ts';
 import {attemptMark, checkAttemptName} from './attempt-name.ts';
 import type {BootClock} from './boot-clock.ts';
-import {createCgroup} from './cgroup.ts';
+import {cgroupOf, createCgroup} from './cgroup.ts';
 import type {AgentSignal, Executor, LaunchPlan, TailOptions, WriteOptions} from './executor.ts';
 import {tailFile, type TailChunk} from './file-tail.ts';
 import {askToStop, endTree, killTree, type KillOutcome} from './kill-tree.ts';
@@ -71,17 +71,19 @@ async function launch(
   const before = await status(runDir);
   if (before.state !== 'absent') return before;
   await createRunDirectory(runDir);
-  const cgroup = cgroupBase === undefined ? undefined : (await createCgroup(cgroupBase, plan.attempt)).path;
+  const cgroup = cgroupBase === undefined ? undefined : cgroupOf(cgroupBase, plan.attempt);
+  // Its path is written down before it is made: whoever cleans up knows of it by this file alone.
   await writeMeta(runDir, {
     version: 1,
     ...plan.attempt,
     executor: 'host',
     channels: plan.channels,
     cwd: plan.cwd,
-    ...(cgroup === undefined ? {} : {cgroup}),
+    ...(cgroup === undefined ? {} : {cgroup: cgroup.path}),
   });
+  if (cgroup !== undefined) await createCgroup(cgroup);
   await writeDeadline(runDir, plan.deadline);
-  await spawnShim(plan, runDir, cgroup ?? '');
+  await spawnShim(plan, runDir, cgroup?.path ?? '');
   for (const deadline = AbortSignal.timeout(LAUNCH_MS_MAX); !deadline.aborted; await wait(POLL_MS)) {
     const after = await status(runDir);
     if (after.state !== 'absent' && after.state !== 'claimed') return after;
