@@ -165,7 +165,7 @@ describe('a task', () => {
   test.for([
     {promt: 'a'},
     {timeout: 1_000},
-    {agent: {type: 'coding', model: 'x'}},
+    {agent: {type: 'coding', modle: 'x'}},
     {repository: {url: 'https://example.test/a.git', branch: 'main'}},
     {concurrency: {key: 'a', max: 1}},
     {agent: {type: 'root'}},
