@@ -55,6 +55,9 @@ export async function runChaos({options, folder, say}: Pick<Parts, 'options' | '
       isOpen: task => observer.isOpen(task),
     });
     return await under({options, folder, say, timeline, yard, load, observer});
+  } catch (error) {
+    keep(yard, folder);
+    throw error;
   } finally {
     await yard.remove();
   }
@@ -72,6 +75,7 @@ async function under(parts: Parts): Promise<Report> {
   await until(restMsMax, () => !load.acknowledgedTasks().some(task => observer.isOpen(task)));
   const restedMs = Date.now();
   const stayed = await leftAtRest(yard);
+  const cleanedMs = Date.now();
   await yard.revivePlane();
   await load.repeat(repeatEvery);
   await observer.lookAtAll();
@@ -92,12 +96,15 @@ async function under(parts: Parts): Promise<Report> {
   removeCgroups(yard.stateDirectories);
   const report: Report = {
     options,
-    figures: figuresOf(parts, {judged, rounds, begunMs, healedMs, restedMs}),
+    figures: figuresOf(parts, {judged, rounds, begunMs, healedMs, restedMs, cleanedMs}),
     skipped: yard.skipped,
     violations: violations.map(each => ({...each, ...circumstances(each, judged, timeline)})),
     folder,
   };
-  if (violations.length > 0) keep(yard, folder, report);
+  if (violations.length > 0) {
+    keep(yard, folder);
+    writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  }
   return report;
 }
 
@@ -151,16 +158,19 @@ type Outcome = {
   readonly begunMs: number;
   readonly healedMs: number;
   readonly restedMs: number;
+  readonly cleanedMs: number;
 };
 
-function figuresOf({load, timeline}: Parts, {judged, rounds, begunMs, healedMs, restedMs}: Outcome): Figures {
+function figuresOf({load, timeline}: Parts, outcome: Outcome): Figures {
+  const {judged, rounds, begunMs, healedMs, restedMs, cleanedMs} = outcome;
   const ends: Record<string, number> = {};
   for (const {end} of judged) ends[end?.state ?? 'unknown'] = (ends[end?.state ?? 'unknown'] ?? 0) + 1;
   const starts = judged.map(({lines}) => lines.filter(({event}) => event === 'start').length);
   const {round: _, ...faults} = timeline.counts();
   return {
     rounds,
-    seconds: Math.round((Date.now() - begunMs) / 1_000),
+    seconds: Math.round((healedMs - begunMs) / 1_000),
+    cleanSeconds: Math.round((cleanedMs - restedMs) / 1_000),
     restSeconds: Math.round((restedMs - healedMs) / 1_000),
     tasks: judged.length,
     submissions: load.acknowledgements.length,
@@ -172,9 +182,8 @@ function figuresOf({load, timeline}: Parts, {judged, rounds, begunMs, healedMs, 
   };
 }
 
-function keep({bed, witnessFolder}: Yard, folder: string, report: Report): void {
+function keep({bed, witnessFolder}: Yard, folder: string): void {
   cpSync(witnessFolder, join(folder, 'witness'), {recursive: true});
   for (const name of readdirSync(bed.folder).filter(each => each.endsWith('.log')))
     cpSync(join(bed.folder, name), join(folder, name));
-  writeFileSync(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
 }

@@ -29,9 +29,20 @@ export function leftoversOf({folder, runnerStates, isExpected}: Places): string[
   ];
 }
 
-/** The empty folder that each runner keeps for its cgroups goes with the runner. */
+/** The folder that each runner keeps for its cgroups goes with the runner. What stayed in it has been reported. */
 export function removeCgroups(runnerStates: readonly string[]): void {
-  for (const base of runnerStates.flatMap(cgroupsOf)) rmdirSync(base);
+  for (const base of runnerStates.flatMap(cgroupsOf)) {
+    const attempts = namesIn(base, isAttempt).map(name => join(base, name));
+    for (const path of [...attempts.map(each => join(each, 'agent')), ...attempts, base]) tryToRemove(path);
+  }
+}
+
+function tryToRemove(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // Somebody lives in it, and was reported as a process.
+  }
 }
 
 function mentions({arguments: text, environment}: {arguments: string; environment: string}, folder: string): boolean {

@@ -5,9 +5,12 @@ import {promises, type Promised, type Violation} from './verdict.ts';
 
 export type Figures = {
   readonly rounds: number;
+  /** While there were faults. */
   readonly seconds: number;
   /** From the end of the faults until the last task had ended. */
   readonly restSeconds: number;
+  /** From then until the runners had cleaned up. */
+  readonly cleanSeconds: number;
   readonly tasks: number;
   readonly submissions: number;
   readonly ends: Readonly<Record<string, number>>;
@@ -56,7 +59,7 @@ export function reportText({figures, skipped, violations, folder, options}: Repo
     return `  ${count === 0 ? 'held  ' : 'BROKEN'}  ${promises[promise]}${count === 0 ? '' : ` (${count} times)`}`;
   });
   return [
-    `seed ${options.seed}, ${rounds} rounds in ${seconds} s, at rest ${restSeconds} s after the last fault`,
+    `seed ${options.seed}, ${rounds} rounds in ${seconds} s, at rest ${restSeconds} s after the last fault, clean ${figures.cleanSeconds} s later`,
     `faults: ${counts(faults)}`,
     `tasks: ${tasks} by ${submissions} submissions; ended as ${counts(ends)}`,
     `agents: ${figures.agentsStarted} started, at most ${figures.attemptsPerTaskMost} for one task; ${figures.logBytes} bytes of log compared`,
