@@ -38,6 +38,7 @@ export class Yard {
   /** What this machine does not allow, and why. */
   readonly skipped: readonly string[];
   readonly #timeline: Timeline;
+  #removed: Promise<void> | undefined;
 
   private constructor(bed: Bed, timeline: Timeline, made: Pick<Yard, 'runners' | 'skipped'> & {origin: Origin}) {
     this.bed = bed;
@@ -117,7 +118,13 @@ export class Yard {
     for (const {proxy} of this.runners) await proxy.close();
   }
 
+  /** May be called again, also while it is under way. */
   async remove(): Promise<void> {
+    this.#removed ??= this.#remove();
+    await this.#removed;
+  }
+
+  async #remove(): Promise<void> {
     for (const {disk} of this.runners) disk?.unmount();
     await this.bed.stop();
   }
