@@ -7,22 +7,19 @@ export type AcpAgent = {
   readonly program: string;
   readonly args: readonly string[];
   readonly provider: ProviderName;
+  /** The mode of its session that holds a profile; null where its questions do. A mode it does not have ends the attempt. */
+  readonly modeOf: (profile: ToolProfile) => string | null;
   readonly setUp: (how: {
     readonly home: string;
     readonly model: ModelAccess;
     readonly modelName: string | undefined;
-    readonly profile: ToolProfile;
   }) => {
     readonly env: Readonly<Record<string, string>>;
     readonly files: readonly {readonly path: string; readonly text: string}[];
   };
 };
 
-const codexSandbox = {
-  readonly: 'read-only',
-  developer: 'workspace-write',
-  'full-access': 'danger-full-access',
-} as const;
+const codexModes = {readonly: 'read-only', developer: 'workspace-write', 'full-access': 'agent-full-access'} as const;
 
 /**
  * Agents by the name of their CLI. Each is told to use the proxy, to ask before it writes or runs anything, and to leave
@@ -33,7 +30,9 @@ export const acpAgents = {
     program: 'codex-acp',
     args: [],
     provider: 'openai',
-    setUp: ({home, model, modelName, profile}) => ({
+    // Its sandbox decides, not its questions: it asks about too little for a profile to hold.
+    modeOf: profile => codexModes[profile],
+    setUp: ({home, model, modelName}) => ({
       env: {CODEX_HOME: `${home}/.codex`, SWITCHYARD_MODEL_TOKEN: model.token},
       files: [
         {
@@ -41,9 +40,7 @@ export const acpAgents = {
           text: [
             ...(modelName === undefined ? [] : [`model = ${JSON.stringify(modelName)}`]),
             'model_provider = "switchyard"',
-            // Its sandbox decides, not its questions: it asks about too little for a profile to hold.
             'approval_policy = "on-request"',
-            `sandbox_mode = "${codexSandbox[profile]}"`,
             '[model_providers.switchyard]',
             'name = "switchyard"',
             `base_url = ${JSON.stringify(model.urls.openai)}`,
@@ -59,6 +56,7 @@ export const acpAgents = {
     program: 'gemini',
     args: ['--acp', '--skip-trust'],
     provider: 'google',
+    modeOf: () => null,
     setUp: ({model, modelName}) => ({
       env: {
         GOOGLE_GEMINI_BASE_URL: model.urls.google,
@@ -81,6 +79,7 @@ export const acpAgents = {
     program: 'opencode',
     args: ['acp'],
     provider: 'openai',
+    modeOf: () => null,
     setUp: ({model, modelName = 'default'}) => ({
       env: {
         OPENCODE_DISABLE_AUTOUPDATE: '1',

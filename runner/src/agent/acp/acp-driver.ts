@@ -1,8 +1,9 @@
 import {errorCodes, SwitchyardError, type ErrorCode} from '@switchyard/shared/domain/error.ts';
-import {profileOfRole} from '@switchyard/shared/policy/tool-profile.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {profileOfRole, type ToolProfile} from '@switchyard/shared/policy/tool-profile.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading} from '../driver.ts';
-import {acpAgents, type AcpAgentName} from './acp-agent.ts';
+import {acpAgents, type AcpAgent, type AcpAgentName} from './acp-agent.ts';
 import {acpInitial, decodeAcpLine, requestIds, type AcpState} from './acp-fold.ts';
 
 const DETAIL_MAX = 4_000;
@@ -18,7 +19,7 @@ export function acpDriver(name: AcpAgentName): Driver<AcpState> {
     initial: acpInitial,
     plan: input => planOf(name, input),
     decode: decodeAcpLine,
-    due,
+    due: (state, input) => due(acpAgents[name], state, input),
     asks: ({asks}) => asks.map(({ask}) => ask),
     // A second prompt in the middle of a turn is not in the protocol.
     encode: () => null,
@@ -34,13 +35,12 @@ function planOf(name: AcpAgentName, {spec, program, model, homePath}: DriverInpu
   if (program === null)
     throw new SwitchyardError('agent_not_found', `${acpAgents[name].program} was not found on this runner`);
   if (model === null) throw new SwitchyardError('model_refused', `${name} needs a key: switchyard keys set`);
-  const profile = spec.agent.profile ?? profileOfRole[spec.agent.type];
-  const {env, files} = setUp({home: homePath, model, modelName: spec.agent.model, profile});
+  const {env, files} = setUp({home: homePath, model, modelName: spec.agent.model});
   return {argv: [program, ...args], env: {...env, HOME: homePath}, files, stdin: 'stream'};
 }
 
-function due(state: AcpState, {spec, workingDirectory}: DriverInput): readonly AgentLine[] {
-  const {isInitialized, session, refused, end} = state;
+function due(agent: AcpAgent, state: AcpState, {spec, workingDirectory}: DriverInput): readonly AgentLine[] {
+  const {isInitialized, session, isModeSet, refused, end} = state;
   const lines = refused.map(id =>
     line(`refuse-${id}`, {id, error: {code: -32_601, message: 'not offered by this client'}}, 'safe'),
   );
@@ -48,9 +48,14 @@ function due(state: AcpState, {spec, workingDirectory}: DriverInput): readonly A
   if (!isInitialized) return [...lines, request('initialize', requestIds.initialize, clientInfo)];
   if (session === null)
     return [...lines, request('session/new', requestIds.newSession, {cwd: workingDirectory, mcpServers: []})];
+  const modeId = agent.modeOf(profileOf(spec));
+  if (modeId !== null && !isModeSet)
+    return [...lines, request('session/set_mode', requestIds.setMode, {sessionId: session, modeId})];
   const prompt = {sessionId: session, prompt: [{type: 'text', text: spec.prompt}]};
   return [...lines, request('session/prompt', requestIds.prompt, prompt)];
 }
+
+const profileOf = ({agent}: TaskSpec): ToolProfile => agent.profile ?? profileOfRole[agent.type];
 
 const clientInfo = {
   protocolVersion: 1,

@@ -2,7 +2,7 @@ import {agentEvent, type AgentEvent, type Ask, type Decoded} from '../driver.ts'
 import {readAcpLine, type AcpAnswer, type AcpRequest, type AcpUpdate} from './acp-line.ts';
 
 /** Our requests, in their order; each is sent once in the life of an attempt. */
-export const requestIds = {initialize: 1, newSession: 2, prompt: 3} as const;
+export const requestIds = {initialize: 1, newSession: 2, prompt: 3, setMode: 4} as const;
 
 /** A question of the agent that its output has not shown to be answered. */
 export type OpenAsk = {
@@ -15,6 +15,7 @@ export type OpenAsk = {
 export type AcpState = {
   readonly isInitialized: boolean;
   readonly session: string | null;
+  readonly isModeSet: boolean;
   readonly asks: readonly OpenAsk[];
   /** Requests for what we do not offer: the agent has ways of its own. */
   readonly refused: readonly (number | string)[];
@@ -27,6 +28,7 @@ export type AcpState = {
 export const acpInitial: AcpState = {
   isInitialized: false,
   session: null,
+  isModeSet: false,
   asks: [],
   refused: [],
   text: '',
@@ -57,6 +59,7 @@ function onAnswer(state: AcpState, {id, result, error}: AcpAnswer): Decoded<AcpS
   if (error !== undefined) return failedTurn(state, error.message);
   if (id === requestIds.initialize) return onInitialized(state, result);
   if (id === requestIds.newSession) return onSession(state, result?.sessionId);
+  if (id === requestIds.setMode) return {state: {...state, isModeSet: true}, events: []};
   return onTurnEnd(state, result);
 }
 

@@ -151,14 +151,19 @@ test.for(['codex', 'gemini', 'opencode'] as const)(
   },
 );
 
-test('[CP8] the readonly profile of codex is a sandbox that cannot write', () => {
-  const files = (profile: 'readonly' | 'developer') =>
-    acpDriver('codex')
-      .plan({...input, spec: specOf({profile})})
-      .files.map(({text}) => text)
-      .join('');
-  expect(files('readonly')).toContain('sandbox_mode = "read-only"');
-  expect(files('developer')).toContain('sandbox_mode = "workspace-write"');
+test('[CP8] codex holds a profile by a mode of its session, and has no prompt before the mode is set', () => {
+  const codex = acpDriver('codex');
+  const {state} = fold([initialized, opened]);
+  const dueFor = (profile: 'readonly' | 'developer' | 'full-access', from = state) =>
+    codex.due(from, {...input, spec: specOf({profile})}).map(({text}) => json(text));
+  expect(dueFor('readonly')).toMatchObject([{method: 'session/set_mode', params: {modeId: 'read-only'}}]);
+  expect(dueFor('developer')).toMatchObject([{method: 'session/set_mode', params: {modeId: 'workspace-write'}}]);
+  expect(dueFor('full-access')).toMatchObject([{params: {modeId: 'agent-full-access'}}]);
+  const set = fold([initialized, opened, {id: 4, result: {}}]).state;
+  expect(dueFor('readonly', set)).toMatchObject([{method: 'session/prompt'}]);
+  const refused = fold([initialized, opened, {id: 4, error: {code: 1, message: 'no such mode'}}]).state;
+  expect(dueFor('readonly', refused)).toEqual([]);
+  expect(codex.read(refused, {exitCode: 0, signal: null}).failure).toMatchObject({detail: 'no such mode'});
 });
 
 test('[CP9] no line throws, and reading all lines again gives the same state', () => {
