@@ -60,7 +60,7 @@ describe('the calls of the Worker', () => {
     expect(outcomes.filter(({ok}) => ok)).toHaveLength(1);
     expect(outcomes.filter(each => !each.ok && each.code === 'enrolment_invalid')).toHaveLength(2);
     expect(valueOf(await stub.listRunners(root)).runners).toMatchObject([
-      {labels: ['zone=a', 'os=linux', expect.stringMatching(/^runner=rnr_/)]},
+      {labels: [expect.stringMatching(/^runner=rnr_/), 'zone=a', 'os=linux']},
     ]);
     valueOf(await stub.createEnrolment(root, {id: 'late', hash: 'aa', labels: [], expiresAtMs: Date.now() - 1}));
     expect(
