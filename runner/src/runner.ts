@@ -168,7 +168,18 @@ async function assemble(
     log: onLine,
     onFatal: error => fatal.reject(error),
   });
-  const models = await openModelDoor({
+  const models = await openModels(options, loop);
+  door.resolve(models);
+  loop.start();
+  const rounds = keepUp(
+    async () => upkeep({stateDirectory, machine, cgroupBase, context, held: () => loop.attempts(), log: onLine}),
+    onLine,
+  );
+  return running({loop, link, key, finish: fatal, rounds, models, release});
+}
+
+async function openModels({stateDirectory, onLine: log}: RunnerOptions, loop: AttemptLoop): Promise<ModelDoor> {
+  return openModelDoor({
     stateDirectory,
     keys: modelKeys(fileVault(stateDirectory, process.env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), stateDirectory),
     isLive: grant => loop.heldSpec(grant) !== undefined,
@@ -178,15 +189,8 @@ async function assemble(
     }),
     runDirectoryOf: grant => runDirectoryOf(stateDirectory, grant),
     nowIso: () => new Date().toISOString(),
-    log: onLine,
+    log,
   });
-  door.resolve(models);
-  loop.start();
-  const rounds = keepUp(
-    async () => upkeep({stateDirectory, machine, cgroupBase, context, held: () => loop.attempts(), log: onLine}),
-    onLine,
-  );
-  return running({loop, link, key, finish: fatal, rounds, models, release});
 }
 
 type OpenLink = {

@@ -58,12 +58,10 @@ export const outcomeSchemas = {
     escalation,
   ]),
   reviewer: z.discriminatedUnion('event', [
-    z
-      .strictObject({event: z.literal('pr.approved'), scores, summary: prose})
-      .refine(given => passes(given.scores), {
-        path: ['scores'],
-        message: `an approval needs ${scoreToPass} everywhere`,
-      }),
+    z.strictObject({event: z.literal('pr.approved'), scores, summary: prose}).refine(given => passes(given.scores), {
+      path: ['scores'],
+      message: `an approval needs ${scoreToPass} everywhere`,
+    }),
     z
       .strictObject({event: z.literal('pr.changes.requested'), scores, reviewComments: prose})
       .refine(given => !passes(given.scores), {
