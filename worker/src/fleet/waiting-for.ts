@@ -10,20 +10,22 @@ export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string 
   if (row.state === 'pending') return pendingReason(row, nowMs);
   if (row.state === 'paused' || memory.askingTasks.has(row.id)) return 'approval: a person has to decide';
   if (row.state !== 'queued') return null;
-  const {settings, live} = memory;
+  const key = readLane(row.lane);
+  return poolReason(memory) ?? runnerReason(memory, key, row.lane) ?? limitReason(memory, key);
+}
+
+function poolReason({settings}: Memory): string | null {
   if (settings.latched) return 'the pool stopped because a task failed: clear the latch';
   if (settings.draining) return 'the pool is shutting down';
-  if (settings.paused) return 'the pool is paused';
-  const key = readLane(row.lane);
-  return (
-    runnerReason(memory, key, row.lane) ??
-    (key.concurrency !== null && live.active(key.concurrency.key) >= key.concurrency.limit
-      ? `another task holds the concurrency key ${key.concurrency.key}`
-      : null) ??
-    (settings.max_concurrent !== null && live.size >= settings.max_concurrent
-      ? `the pool runs at most ${settings.max_concurrent} at once`
-      : null)
-  );
+  return settings.paused ? 'the pool is paused' : null;
+}
+
+function limitReason({settings, live}: Memory, {concurrency}: LaneKey): string | null {
+  if (concurrency !== null && live.active(concurrency.key) >= concurrency.limit)
+    return `another task holds the concurrency key ${concurrency.key}`;
+  if (settings.max_concurrent !== null && live.size >= settings.max_concurrent)
+    return `the pool runs at most ${settings.max_concurrent} at once`;
+  return null;
 }
 
 function pendingReason(row: TaskRow, nowMs: number): string | null {
