@@ -3,7 +3,6 @@ import {mkdirSync, realpathSync} from 'node:fs';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import type {Rulebook} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
 import type {WorkObserver} from './attempt/attempt-work.ts';
@@ -80,9 +79,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   const key = await loadRunnerKey(stateDirectory);
   const {policy, isDefault} = await readPolicyFile(join(stateDirectory, 'policy.json'));
   if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
-  const charter = await machineCharter(stateDirectory);
-  for (const entry of charter?.unread ?? [])
-    options.onLine(`charter: no rule understands "${entry}": a person decides on all that is not approved`);
+  const charter = await machineCharter(stateDirectory, options.onLine);
   const clock = bootClock(hostBootSources(Date.now));
   const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
   const lock = acquireStateLock(stateDirectory, {
@@ -101,7 +98,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
 type Parts = {
   readonly key: RunnerKey;
   readonly policy: Policy;
-  readonly charter: Rulebook | null;
+  readonly charter: Awaited<ReturnType<typeof machineCharter>>;
   readonly machine: {bootId: string; processes: typeof hostProcesses; clock: ReturnType<typeof bootClock>};
   readonly release: () => void;
 };

@@ -1,3 +1,4 @@
+import {readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
@@ -30,6 +31,8 @@ const tagging = (name: string): Scenario => [
 ];
 
 let stage: Stage;
+/** A runner that lets go of an agent at once. */
+let quick: Stage;
 beforeAll(async () => {
   stage = await openStage(
     {
@@ -45,25 +48,48 @@ beforeAll(async () => {
     },
     {'charter.yaml': charter, 'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 120_000}})},
   );
+  quick = await openStage(
+    {
+      deferred: tagging('deferred'),
+      refused: tagging('refused'),
+      'late-question': [
+        turn(call('mcp__switchyard__ask_person', {question: 'Which colour?'})),
+        turn(write('a.txt', 'a\n')),
+        turn(say('done')),
+      ],
+    },
+    {
+      'charter.yaml': charter,
+      'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 1_000, expires_ms: 60_000}}),
+    },
+  );
 }, 900_000);
-afterAll(async () => stage.stop(), 120_000);
+afterAll(async () => {
+  await stage.stop();
+  await quick.stop();
+}, 120_000);
 
 const claude = (scenario: string): TaskSpecInput => ({
   prompt: `Please do the work. ${chosenBy(scenario)}`,
   agent: {driver: 'claude'},
 });
 
-async function asked(task: TaskView['id'], state: ApprovalView['state'] = 'open'): Promise<ApprovalView> {
+async function asked(task: TaskView['id'], on: Stage = stage): Promise<ApprovalView> {
+  const query = {task, state: 'open'} as const;
   const find = async (): Promise<ApprovalView | undefined> =>
-    (await stage.bed.client.call(listApprovals, {query: {task, state}})).approvals[0];
+    (await on.bed.client.call(listApprovals, {query})).approvals[0];
   await expect.poll(find, {timeout: 60_000}).toBeDefined();
   const found = await find();
   if (found === undefined) throw new Error('nothing is asked');
   return found;
 }
 
-const show = async (branch: string | null, path: string): Promise<string> =>
-  (await execa('git', ['-C', stage.repository.path, 'show', `${branch}:${path}`])).stdout;
+const show = async (branch: string | null, path: string, on: Stage = stage): Promise<string> =>
+  (await execa('git', ['-C', on.repository.path, 'show', `${branch}:${path}`])).stdout;
+
+/** Living processes of the agent. */
+const agentsOf = ({bed}: Stage): readonly number[] =>
+  bed.leftovers().filter(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('stream-json'));
 
 test('[RA20] a call that the charter escalates waits for a person, and runs once when it is approved', async () => {
   const id = await stage.submit(claude('granted'));
@@ -139,4 +165,66 @@ test('[RA24] a question of the agent is answered from the command line, and the 
       ({scenario, texts}) => scenario === 'question' && texts.some(text => text.includes('the blue one')),
     ),
   ).toBe(true);
+});
+
+test('[RA25] an agent that nobody answers soon ends, waits on disk through the death of everything, and goes on with its call', async () => {
+  const {bed, runner, api} = quick;
+  const id = await quick.submit(claude('deferred'));
+  const approval = await asked(id, quick);
+  const waiting = await bed.until(id, 'paused', ({state}) => state === 'paused');
+  expect(waiting).toMatchObject({runner: null, failures: [], waiting_for: expect.stringContaining('approval')});
+  await expect.poll(() => agentsOf(quick), {timeout: 20_000}).toEqual([]);
+  await runner.kill('SIGKILL');
+  await bed.killPlane();
+  await bed.startPlane();
+  await runner.start();
+  await bed.client.call(decideApproval, {params: {approval: approval.id}, body: {decision: 'approve'}});
+  const task = await bed.finished(id, 60_000);
+  expect(task, await bed.log(id)).toMatchObject({state: 'succeeded', epoch: 2, failures: []});
+  expect(await show(task.branch, 'count.txt', quick)).toBe('once');
+  expect(await show(task.branch, 'a.txt', quick)).toBe('a');
+  expect(api.turnsPlayed('deferred')).toEqual([0, 1, 2]);
+});
+
+test('[RA26] a question that waited on disk is answered where the agent goes on', async () => {
+  const {bed, api} = quick;
+  const id = await quick.submit(claude('late-question'));
+  const {id: approval} = await asked(id, quick);
+  await bed.until(id, 'paused', ({state}) => state === 'paused');
+  await bed.client.call(decideApproval, {params: {approval}, body: {decision: 'answer', text: 'the blue one'}});
+  const task = await bed.finished(id, 60_000);
+  expect(task, await bed.log(id)).toMatchObject({state: 'succeeded', epoch: 2});
+  const heard = api.requests.filter(({texts}) => texts.some(text => text.includes('the blue one')));
+  expect(heard.some(({scenario}) => scenario === 'late-question')).toBe(true);
+});
+
+test('[RA27] a call that was rejected while its agent waited on disk does not run, and nothing of it is left', async () => {
+  const {bed, api, runner} = quick;
+  const id = await quick.submit(claude('refused'));
+  const {id: approval} = await asked(id, quick);
+  await bed.until(id, 'paused', ({state}) => state === 'paused');
+  await bed.client.call(decideApproval, {params: {approval}, body: {decision: 'reject', reason: 'no tags here'}});
+  const task = await bed.finished(id, 60_000);
+  expect(task.state, await bed.log(id)).toBe('succeeded');
+  await expect(show(task.branch, 'count.txt', quick)).rejects.toThrow('does not exist');
+  expect(api.requests.some(({texts}) => texts.some(text => text.includes('no tags here')))).toBe(true);
+  await expect.poll(() => readdirSync(join(runner.stateDirectory, 'agents')), {timeout: 20_000}).toEqual([]);
+});
+
+test('[RA28] what nobody decides in time is rejected, and the agent goes on', async () => {
+  const hasty = await openStage(
+    {slow: tagging('slow')},
+    {'charter.yaml': charter, 'policy.json': JSON.stringify({version: 1, approvals: {expires_ms: 2_000}})},
+  );
+  try {
+    const id = await hasty.submit(claude('slow'));
+    const task = await hasty.bed.finished(id, 60_000);
+    expect(task.state, await hasty.bed.log(id)).toBe('succeeded');
+    await expect(show(task.branch, 'count.txt', hasty)).rejects.toThrow('does not exist');
+    expect(await hasty.bed.log(id)).toContain('denied Bash: rejected: nobody decided in time');
+    const {approvals} = await hasty.bed.client.call(listApprovals, {query: {task: id}});
+    expect(approvals).toMatchObject([{state: 'expired', decided_by: null}]);
+  } finally {
+    await hasty.stop();
+  }
 });

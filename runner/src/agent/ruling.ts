@@ -20,10 +20,13 @@ export type Ruling = {
  * The charter of this machine, null where it has none. Throws `charter_invalid`: without a charter that was meant to be
  * there the runner must not start. A link that leads nowhere is one that was meant to be there.
  */
-export async function machineCharter(stateDirectory: string): Promise<Rulebook | null> {
+export async function machineCharter(stateDirectory: string, log: (line: string) => void): Promise<Rulebook | null> {
   const path = join(stateDirectory, CHARTER_FILE);
   if (lstatSync(path, {throwIfNoEntry: false}) === undefined) return null;
-  return rulebookOf((await readCharterFile(path)).safetyHeuristics);
+  const book = rulebookOf((await readCharterFile(path)).safetyHeuristics);
+  for (const entry of book.unread)
+    log(`charter: no rule understands "${entry}": a person decides on all that is not approved`);
+  return book;
 }
 
 /** While a refusal is not understood, whatever is not approved may be what it was meant to refuse: a person decides. */

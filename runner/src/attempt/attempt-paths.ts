@@ -1,5 +1,5 @@
 import {join} from 'node:path';
-import {attemptLabel, type AttemptName} from '../executor/attempt-name.ts';
+import {attemptLabel, checkAttemptName, type AttemptName} from '../executor/attempt-name.ts';
 
 /** Where the files of attempts lie under the state directory of a runner. */
 export function runDirectoryOf(stateDirectory: string, attempt: AttemptName): string {
@@ -11,9 +11,20 @@ export function checksDirectoryOf(runDir: string): string {
   return join(runDir, 'checks');
 }
 
-/** Where an attempt without a repository works. */
-export function scratchDirectoryOf(runDir: string): string {
-  return join(runDir, 'work');
+/** What the agent of a task keeps from attempt to attempt. */
+export function agentDirectoryOf(stateDirectory: string, task: string): string {
+  checkAttemptName({task, epoch: 1});
+  return join(stateDirectory, 'agents', task);
+}
+
+/** Settings and session of the agent's program. */
+export function agentHomeOf(stateDirectory: string, task: string): string {
+  return join(agentDirectoryOf(stateDirectory, task), 'home');
+}
+
+/** Where a task without a repository is worked on. */
+export function scratchDirectoryOf(stateDirectory: string, task: string): string {
+  return join(agentDirectoryOf(stateDirectory, task), 'work');
 }
 
 export const PROMPT_FILE = 'prompt';

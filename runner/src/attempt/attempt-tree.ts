@@ -5,6 +5,7 @@ import {commitRest} from '../worktree/commit-rest.ts';
 import {readEvidence} from '../worktree/evidence.ts';
 import type {Mirrors} from '../worktree/mirror.ts';
 import {mirrorOf, type Worktree, type WorktreeContext} from '../worktree/places.ts';
+import {rebranch} from '../worktree/rebranch.ts';
 import {pushAttempt} from '../worktree/push.ts';
 import {parseRepository} from '../worktree/repository-url.ts';
 import {addWorktree, findWorktree, removeAttempt} from '../worktree/worktree.ts';
@@ -31,6 +32,12 @@ export async function prepareTree(
   const {sha} = await mirrors.resolveBase(mirror, plan.spec.repository.base, {signal});
   const {worktree} = await addWorktree(context, {mirror, task: plan.task, epoch: plan.epoch, baseSha: sha}, signal);
   return worktree;
+}
+
+/** The tree in which the agent of an earlier attempt left its work, on the branch of this one; undefined when it is gone. */
+export async function adoptTree(trees: Trees, plan: AttemptPlan, treeEpoch: number): Promise<Worktree | undefined> {
+  const worktree = await findTree(trees, {...plan, epoch: treeEpoch});
+  return worktree === undefined ? undefined : rebranch(trees.context, worktree, plan.branch);
 }
 
 export async function findTree({context}: Trees, plan: AttemptPlan): Promise<Worktree | undefined> {

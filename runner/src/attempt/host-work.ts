@@ -1,11 +1,11 @@
 import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
-import {fileURLToPath} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {needsOf} from '../agent/drivers.ts';
+import {isTreeAdopted, leave, placed, takeUp, workingDirectory} from './resumed-tree.ts';
 import {describeEnd, lostResult, processEnd} from './run-end.ts';
 import {startAgent, type AgentRun} from './agent-run.ts';
 import type {ModelAccess} from '../agent/driver.ts';
@@ -17,9 +17,11 @@ import {isFinal, type RunStatus} from '../executor/run-status.ts';
 import {discard} from '../worktree/remove.ts';
 import type {PersonPorts} from './ask-person.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
-import {CHECKS_FILE, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
-import {agentOutput, checksOutput, moveOutput, runProgram, type ProgramHost} from './attempt-program.ts';
-import {findTree, prepareTree, removeTree, rulesOfTree, type Trees} from './attempt-tree.ts';
+import {keepAgentHome, readAgentHome} from './agent-home.ts';
+import {agentHomeOf, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
+import {checksPass} from './checks-run.ts';
+import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
+import {findTree, prepareTree, rulesOfTree, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 
@@ -45,7 +47,6 @@ export type HostWorkOptions = {
   readonly wait: (ms: number) => Promise<void>;
 };
 
-const checksProgram = fileURLToPath(new URL('checks-program.ts', import.meta.url));
 const STOP_POLL_MS = 50;
 const BEGIN_MS_MAX = 60_000;
 const FAREWELL_MS = 5_000;
@@ -74,13 +75,16 @@ export class HostWork implements AttemptWork {
     const {runDir} = this.#hold(plan);
     const log = await this.#log(plan);
     await writeRunFile(runDir, PROMPT_FILE, plan.spec.prompt);
+    const {trees} = this.#options;
+    const {isResumed, worktree: adopted} = await takeUp(trees, plan);
+    if (isResumed) await this.#tell(plan, log, 'going on where the agent of an earlier attempt waits');
     if (plan.spec.repository === undefined) {
-      await mkdir(scratchDirectoryOf(runDir), {recursive: true, mode: 0o700});
+      await mkdir(scratchDirectoryOf(trees.context.root, plan.task), {recursive: true, mode: 0o700});
       return null;
     }
     await this.#tell(plan, log, `preparing ${plan.spec.repository.url}`);
     try {
-      const worktree = await prepareTree(this.#options.trees, plan, signal);
+      const worktree = adopted ?? (await prepareTree(trees, plan, signal));
       if (worktree !== undefined)
         await this.#tell(plan, log, `worktree on ${worktree.branch} at ${worktree.baseSha.slice(0, 12)}`);
       return null;
@@ -97,11 +101,10 @@ export class HostWork implements AttemptWork {
     const {executor, agentEnvironment, nodePath, agentProgram, modelAccess, ruling, people, observer, trees} =
       this.#options;
     const log = await this.#log(plan);
-    const cwd = await this.#workingDirectory(plan, runDir);
+    const cwd = await workingDirectory(trees, plan);
     const isNew = (await executor.status(runDir)).state === 'absent';
     const {driver} = plan.spec.agent;
-    const kind = driver === 'scripted' ? 'scripted, bundled, no model' : driver;
-    if (isNew) await this.#tell(plan, log, `starting the agent (${kind})`);
+    if (isNew) await this.#tell(plan, log, startLine(driver));
     const needs = needsOf(driver);
     const home = join(runDir, runFiles.home);
     const agent = startAgent({
@@ -117,12 +120,12 @@ export class HostWork implements AttemptWork {
         spec: plan.spec,
         promptPath: join(runDir, PROMPT_FILE),
         nodePath,
-        homePath: home,
+        homePath: agentHomeOf(trees.context.root, plan.task),
         program: needs === null ? null : agentProgram(needs.program),
         model: needs === null ? null : await modelAccess(plan, needs.provider),
-        isResumed: false,
+        isResumed: (await readAgentHome(trees.context.root, plan.task))?.is_resumed ?? false,
         workingDirectory: cwd,
-        instructions: await rulesOfTree(trees, plan),
+        instructions: await rulesOfTree(trees, await placed(trees, plan)),
       },
       cwd,
       environment: agentEnvironment,
@@ -136,21 +139,33 @@ export class HostWork implements AttemptWork {
     const {status, read} = await agent.ended;
     const end = processEnd(status);
     await log.note(`the agent ended: ${describeEnd(status)}`);
-    const {summary, failure} = read(end);
-    return {...end, summary, result: lostResult(status) ?? failure};
+    const {summary, failure, deferred} = read(end);
+    const failed = lostResult(status) ?? failure;
+    if (failed !== null || deferred === null) return {...end, summary, result: failed};
+    await keepAgentHome(trees.context, plan);
+    return {...end, summary, result: {kind: 'waiting', asks: [deferred]}};
   }
 
   async finish(plan: AttemptPlan, end: AgentEnd, signal: AbortSignal): Promise<Completion> {
     const log = await this.#log(plan);
-    const worktree = await findTree(this.#options.trees, plan);
+    const {trees} = this.#options;
+    const worktree = await findTree(trees, await placed(trees, plan));
     const {result, git} = await complete({
       plan,
       end,
       worktree,
       signal,
-      trees: this.#options.trees,
+      trees,
       tell: async line => this.#tell(plan, log, line),
-      checksPass: async () => this.#checksPass(plan, log, signal),
+      checksPass: async () =>
+        checksPass(plan, {
+          ...this.#hold(plan),
+          cwd: await workingDirectory(trees, plan),
+          nodePath: this.#options.nodePath,
+          environment: this.#options.agentEnvironment,
+          host: {executor: this.#options.executor, log, signal},
+          tell: async line => this.#tell(plan, log, line),
+        }),
     });
     if (result.kind === 'failed') await log.note(`${result.code}: ${result.detail}`);
     return {result, git};
@@ -210,12 +225,15 @@ export class HostWork implements AttemptWork {
 
   async clean(plan: AttemptPlan): Promise<void> {
     const key = keyOf(plan);
-    await this.#killAll(plan);
+    const {trees, stateDirectory} = this.#options;
+    const isAdopted = await isTreeAdopted(trees, plan);
+    // What an adopted attempt ran has ended in order, and who works in its tree by now is somebody else.
+    if (!isAdopted) await this.#killAll(plan);
     const held = this.#held.get(key);
     this.#held.delete(key);
     await held?.log?.then(async log => log.close()).catch(() => undefined);
-    await removeTree(this.#options.trees, plan);
-    await discard(this.#options.trees.context, runDirectoryOf(this.#options.stateDirectory, plan));
+    if (!isAdopted) await leave(trees, plan);
+    await discard(trees.context, runDirectoryOf(stateDirectory, plan));
   }
 
   async input(plan: AttemptPlan, {seq, data}: {readonly seq: number; readonly data: string}): Promise<boolean> {
@@ -297,39 +315,6 @@ export class HostWork implements AttemptWork {
     await log.note(detail);
   }
 
-  async #workingDirectory(plan: AttemptPlan, runDir: string): Promise<string> {
-    if (plan.spec.repository === undefined) return scratchDirectoryOf(runDir);
-    const worktree = await findTree(this.#options.trees, plan);
-    if (worktree === undefined)
-      throw new SwitchyardError('internal', `the worktree of ${plan.task} e${plan.epoch} is missing`);
-    return worktree.path;
-  }
-
-  async #checksPass(plan: AttemptPlan, log: AttemptLog, signal: AbortSignal): Promise<boolean> {
-    const {runDir, deadline} = this.#hold(plan);
-    const {executor, nodePath, agentEnvironment} = this.#options;
-    await this.#tell(
-      plan,
-      log,
-      `running ${plan.spec.checks.length === 1 ? 'the declared check' : `${plan.spec.checks.length} declared checks`}`,
-    );
-    await writeRunFile(runDir, CHECKS_FILE, JSON.stringify(plan.spec.checks));
-    const host: ProgramHost = {executor, log, signal};
-    const program = {
-      output: checksOutput(runDir),
-      argv: [nodePath, checksProgram, join(runDir, CHECKS_FILE)] as const,
-      env: {...agentEnvironment, SWITCHYARD_TASK: plan.task},
-      cwd: await this.#workingDirectory(plan, runDir),
-      input: 'none' as const,
-      channels: 'merged' as const,
-      deadline,
-    };
-    const status = await runProgram(plan, program, {host});
-    const passed = status.state === 'exited' && status.code === 0;
-    await log.note(passed ? 'the checks passed' : `the checks did not pass: ${describeEnd(status)}`);
-    return passed;
-  }
-
   async #killAll(plan: AttemptPlan): Promise<void> {
     const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
     for (const directory of [checksDirectoryOf(runDir), runDir]) {
@@ -343,6 +328,9 @@ export class HostWork implements AttemptWork {
     }
   }
 }
+
+const startLine = (driver: string): string =>
+  `starting the agent (${driver === 'scripted' ? 'scripted, bundled, no model' : driver})`;
 
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;
 

@@ -163,8 +163,13 @@ export function begin(turn: Turn, attempt: Attempt): Attempt {
 
 function hasOlderAlive(turn: Turn, attempt: Attempt): boolean {
   return [...turn.attempts.values()].some(
-    other => other.task === attempt.task && other.epoch < attempt.epoch && !other.isDead,
+    other => other.task === attempt.task && other.epoch < attempt.epoch && (!other.isDead || isLeaving(other)),
   );
+}
+
+/** The tree of an agent that waits is taken over, once the attempt has left it. What cannot be cleaned keeps nobody. */
+function isLeaving({result, retry}: Attempt): boolean {
+  return result?.kind === 'waiting' && retry === null;
 }
 
 export function extend(turn: Turn, attempt: Attempt): void {

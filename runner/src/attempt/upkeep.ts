@@ -4,6 +4,7 @@ import {removeEmptyCgroup} from '../executor/cgroup.ts';
 import type {BootClock} from '../executor/boot-clock.ts';
 import type {Machine} from '../executor/process-identity.ts';
 import {findLeftovers, killLeftover, sweepVerdict, type Leftover} from '../executor/sweep.ts';
+import {collectAgentHomes} from './agent-home.ts';
 import {collect} from '../worktree/collect.ts';
 import type {WorktreeContext} from '../worktree/places.ts';
 import {discard, emptyTrash} from '../worktree/remove.ts';
@@ -37,12 +38,14 @@ export async function upkeep({stateDirectory, machine, cgroupBase, context, held
     log(`${attemptLabel(leftover.attempt)}: nobody holds it and its deadline has passed: ended`);
     if (survivors.length === 0 && leftover.runDir !== undefined) await discard(context, leftover.runDir);
   }
-  const isActive = ({task, epoch}: AttemptName): boolean =>
-    held().some(each => each.task === task && each.epoch === epoch);
+  // An attempt may work in the tree of an earlier one.
+  const isHeld = (task: string): boolean => held().some(each => each.task === task);
+  const isActive = ({task}: AttemptName): boolean => isHeld(task);
   for (const {worktree, reason, error} of await collect(context, {isActive}))
     log(
       `${worktree.task} e${worktree.epoch}: worktree ${error === undefined ? `removed (${reason})` : `kept: ${error.detail}`}`,
     );
+  await collectAgentHomes(context, {isHeld, nowMs: context.now()});
   await emptyTrash(context);
 }
 

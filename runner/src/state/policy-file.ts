@@ -29,7 +29,7 @@ export const policySchema = z.strictObject({
   approvals: z
     .strictObject({
       /** An agent that can be put off is kept waiting for so long, then it ends and waits on disk. */
-      hold_ms: z.int().min(0).max(3_000_000).default(limits.approvalHoldMs),
+      hold_ms: z.int().min(1_000).max(3_000_000).default(limits.approvalHoldMs),
       /** What nobody decided by then is rejected. */
       expires_ms: z.int().min(1_000).max(limits.approvalTtlMaxMs).default(limits.approvalTtlMs),
     })

@@ -4,6 +4,8 @@ import {join} from 'node:path';
 import {expect, onTestFinished, test} from 'vitest';
 import {machineCharter} from '../../../runner/src/agent/ruling.ts';
 
+const quiet = (): void => undefined;
+
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), 'charter-'));
   onTestFinished(() => rmSync(path, {recursive: true}));
@@ -12,12 +14,12 @@ function folder(): string {
 
 test('[PV21] a machine without a charter starts, one whose charter is broken or gone does not', async () => {
   const state = folder();
-  expect(await machineCharter(state)).toBe(null);
+  expect(await machineCharter(state, quiet)).toBe(null);
   writeFileSync(join(state, 'charter.yaml'), 'name: t\nsafetyHeuristics: {alwaysReject: [rm -rf]}\n');
-  expect((await machineCharter(state))?.reject).toHaveLength(1);
+  expect((await machineCharter(state, quiet))?.reject).toHaveLength(1);
   writeFileSync(join(state, 'charter.yaml'), 'name: t\nsafteyHeuristics: {}\n');
-  await expect(machineCharter(state)).rejects.toThrow('safteyHeuristics');
+  await expect(machineCharter(state, quiet)).rejects.toThrow('safteyHeuristics');
   const dangling = folder();
   symlinkSync(join(dangling, 'nowhere'), join(dangling, 'charter.yaml'));
-  await expect(machineCharter(dangling)).rejects.toThrow('charter_invalid');
+  await expect(machineCharter(dangling, quiet)).rejects.toThrow('charter_invalid');
 });

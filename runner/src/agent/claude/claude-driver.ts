@@ -42,6 +42,8 @@ function plan(input: DriverInput): DriverPlan {
     // A repository must not bring hooks, servers or an address for the key: only what is given here counts.
     ...['--setting-sources', 'user', '--strict-mcp-config'],
     ...['--permission-mode', 'default', '--permission-prompt-tool', 'stdio'],
+    // Known from the start: a call of ours that was put off is resumed before anything is said.
+    ...['--mcp-config', JSON.stringify({mcpServers: {[TOOL_SERVER]: {type: 'sdk', name: TOOL_SERVER}}})],
     ...['--tools', toolsOf(spec.agent).join(',')],
     ...(spec.agent.model === undefined ? [] : ['--model', spec.agent.model]),
     ...(spec.agent.turns_max === undefined ? [] : ['--max-turns', String(spec.agent.turns_max)]),

@@ -26,7 +26,8 @@ export function turnOf(line: ClaudeResult): ClaudeTurn {
 
 function outcomeOf(line: ClaudeResult): ClaudeTurn['outcome'] {
   if (line.subtype === 'error_max_turns' || line.subtype === 'error_max_budget_usd') return 'limit';
-  if (line.terminal_reason === 'tool_deferred' && line.deferred_tool_use) return 'deferred';
+  // One that is put off again right after it was resumed gives no reason.
+  if (line.deferred_tool_use && !line.is_error) return 'deferred';
   if (line.terminal_reason === 'api_error' || typeof line.api_error_status === 'number') return 'model_error';
   if (line.terminal_reason?.startsWith('aborted') === true) return 'aborted';
   return line.is_error || line.subtype !== 'success' ? 'failed' : 'completed';

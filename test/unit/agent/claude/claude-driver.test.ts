@@ -188,6 +188,12 @@ test.for([
     failure: null,
     deferred: 't7',
   },
+  {
+    name: 'a turn that was put off again after it was resumed',
+    more: {terminal_reason: null, deferred_tool_use: {id: 't7', name: 'Bash', input: {}}},
+    failure: null,
+    deferred: 't7',
+  },
 ])('[CD10] $name is read for what it is', ({more, failure, deferred}) => {
   const {state} = fold([...started, line.turn(more)]);
   const reading = claudeDriver.read(state, {exitCode: 0, signal: null});

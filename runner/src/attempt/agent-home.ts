@@ -1,0 +1,71 @@
+import {mkdir, readdir, stat} from 'node:fs/promises';
+import {join} from 'node:path';
+import * as z from 'zod';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {AttemptName} from '../executor/attempt-name.ts';
+import {readRunFile, writeRunFile} from '../executor/run-directory.ts';
+import type {WorktreeContext} from '../worktree/places.ts';
+import {discard} from '../worktree/remove.ts';
+import {agentDirectoryOf, agentHomeOf} from './attempt-paths.ts';
+
+const RECORD = 'session.json';
+
+/** Whose the folder of the agent of a task is. */
+const recordSchema = z.strictObject({
+  version: z.literal(1),
+  /** The attempt that has it, or had it last. */
+  epoch: z.int().positive(),
+  /** The attempt that made the worktree: an agent that goes on finds its files where it left them. */
+  tree_epoch: z.int().positive(),
+  /** That attempt goes on with the session of an earlier one. */
+  is_resumed: z.boolean(),
+  /** The agent was put off, and the folder waits for the attempt that goes on. */
+  is_waiting: z.boolean(),
+});
+export type AgentHome = z.output<typeof recordSchema>;
+
+export async function readAgentHome(stateDirectory: string, task: string): Promise<AgentHome | undefined> {
+  const text = await readRunFile(agentDirectoryOf(stateDirectory, task), RECORD);
+  return text === undefined ? undefined : recordSchema.safeParse(parseJson(text)).data;
+}
+
+/** The folder for an attempt that begins: that of the attempt which waits, else a new one. A second call changes nothing. */
+export async function takeAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<AgentHome> {
+  const known = await readAgentHome(context.root, task);
+  if (known?.epoch === epoch) return known;
+  if (known === undefined || !known.is_waiting || known.epoch > epoch) return newAgentHome(context, {task, epoch});
+  return write(context, task, {...known, epoch, is_resumed: true, is_waiting: false});
+}
+
+export async function newAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<AgentHome> {
+  await discard(context, agentDirectoryOf(context.root, task));
+  await mkdir(agentHomeOf(context.root, task), {recursive: true, mode: 0o700});
+  return write(context, task, {version: 1, epoch, tree_epoch: epoch, is_resumed: false, is_waiting: false});
+}
+
+/** The agent of this attempt was put off. */
+export async function keepAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<void> {
+  const known = await readAgentHome(context.root, task);
+  if (known?.epoch === epoch) await write(context, task, {...known, is_waiting: true});
+}
+
+async function write(context: WorktreeContext, task: string, home: AgentHome): Promise<AgentHome> {
+  await writeRunFile(agentDirectoryOf(context.root, task), RECORD, `${JSON.stringify(home)}\n`);
+  return home;
+}
+
+/** Removes the folders of tasks that are not held here and wait for nobody, or have waited longer than anybody may. */
+export async function collectAgentHomes(
+  context: WorktreeContext,
+  {isHeld, nowMs}: {readonly isHeld: (task: string) => boolean; readonly nowMs: number},
+): Promise<void> {
+  for (const task of await readdir(join(context.root, 'agents')).catch(() => [])) {
+    if (isHeld(task)) continue;
+    const directory = agentDirectoryOf(context.root, task);
+    const home = await readAgentHome(context.root, task);
+    const writtenMs = (await stat(join(directory, RECORD)).catch(() => undefined))?.mtimeMs ?? 0;
+    if (home?.is_waiting === true && nowMs - writtenMs < limits.approvalTtlMaxMs) continue;
+    if (!isHeld(task)) await discard(context, directory);
+  }
+}
