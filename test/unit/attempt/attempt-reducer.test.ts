@@ -114,6 +114,28 @@ describe('starting', () => {
     expect(scene.kinds()).toEqual(['clean', 'extend', 'prepare']);
   });
 
+  test('[PV25] An attempt begins when the one that waits has left its folder, or cannot', () => {
+    const waits = {exitCode: 0, signal: null, summary: null, result: {kind: 'waiting' as const, asks: ['toolu_1']}};
+    const left = (): Scene => {
+      const scene = new Scene({slots: 2}).running();
+      scene.answer({verb: 'run', end: waits});
+      scene.answer({verb: 'stop'});
+      scene.answer({verb: 'seal', sealed: {length: 3, sha256: 'a'.repeat(64), receipt: 'receipt', dropped: 0}});
+      scene.answer({verb: 'sign', record: 'signed'});
+      scene.event({kind: 'message', message: {t: 'exit_ack', task: taskA, epoch: 1}});
+      scene.offer(taskA, 2);
+      scene.go(taskA, 2);
+      return scene;
+    };
+    const scene = left();
+    expect(scene.kinds()).not.toContain('prepare');
+    scene.answer({verb: 'clean'});
+    expect(scene.kinds()).toContain('prepare');
+    const stuck = left();
+    stuck.answer({verb: 'failed', of: 'clean', failure: {code: 'worktree_busy', detail: 'busy', retryable: true}});
+    expect(stuck.kinds()).toContain('prepare');
+  });
+
   test('[RN9] More offers than slots are rejected as retryable', () => {
     const scene = new Scene({slots: 1});
     scene.welcome();

@@ -52,7 +52,11 @@ function plan(input: DriverInput): DriverPlan {
   return {
     argv,
     env: {...settings(homePath), ...modelEnvironment(model), ...(input.isResumed ? resumed : {})},
-    files: instructions === null ? [] : [{path: INSTRUCTIONS, text: instructions}],
+    files: [
+      // What an agent wrote there before it was put off must not run when it is resumed.
+      {path: '.claude/settings.json', text: '{}\n'},
+      ...(instructions === null ? [] : [{path: INSTRUCTIONS, text: instructions}]),
+    ],
     stdin: 'stream',
   };
 }
