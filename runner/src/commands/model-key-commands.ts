@@ -25,7 +25,10 @@ function storeCommands(world: World): readonly Command[] {
       const provider = providerOf(name);
       const keys = await openKeys(world, options);
       if (verb === 'rotate' && (await keys.get(provider)) === undefined)
-        throw new SwitchyardError('not_found', `there is no key for ${provider} yet: switchyard keys set ${provider}`);
+        throw new SwitchyardError(
+          'configuration_invalid',
+          `there is no key for ${provider} yet: switchyard keys set ${provider}`,
+        );
       const value = await secretInput(world, `Key for ${provider}: `, 'key');
       const url = text(options, 'at') ?? (verb === 'rotate' ? (await keys.urls())[provider] : undefined);
       await keys.set(provider, value, url);
@@ -111,7 +114,10 @@ async function check(
   const stored = await Promise.all(asked.map(async provider => ({provider, value: await keys.get(provider)})));
   const found = stored.flatMap(({provider, value}) => (value === undefined ? [] : [{provider, value}]));
   if (found.length === 0)
-    throw new SwitchyardError('not_found', `there is no key here for ${asked.join(', ')}: switchyard keys set`);
+    throw new SwitchyardError(
+      'configuration_invalid',
+      `there is no key here for ${asked.join(', ')}: switchyard keys set`,
+    );
   const answers = await Promise.all(
     found.map(async ({provider, value}) => ({provider, ...(await checkKey(provider, value, urls[provider]))})),
   );
