@@ -43,7 +43,10 @@ export const limitTable = {
     'An agent that can be put off waits so long for a person, then it ends and waits on disk.',
   ),
   approvalTtlMs: ms(259_200_000, 'What nobody decided within three days counts as rejected.'),
-  approvalTtlMaxMs: ms(2_592_000_000, 'Longest time that a machine may let an approval wait.'),
+  approvalTtlMaxMs: ms(
+    518_400_000,
+    'Longest time that an approval may wait: a worktree that nobody uses is kept a day longer.',
+  ),
   sessionAffinityMs: ms(
     900_000,
     'A task that a person let go on waits so long for the machine that holds its session, then any other may begin anew.',

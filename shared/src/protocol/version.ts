@@ -16,7 +16,7 @@ export const protocolHistory = [
   {
     version: 3,
     date: '2026-11-21',
-    schemaHash: '249aa7204275d624',
+    schemaHash: '9cc399338aabdc59',
     change: 'A runner says `ask` and `ask_withdrawn`, the Fleet says `answer`; an attempt may end as `waiting`.',
   },
 ] as const;

@@ -251,5 +251,8 @@ describe('a task whose agent was put off', () => {
     expect(other.offers()).not.toContainEqual({task, epoch: 2});
     of.advance(1);
     expect(other.offers()).toContainEqual({task, epoch: 2});
+    other.say({t: 'accept', task, epoch: 2, ts: 1});
+    other.renew([{task, epoch: 2}], 3);
+    expect(of.take(other.id, 'input')).toMatchObject([{data: expect.stringContaining('git push')}]);
   });
 });

@@ -70,6 +70,11 @@ export function openApprovalsOf(sql: Sql, task: string): readonly ApprovalRow[] 
   return sql.all<ApprovalRow>("SELECT * FROM approval WHERE task = ? AND state = 'open'", task);
 }
 
+/** What was decided while an attempt of the task waited for it, and no later attempt has asked about. */
+export function carriedDecisions(sql: Sql, task: string): readonly ApprovalRow[] {
+  return sql.all<ApprovalRow>("SELECT * FROM approval WHERE task = ? AND carried = 1 AND state <> 'open'", task);
+}
+
 export function dueApprovals(sql: Sql, nowMs: number, rowsMax: number): readonly ApprovalRow[] {
   return sql.all<ApprovalRow>(
     "SELECT * FROM approval WHERE state = 'open' AND expires_ms <= ? ORDER BY expires_ms LIMIT ?",

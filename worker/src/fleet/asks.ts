@@ -7,6 +7,7 @@ import type {AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import {
   approvalById,
   approvalOfAsk,
+  carriedDecisions,
   dueApprovals,
   firstExpiryMs,
   openApprovalsOf,
@@ -15,11 +16,14 @@ import {
 } from './approval-row.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
-import {pinnedTo} from './session-pin.ts';
+import {openMessagesMax, takeMessage} from './messages.ts';
+import {pinnedTo, unpinned} from './session-pin.ts';
+import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
 import type {From, Ref} from './up-work.ts';
 
 const dueApprovalsMax = 500;
+const shownInputMax = 500;
 
 /**
  * An agent waits for a person. The same ask again opens nothing: it is answered where it was decided. An ask that an
@@ -114,6 +118,19 @@ export function carryAsks(batch: Batch, {task, epoch}: Ref, asks: readonly strin
   const carried = asks.flatMap(ask => approvalOfAsk(sql, task, ask) ?? []).filter(row => row.epoch === epoch);
   for (const row of carried) saveApproval(sql, {...row, carried: 1});
   return carried.some(({state}) => state === 'open');
+}
+
+/** The machine with the session does not come back: another begins anew, and its agent is told what people decided. */
+export function giveUpSession(batch: Batch, row: TaskRow): void {
+  const {sql} = batch.context;
+  const next = batch.change(row, {due_ms: row.deadline_ms, ...unpinned(sql, row)});
+  const decided = carriedDecisions(sql, row.id);
+  if (decided.length === 0 || row.messages_open >= openMessagesMax) return;
+  const lines = decided.map(
+    ({tool, input, state, text}) => `- ${tool} ${input.slice(0, shownInputMax)}: ${state}${text ? `: ${text}` : ''}`,
+  );
+  const said = ['People decided on what an earlier attempt at this task had asked them:', ...lines].join('\n');
+  takeMessage(batch, next, said.slice(0, limits.messageCharactersMax));
 }
 
 type Settlement = {readonly event: ApprovalEvent; readonly by: string | null; readonly text: string | null};

@@ -1,6 +1,7 @@
 import {noteAttempt} from './attempt-end.ts';
-import {passApprovals} from './asks.ts';
+import {giveUpSession, passApprovals} from './asks.ts';
 import type {Batch} from './batch.ts';
+import {isPinnedLane} from './lane.ts';
 import {unpinned} from './session-pin.ts';
 import {one} from './sql.ts';
 import type {TaskRow} from './task-row.ts';
@@ -65,6 +66,6 @@ function passDue(batch: Batch, id: string): void {
     return;
   }
   if (row.state === 'pending' && row.unmet === 0) advance(batch, row, {event: 'ready'});
-  else
-    batch.change(row, {due_ms: row.deadline_ms, ...(row.state === 'queued' ? unpinned(batch.context.sql, row) : {})});
+  else if (row.state === 'queued' && isPinnedLane(row.lane)) giveUpSession(batch, row);
+  else batch.change(row, {due_ms: row.deadline_ms});
 }

@@ -5,7 +5,8 @@ import type {Batch} from './batch.ts';
 import type {TaskRow} from './task-row.ts';
 import type {From, Ref} from './up-work.ts';
 
-const openMessagesMax = 100;
+/** Messages of one task that no agent has taken. */
+export const openMessagesMax = 100;
 
 /**
  * Takes a message for the agent of a task. It is kept until an agent acknowledges it, and sent to each attempt that
