@@ -11,6 +11,7 @@ import {keepUp} from './attempt/rounds.ts';
 import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
 import {nearestRealPath} from './agent/nearest-real-path.ts';
 import {machineCharter, rulingOf} from './agent/ruling.ts';
+import {SpendingDesk} from './attempt/spending-desk.ts';
 import {openModelDoor, type ModelDoor} from './agent/model-access.ts';
 import {fileVault} from './secrets/key-vault.ts';
 import {modelKeys} from './secrets/model-keys.ts';
@@ -124,6 +125,10 @@ async function assemble(
   // Whoever awaits `finished` hears of it; a rejection that nobody awaits must not end the process by itself.
   fatal.promise.catch(() => undefined);
   const door = Promise.withResolvers<ModelDoor>();
+  const desk = new SpendingDesk({
+    spent: async of => (await door.promise).spent(of),
+    log: onLine,
+  });
   const loop = new AttemptLoop({
     runner: key.runner,
     signingKey: () => keys.current().signingKey,
@@ -133,7 +138,7 @@ async function assemble(
       wallMs: Date.now(),
       acceptStateLoss: options.acceptStateLoss,
     }),
-    link,
+    link: desk.over(link),
     work: observer =>
       hostWork({
         stateDirectory,
@@ -162,6 +167,7 @@ async function assemble(
         },
       }),
     metrics: async () => machineMetrics(stateDirectory),
+    spentBy: async of => desk.recordOf(of),
     log: onLine,
     onFatal: error => fatal.reject(error),
   });
@@ -179,14 +185,20 @@ async function openModels({stateDirectory, onLine: log}: RunnerOptions, loop: At
   return openModelDoor({
     stateDirectory,
     keys: modelKeys(fileVault(stateDirectory, process.env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), stateDirectory),
-    isLive: grant => loop.heldSpec(grant) !== undefined,
-    budgetOf: grant => ({
-      tokensMax: loop.heldSpec(grant)?.budget?.tokens_max ?? null,
-      turnsMax: loop.heldSpec(grant)?.agent.turns_max ?? null,
-    }),
+    isLive: grant => loop.held(grant) !== undefined,
+    budgetOf: grant => desk.budgetOf(loop.held(grant)),
+    enlarge: async (grant, wanted) => {
+      const held = loop.held(grant);
+      return held !== undefined && desk.enlarge({task: held.task, epoch: held.epoch}, wanted);
+    },
     runDirectoryOf: grant => runDirectoryOf(stateDirectory, grant),
+<<<<<<< HEAD
     nowIso: () => new Date().toISOString(),
     log,
+=======
+    wallMs: Date.now,
+    log: onLine,
+>>>>>>> 8fce5dd (wip budgets 1)
   });
 }
 
@@ -304,6 +316,7 @@ function hostWork({
     observer,
     nodePath: process.execPath,
     modelAccess: async (plan, provider) => (await models).open(plan, provider),
+    modelStopped: async plan => (await models).stopped(plan),
     agentProgram: name => findProgram(name, path) ?? null,
     ruling: charter === null ? null : (call, scene) => rulingOf(charter, call, {...scene, realPath: nearestRealPath}),
     people: {holdMs: policy.approvals.hold_ms, ttlMs: policy.approvals.expires_ms},

@@ -6,13 +6,16 @@ import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {readPrivateFile, writePrivateFile} from '../services/private-file.ts';
 import type {ModelKeys} from '../secrets/model-keys.ts';
 import type {ModelAccess} from './driver.ts';
+import type {Figures} from '@switchyard/shared/policy/budget.ts';
+import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
+import type {Spent} from '@switchyard/shared/protocol/spending.ts';
 import type {Budget} from './proxy/allowance.ts';
 import {AuditLog} from './proxy/audit-log.ts';
 import type {Grant} from './proxy/grant.ts';
 import {Ledger} from './proxy/ledger.ts';
 import {ModelProxy} from './proxy/model-proxy.ts';
 import {providers, type ProviderName} from './proxy/provider.ts';
-import type {Usage} from './proxy/usage-reader.ts';
+import {stopResult} from './proxy/stop.ts';
 
 export type ModelDoorOptions = {
   readonly stateDirectory: string;
@@ -20,7 +23,10 @@ export type ModelDoorOptions = {
   readonly isLive: (grant: Grant) => boolean;
   readonly budgetOf: (grant: Grant) => Budget;
   readonly runDirectoryOf: (grant: Grant) => string;
-  readonly nowIso: () => string;
+  /** Asks the control plane for a slice that reaches so far; false when it did not answer. */
+  readonly enlarge: (grant: Grant, wanted: Figures) => Promise<boolean>;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
   readonly log: (line: string) => void;
 };
 
@@ -31,7 +37,10 @@ export type ModelDoor = {
    * @throws SwitchyardError executor_unavailable when the proxy does not answer: no agent starts without it
    */
   readonly open: (grant: Grant, provider: ProviderName) => Promise<ModelAccess>;
-  readonly spent: (grant: Grant) => Promise<{readonly usage: Usage; readonly turns: number}>;
+  /** Null before the first answer of a model. */
+  readonly spent: (grant: Grant) => Promise<Spent | null>;
+  /** How an attempt ends whose agent failed after it was refused a model; null where it was not. */
+  readonly stopped: (grant: Grant) => Promise<AttemptResult | null>;
   readonly close: () => Promise<void>;
 };
 
@@ -42,12 +51,14 @@ const HEALTH_MS_MAX = 10_000;
 const storedSchema = z.strictObject({port: z.int().min(0).max(65_535), secret: z.base64().min(40)});
 
 export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoor> {
-  const {stateDirectory, keys, isLive, budgetOf, log} = options;
+  const {stateDirectory, keys, isLive, budgetOf, enlarge, wallMs, log} = options;
   const path = join(stateDirectory, PROXY_FILE);
   const {port, secret} = await stored(path);
   const ledger = new Ledger(options.runDirectoryOf);
-  const audit = new AuditLog(join(stateDirectory, AUDIT_FILE), options.nowIso, error =>
-    log(`the audit log of the model proxy: ${error instanceof Error ? error.message : 'failed'}`),
+  const audit = new AuditLog(
+    join(stateDirectory, AUDIT_FILE),
+    () => new Date(wallMs()).toISOString(),
+    error => log(`the audit log of the model proxy: ${error instanceof Error ? error.message : 'failed'}`),
   );
   const proxy = await ModelProxy.start({
     port,
@@ -56,9 +67,11 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     upstreamOf: async provider => (await keys.urls())[provider] ?? providers[provider].upstream,
     isLive,
     budgetOf,
+    enlarge,
     ledger,
     audit: entry => audit.add(entry),
     nowMs: () => performance.now(),
+    wallMs,
   });
   // Agents that live on after this process expect the next one where they know it.
   if (proxy.port !== port) await writePrivateFile(path, JSON.stringify({port: proxy.port, secret}));
@@ -75,7 +88,21 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     },
     async spent(grant) {
       await ledger.open(grant);
-      return ledger.of(grant);
+      const {usage, turns, cost_micros} = ledger.of(grant);
+      if (turns === 0) return null;
+      return {
+        cost_micros,
+        input_tokens: usage.input,
+        output_tokens: usage.output,
+        cache_read_tokens: usage.cacheRead,
+        cache_write_tokens: usage.cacheWrite,
+        turns,
+      };
+    },
+    async stopped(grant) {
+      await ledger.open(grant);
+      const stop = ledger.stopOf(grant);
+      return stop === null ? null : stopResult(stop, wallMs());
     },
     async close() {
       await proxy.close();

@@ -1,11 +1,11 @@
 import {signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
-import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {AnswerMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
+import type {Spent} from '@switchyard/shared/protocol/spending.ts';
 import type {Link, LinkUp} from '../link/link.ts';
 import type {MachineMetrics} from '../link/machine-metrics.ts';
 import type {Journal} from '../state/journal.ts';
@@ -42,6 +42,8 @@ export type AttemptLoopOptions = {
   /** Signature, then local policy: whether this offer may run here. Must not throw. */
   readonly checkOffer: (offer: Offer) => Promise<OfferCheck>;
   readonly metrics: () => Promise<MachineMetrics>;
+  /** What an attempt spent on models, for its signed record. */
+  readonly spentBy: (of: AttemptRef) => Promise<Spent | undefined>;
   /** One line for the log of the runner, without a secret. */
   readonly log: (line: string) => void;
   /** The loop has stopped deciding: the journal cannot be written, or the key was revoked and everything has ended. */
@@ -133,9 +135,9 @@ export class AttemptLoop {
   }
 
   /** What an attempt may do while it holds its lease; undefined from the moment it does not. */
-  heldSpec(of: AttemptRef): TaskSpec | undefined {
+  held(of: AttemptRef): Pick<Attempt, 'task' | 'epoch' | 'spec' | 'allowance'> | undefined {
     const attempt = this.#attempt(of);
-    return attempt !== undefined && isWorking(attempt, this.#options.bootMs()) ? attempt.spec : undefined;
+    return attempt !== undefined && isWorking(attempt, this.#options.bootMs()) ? attempt : undefined;
   }
 
   /** Takes nothing more; resolves when nothing is held, or when the signal aborts. */
@@ -277,7 +279,8 @@ export class AttemptLoop {
   async #sign({of, record}: Extract<RunnerEffect, {kind: 'sign'}>): Promise<void> {
     let answer: WorkAnswer;
     try {
-      const payload = exitRecordSchema.parse({...record, runner: this.#options.runner});
+      const spent = await this.#options.spentBy(of);
+      const payload = exitRecordSchema.parse({...record, runner: this.#options.runner, ...(spent && {spent})});
       answer = {verb: 'sign', record: await signJws(this.#options.signingKey(), {typ: EXIT_TYP}, payload)};
     } catch (error) {
       answer = {verb: 'failed', of: 'sign', failure: failureOf(error)};

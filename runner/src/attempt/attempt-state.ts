@@ -3,6 +3,7 @@ import {epochSchema, taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {attemptStates} from '@switchyard/shared/machine/attempt-machine.ts';
 import {attemptResultSchema, gitEvidenceSchema} from '@switchyard/shared/protocol/exit-record.ts';
+import {allowanceSchema, type Allowance} from '@switchyard/shared/protocol/spending.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 
 /** Times are milliseconds of the boot clock of this machine, which counts sleep. */
@@ -33,6 +34,8 @@ export const attemptSchema = z.strictObject({
   state: z.enum(attemptStates),
   spec: taskSpecSchema,
   branch: z.string(),
+  /** What the dispatch lets it spend; null where no budget holds. */
+  allowance: allowanceSchema.nullable().default(null),
   /** Opens the log on the server; arrives with `go`. */
   logTicket: z.string().nullable(),
   /** When the accept was sent first and last. Null after a reboot: an echo of another boot must not count. */
@@ -85,8 +88,11 @@ export function planOf(attempt: Attempt): AttemptPlan {
 }
 
 /** A fresh attempt: its envelope was verified, nobody has been told. */
-export function newAttempt(plan: Pick<Attempt, 'task' | 'epoch' | 'spec' | 'branch'>): Attempt {
+export function newAttempt(
+  plan: Pick<Attempt, 'task' | 'epoch' | 'spec' | 'branch'> & {readonly allowance?: Allowance | null},
+): Attempt {
   return {
+    allowance: null,
     ...plan,
     state: 'offered',
     logTicket: null,

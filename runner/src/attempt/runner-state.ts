@@ -27,7 +27,9 @@ export type RunnerState = {
 /** Old enough epochs are fenced by the expiry of their envelope, so the table may have an end. */
 export const maxEpochsKept = 10_000;
 
-export type OfferedPlan = Pick<Attempt, 'task' | 'epoch' | 'spec' | 'branch'>;
+export type OfferedPlan = Pick<Attempt, 'task' | 'epoch' | 'spec' | 'branch'> & {
+  readonly allowance?: Attempt['allowance'];
+};
 
 export type OfferCheck =
   | {readonly ok: true; readonly plan: OfferedPlan}

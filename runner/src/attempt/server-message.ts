@@ -19,6 +19,7 @@ export async function eventOf(
   switch (message.t) {
     case 'challenge':
     case 'rotate':
+    case 'allowance':
       return undefined;
     case 'server_drain':
       log(`the control plane restarts in ${message.after_ms} ms`);

@@ -88,7 +88,7 @@ function staleness(
   return undefined;
 }
 
-function planOf({task, epoch, branch, spec}: Dispatch): OfferedPlan | undefined {
+function planOf({task, epoch, branch, spec, allowance}: Dispatch): OfferedPlan | undefined {
   let json: unknown;
   try {
     json = JSON.parse(spec);
@@ -96,7 +96,9 @@ function planOf({task, epoch, branch, spec}: Dispatch): OfferedPlan | undefined 
     return undefined;
   }
   const parsed = dispatchedSpecSchema.safeParse(json);
-  return parsed.success ? {task, epoch, branch, spec: parsed.data} : undefined;
+  return parsed.success
+    ? {task, epoch, branch, spec: parsed.data, ...(allowance === undefined ? {} : {allowance})}
+    : undefined;
 }
 
 function refused(why: string): OfferCheck {

@@ -91,6 +91,11 @@ export const errorCodes = {
   },
   model_unavailable: {status: 503, retry: true, hint: 'The model provider did not answer: the task is tried again.'},
   budget_spent: {status: 402, retry: false, hint: 'Raise the budget, or override it until it starts again.'},
+  usage_limited: {
+    status: 429,
+    retry: true,
+    hint: 'The model provider takes no more requests for now: the task goes on by itself at the time it named.',
+  },
   turn_limit: {status: 422, retry: false, hint: 'Raise agent.turns_max, or make the task smaller.'},
   checks_failed: {status: 422, retry: true, hint: 'Read the log: a declared check did not pass.'},
   executor_unavailable: {status: 503, retry: true, hint: 'Run switchyard doctor on the runner.'},

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import {utf8} from '../crypto/bytes.ts';
 import {limits} from '../policy/limits.ts';
+import {usdPattern} from '../policy/money.ts';
 import {taskIdSchema} from './id.ts';
 
 const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/, 'expected a label such as os=linux');
@@ -61,8 +62,16 @@ export const agentSchema = z.strictObject({
   turns_max: z.int().min(1).max(10_000).optional(),
 });
 
-/** What one attempt may spend; the smaller of this and what the team has left. */
-export const budgetSchema = z.strictObject({tokens_max: z.int().min(1).max(1_000_000_000).optional()});
+const spendingSchema = {
+  tokens_max: z.int().min(1).max(1_000_000_000).optional(),
+  /** Dollars as a decimal text, such as `2.50`. */
+  cost_usd_max: z.string().regex(usdPattern, 'expected dollars such as 2.50').optional(),
+  /** Answers of a model. */
+  turns_max: z.int().min(1).max(100_000).optional(),
+};
+
+/** What one attempt may spend, and under `total` all attempts of the task together; budgets of the team come on top. */
+export const budgetSchema = z.strictObject({...spendingSchema, total: z.strictObject(spendingSchema).optional()});
 
 export const concurrencySchema = z.strictObject({
   key,

@@ -94,6 +94,11 @@ export const limitTable = {
   shellPartsMax: count(2_000, 'A command of an agent with more parts is not understood.'),
   modelRequestBytesMax: bytes(10_485_760, 'A request of an agent to a model; a conversation with pictures fits.'),
   modelRequestHeadersMs: ms(30_000, 'An agent sends the headers of a request to the model proxy in this time.'),
+  usageLimitMinMs: ms(60_000, 'A provider that is silent for longer is waited for by the queue, not by the agent.'),
+  budgetAnswerMs: ms(10_000, 'A request to a model waits this long for a larger slice of the budget.'),
+  budgetsMax: count(200, 'Most budgets of one pool.'),
+  overrideMaxMs: ms(2_678_400_000, 'Longest time for which a budget may be overridden: a month.'),
+  costDaysMax: count(400, 'Most days of one look at the costs.'),
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limitTable;

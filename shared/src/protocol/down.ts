@@ -3,6 +3,7 @@ import {limits} from '../policy/limits.ts';
 import {answerSchema} from './ask-message.ts';
 import {attemptRef, bootMs} from './attempt-message.ts';
 import {publicKeySchema} from './public-key.ts';
+import {figuresSchema, limitsSchema} from './spending.ts';
 
 /** Messages from the Fleet to the runner. */
 
@@ -86,6 +87,15 @@ export const inputSchema = z.strictObject({
   data: z.string().max(limits.messageCharactersMax),
 });
 
+/** Answers `spending` where a budget holds: the slice of the attempt, by totals, from now on. */
+export const allowanceMessageSchema = z.strictObject({
+  t: z.literal('allowance'),
+  ...attemptRef,
+  slice: limitsSchema,
+  /** The question that this answers; null where nothing was asked. */
+  wants: figuresSchema.nullable(),
+});
+
 export const drainSchema = z.strictObject({t: z.literal('drain')});
 export const resumeSchema = z.strictObject({t: z.literal('resume')});
 /** `x` is the key of this runner from now on: it connects again with it. The one before is good for a while. */
@@ -108,5 +118,6 @@ export const downMessageSchema = z.discriminatedUnion('t', [
   rotateSchema,
   serverDrainSchema,
   answerSchema,
+  allowanceMessageSchema,
 ]);
 export type DownMessage = z.infer<typeof downMessageSchema>;

@@ -3,6 +3,7 @@ import {runnerIdSchema} from '../domain/id.ts';
 import {taskSpecSchema} from '../domain/task-spec.ts';
 import {attemptRef} from './attempt-message.ts';
 import {publicKeySchema} from './public-key.ts';
+import {allowanceSchema} from './spending.ts';
 
 export const DISPATCH_TYP = 'switchyard-dispatch+jws';
 export const EXIT_TYP = 'switchyard-exit+jws';
@@ -26,6 +27,8 @@ export const dispatchSchema = z.strictObject({
   /** The task spec as JSON text, so that its hash needs no canonical form. */
   spec: z.string(),
   branch: z.string().max(255),
+  /** Only where a budget holds: a runner that cannot keep it does not take the task. */
+  allowance: allowanceSchema.optional(),
 });
 export type Dispatch = z.infer<typeof dispatchSchema>;
 

@@ -4,6 +4,7 @@ import {runnerIdSchema} from '../domain/id.ts';
 import {limits} from '../policy/limits.ts';
 import {askIdSchema} from './ask-message.ts';
 import {attemptRef} from './attempt-message.ts';
+import {spentSchema} from './spending.ts';
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
 const gitSha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
@@ -64,6 +65,8 @@ export const exitRecordSchema = z.strictObject({
   log_receipt: z.string().max(200).nullable(),
   log_dropped: z.int().nonnegative(),
   git: gitEvidenceSchema.nullable(),
+  /** What the attempt spent on models; not stated by a runner of an older protocol. */
+  spent: spentSchema.optional(),
   /** Milliseconds spent, by the runner's boot clock. */
   timings: z.strictObject({
     prepare_ms: z.number().nonnegative(),

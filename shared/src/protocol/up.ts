@@ -4,6 +4,7 @@ import {limits} from '../policy/limits.ts';
 import {askSchema, askWithdrawnSchema} from './ask-message.ts';
 import {attemptPhaseSchema, attemptRef, bootMs, heldAttemptSchema, slotsSchema} from './attempt-message.ts';
 import {reportedErrorCodeSchema} from './exit-record.ts';
+import {figuresSchema, spentSchema} from './spending.ts';
 
 /** Messages from the runner to the Fleet. All are safe to send again: the answers are idempotent. */
 
@@ -74,6 +75,15 @@ export const inputAckSchema = z.strictObject({
   delivered: z.boolean(),
 });
 
+/** What an attempt has spent so far, with every renewal and when its slice of a budget is nearly spent. */
+export const spendingSchema = z.strictObject({
+  t: z.literal('spending'),
+  ...attemptRef,
+  spent: spentSchema,
+  /** How far the slice should reach, by totals; null where it is large enough. */
+  wants: figuresSchema.nullable(),
+});
+
 export const metricsSchema = z.strictObject({
   t: z.literal('metrics'),
   load1: z.number().nonnegative(),
@@ -95,5 +105,6 @@ export const upMessageSchema = z.discriminatedUnion('t', [
   metricsSchema,
   askSchema,
   askWithdrawnSchema,
+  spendingSchema,
 ]);
 export type UpMessage = z.infer<typeof upMessageSchema>;

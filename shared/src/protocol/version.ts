@@ -19,12 +19,22 @@ export const protocolHistory = [
     schemaHash: '9cc399338aabdc59',
     change: 'A runner says `ask` and `ask_withdrawn`, the Fleet says `answer`; an attempt may end as `waiting`.',
   },
+  {
+    version: 4,
+    date: '2026-11-21',
+    schemaHash: '0',
+    change:
+      'A runner says `spending`, the Fleet says `allowance`; dispatches may hold one, exit records what was spent.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
+
+/** From this version on a runner tells what its attempts spend, and keeps to what it is given. */
+export const spendingProtocol = 4;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

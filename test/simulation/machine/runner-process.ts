@@ -325,6 +325,7 @@ export class RunnerProcess {
       case 'challenge':
       case 'server_drain':
       case 'rotate':
+      case 'allowance':
       // No agent of the simulation asks.
       case 'answer':
         return;

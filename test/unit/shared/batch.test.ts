@@ -28,6 +28,9 @@ const held = fc.record({...attempt, phase: fc.constantFrom(...attemptPhases), sp
 const slots = fc.dictionary(fc.stringMatching(/^[a-z]{1,40}$/), fc.integer({min: 0, max: 256}));
 const json = fc.jsonValue({depthSize: 'small'}).map(value => z.json().parse(JSON.parse(JSON.stringify(value))));
 
+const limit = fc.option(count, {nil: null});
+const figures = fc.record({cost_micros: count, tokens: count, turns: count});
+
 const up: Arbitraries<UpMessage> = {
   hello: {
     t: fc.constant('hello'),
@@ -76,6 +79,19 @@ const up: Arbitraries<UpMessage> = {
     expires_in_ms: fc.integer({min: 1, max: limits.approvalTtlMaxMs}),
   },
   ask_withdrawn: {t: fc.constant('ask_withdrawn'), ...attempt, id: text(200, 1)},
+  spending: {
+    t: fc.constant('spending'),
+    ...attempt,
+    spent: fc.record({
+      cost_micros: count,
+      input_tokens: count,
+      output_tokens: count,
+      cache_read_tokens: count,
+      cache_write_tokens: count,
+      turns: count,
+    }),
+    wants: fc.option(figures, {nil: null}),
+  },
 };
 
 const down: Arbitraries<DownMessage> = {
@@ -121,6 +137,12 @@ const down: Arbitraries<DownMessage> = {
     decision: fc.constantFrom('approve', 'reject', 'answer'),
     text: text(2_000),
     by: fc.option(text(200)),
+  },
+  allowance: {
+    t: fc.constant('allowance'),
+    ...attempt,
+    slice: fc.record({cost_micros: limit, tokens: limit, turns: limit}),
+    wants: fc.option(figures, {nil: null}),
   },
 };
 

@@ -6,6 +6,7 @@ export type AuditEntry = {
   readonly task: string | null;
   readonly epoch: number | null;
   readonly provider: string | null;
+  readonly model: string | null;
   readonly method: string;
   readonly path: string;
   readonly status: number;
@@ -13,6 +14,7 @@ export type AuditEntry = {
   readonly reason: string | null;
   readonly durationMs: number;
   readonly usage: Usage | null;
+  readonly costMicros: number | null;
 };
 
 const BYTES_MAX = 16 * 1_024 * 1_024;

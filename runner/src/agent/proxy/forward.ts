@@ -9,6 +9,7 @@ import {Agent as HttpsAgent, request as httpsRequest} from 'node:https';
 import {pipeline} from 'node:stream/promises';
 import {Transform} from 'node:stream';
 import {answeredHeaders, forwardedHeaders} from './request-facts.ts';
+import type {RefusedAnswer} from './usage-limit.ts';
 import {noUsage, UsageReader, type Usage} from './usage-reader.ts';
 
 export type Forwarded = {
@@ -19,9 +20,17 @@ export type Forwarded = {
   readonly key: {readonly header: string; readonly value: string};
 };
 
-export type Outcome = {readonly status: number; readonly usage: Usage};
+export type Outcome = {
+  readonly status: number;
+  readonly usage: Usage;
+  /** What the provider said where it refused. */
+  readonly refused: RefusedAnswer | null;
+};
 
 const agents = {http: new HttpAgent({keepAlive: true}), https: new HttpsAgent({keepAlive: true})};
+
+/** The refusal of a provider is short; of a longer one the beginning is enough. */
+const REFUSAL_BYTES_MAX = 16_384;
 
 /** A model that thinks sends pings; one that is silent for longer is gone. */
 const SILENCE_MS_MAX = 600_000;
@@ -39,9 +48,12 @@ export async function forward(request: Forwarded, response: ServerResponse): Pro
   // At once, also for an answer whose first byte is a long way off.
   response.flushHeaders();
   const reader = new UsageReader(upstream.headers['content-type']);
+  const isRefused = status >= 400;
+  let refusal = Buffer.alloc(0);
   const meter = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
-      reader.push(chunk);
+      if (!isRefused) reader.push(chunk);
+      else if (refusal.byteLength < REFUSAL_BYTES_MAX) refusal = Buffer.concat([refusal, chunk]);
       done(null, chunk);
     },
   });
@@ -51,7 +63,9 @@ export async function forward(request: Forwarded, response: ServerResponse): Pro
     // The agent or the provider broke off; the other side sees its connection end.
     response.destroy();
   }
-  return {status, usage: status < 400 ? reader.end() : noUsage};
+  return isRefused
+    ? {status, usage: noUsage, refused: {status, headers: upstream.headers, text: refusal.toString('utf8')}}
+    : {status, usage: reader.end(), refused: null};
 }
 
 function answerOf(request: Forwarded, response: ServerResponse): Promise<IncomingMessage> {

@@ -3,14 +3,18 @@ import {createServer, type IncomingMessage, type Server, type ServerResponse} fr
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {ModelAccess} from '../driver.ts';
-import {reserve, settle, type Budget} from './allowance.ts';
+import type {Figures} from '@switchyard/shared/policy/budget.ts';
+import {dayOf} from '@switchyard/shared/policy/budget-period.ts';
+import {costMicros} from '@switchyard/shared/policy/model-price.ts';
+import {reserve, settle, wantedFor, type AskedRequest, type Budget} from './allowance.ts';
 import type {AuditEntry} from './audit-log.ts';
 import {forward} from './forward.ts';
 import {grantToken, readGrantToken, type Grant} from './grant.ts';
 import type {Ledger} from './ledger.ts';
 import {isProviderName, providers, type ProviderName} from './provider.ts';
 import {refusalDocument, refusalHeaders, type Refusal} from './refusal.ts';
-import {estimateTokens, routeOf, tokenOf} from './request-facts.ts';
+import {factsOf, routeOf, tokenOf} from './request-facts.ts';
+import {usageLimitOf, type RefusedAnswer} from './usage-limit.ts';
 import {noUsage, type Usage} from './usage-reader.ts';
 
 export type ModelProxyOptions = {
@@ -23,13 +27,25 @@ export type ModelProxyOptions = {
   /** Whether the attempt holds its lease right now. */
   readonly isLive: (grant: Grant) => boolean;
   readonly budgetOf: (grant: Grant) => Budget;
+  /** Asks the control plane for a slice that reaches so far. False when it did not answer. */
+  readonly enlarge: (grant: Grant, wanted: Figures) => Promise<boolean>;
   readonly ledger: Ledger;
   readonly audit: (entry: AuditEntry) => void;
+  /** Only for durations. */
   readonly nowMs: () => number;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
 };
 
 type Asked = {readonly grant: Grant; readonly provider: ProviderName; readonly path: string; readonly query: string};
-type Answered = {readonly status: number; readonly reason: string | null; readonly usage: Usage | null};
+type Answered = {
+  readonly status: number;
+  readonly reason: string | null;
+  readonly usage: Usage | null;
+  readonly refused: RefusedAnswer | null;
+  readonly model?: string;
+  readonly costMicros?: number;
+};
 
 const HEALTH_PATH = '/agentauth/health';
 const CONNECTIONS_MAX = 512;
@@ -110,11 +126,8 @@ export class ModelProxy {
       provider: provider ?? null,
       method,
       path: (url.split('?')[0] ?? '').slice(0, 200),
-      status: answered.status,
-      allowed: answered.reason === null,
-      reason: answered.reason,
       durationMs: Math.round(this.#options.nowMs() - startMs),
-      usage: answered.usage,
+      ...outcomeOf(answered),
     });
   }
 
@@ -123,8 +136,7 @@ export class ModelProxy {
     const grant = token === undefined ? undefined : readGrantToken(this.#options.secret, token);
     if (grant === undefined)
       return {status: 403, reason: 'unauthorized', message: 'this is no token of an attempt on this machine'};
-    if (!this.#options.isLive(grant))
-      return {status: 403, reason: 'lease_lost', message: 'the attempt holds its lease no more'};
+    if (!this.#options.isLive(grant)) return leaseLost;
     const route = routeOf(url);
     if (
       route === undefined ||
@@ -138,7 +150,7 @@ export class ModelProxy {
 
   async #answer(asked: Asked, request: IncomingMessage, response: ServerResponse): Promise<Answered> {
     const {grant, provider} = asked;
-    const {ledger, budgetOf, keyOf} = this.#options;
+    const {ledger, keyOf} = this.#options;
     const body = await readBody(request);
     if (body === undefined)
       return refuse(response, provider, {
@@ -154,16 +166,53 @@ export class ModelProxy {
         message: `this machine has no key for ${provider}: switchyard keys set ${provider}`,
       });
     await ledger.open(grant);
-    const estimate = request.method === 'POST' ? estimateTokens(body) : 0;
-    const reservation = reserve(ledger.of(grant), budgetOf(grant), estimate);
-    if (!reservation.allowed)
-      return refuse(response, provider, {status: 429, reason: 'budget', message: reservation.why});
-    ledger.set(grant, reservation.spending);
+    const wanted = this.#request(asked, {isPost: request.method === 'POST', body});
+    const refusal = await this.#refusal(grant, wanted);
+    if (refusal !== undefined) return {...refuse(response, provider, refusal), model: wanted.model};
     const used = await this.#forward(asked, {request, response, body, value});
-    ledger.set(grant, settle(ledger.of(grant), estimate, used.usage ?? noUsage));
+    const {usage} = used;
+    ledger.set(grant, settle(ledger.of(grant), wanted, usage ?? noUsage));
+    this.#noteStop(grant, used);
     // What cannot be noted on disk still counts in memory.
-    if (used.usage !== null) await ledger.save(grant).catch(() => undefined);
-    return used;
+    if (usage !== null) await ledger.save(grant).catch(() => undefined);
+    const cost = usage === null ? {} : {costMicros: costMicros(wanted.model, wanted.day, usage)};
+    return {...used, model: wanted.model, ...cost};
+  }
+
+  #request({path}: Asked, {isPost, body}: {readonly isPost: boolean; readonly body: Buffer}): AskedRequest {
+    const {model, estimate} = factsOf(path, body);
+    return {model, day: dayOf(this.#options.wallMs()), estimate: isPost ? estimate : noUsage};
+  }
+
+  /** Sets aside what the request may cost, after asking for a larger slice where it needs one. */
+  async #refusal(grant: Grant, wanted: AskedRequest): Promise<Refusal | undefined> {
+    const {ledger, budgetOf, enlarge, isLive} = this.#options;
+    const needed = wantedFor(ledger.of(grant), budgetOf(grant), wanted);
+    const isAnswered = needed === null || (await enlarge(grant, needed));
+    if (!isLive(grant)) return leaseLost;
+    const reservation = reserve(ledger.of(grant), budgetOf(grant), wanted);
+    if (reservation.allowed) {
+      ledger.set(grant, reservation.spending);
+      if (ledger.stopOf(grant)?.kind === 'budget') ledger.stop(grant, null);
+      return undefined;
+    }
+    const {by, why} = reservation;
+    if (by === 'slice' && !isAnswered)
+      return {status: 503, reason: 'budget_unknown', message: 'the control plane does not say what is left to spend'};
+    ledger.stop(grant, {kind: 'budget', by, why});
+    await ledger.save(grant).catch(() => undefined);
+    return {status: 429, reason: 'budget', message: why};
+  }
+
+  #noteStop(grant: Grant, {usage, refused}: Answered): void {
+    const {ledger, wallMs} = this.#options;
+    const untilMs = refused === null ? undefined : usageLimitOf(refused, wallMs());
+    if (untilMs !== undefined) {
+      const why = `the provider takes requests again at ${new Date(untilMs).toISOString()}`;
+      ledger.stop(grant, {kind: 'usage_limit', untilMs, why});
+    } else if (usage !== null && refused === null && ledger.stopOf(grant)?.kind === 'usage_limit') {
+      ledger.stop(grant, null);
+    }
   }
 
   async #forward(
@@ -185,7 +234,7 @@ export class ModelProxy {
       );
       return {...outcome, reason: null};
     } catch (error) {
-      if (response.headersSent || response.destroyed) return {status: 499, reason: 'the agent left', usage: null};
+      if (response.headersSent || response.destroyed) return gone;
       // The text of the error may name the address of a private gateway; its kind is enough.
       const why = error instanceof Error && 'code' in error ? String(error.code) : 'no answer';
       return refuse(response, provider, {
@@ -197,6 +246,20 @@ export class ModelProxy {
   }
 }
 
+function outcomeOf({
+  status,
+  reason,
+  usage,
+  model,
+  costMicros: cost,
+}: Answered): Pick<AuditEntry, 'status' | 'allowed' | 'reason' | 'usage' | 'model' | 'costMicros'> {
+  return {status, allowed: reason === null, reason, usage, model: model ?? null, costMicros: cost ?? null};
+}
+
+const leaseLost: Refusal = {status: 403, reason: 'lease_lost', message: 'the attempt holds its lease no more'};
+
+const gone: Answered = {status: 499, reason: 'the agent left', usage: null, refused: null};
+
 function routedProvider(url: string): ProviderName | undefined {
   const name = routeOf(url)?.provider;
   return name !== undefined && isProviderName(name) ? name : undefined;
@@ -204,10 +267,11 @@ function routedProvider(url: string): ProviderName | undefined {
 
 function refuse(response: ServerResponse, provider: ProviderName | undefined, refusal: Refusal): Answered {
   const shape = provider === undefined ? 'anthropic' : providers[provider].errorShape;
-  // A provider that cannot be reached now may be reached again; everything else stays refused.
-  const headers = refusal.reason === 'upstream' ? {'content-type': 'application/json'} : refusalHeaders;
+  // What cannot be reached now may be reached again; everything else stays refused.
+  const isPassing = refusal.reason === 'upstream' || refusal.reason === 'budget_unknown';
+  const headers = isPassing ? {'content-type': 'application/json'} : refusalHeaders;
   response.writeHead(refusal.status, {...headers, connection: 'close'}).end(refusalDocument(shape, refusal));
-  return {status: refusal.status, reason: refusal.reason, usage: null};
+  return {status: refusal.status, reason: refusal.reason, usage: null, refused: null};
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {

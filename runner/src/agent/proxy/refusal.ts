@@ -3,7 +3,15 @@ import type {Provider} from './provider.ts';
 /** Why the proxy does not pass a request on. */
 export type Refusal = {
   readonly status: number;
-  readonly reason: 'unauthorized' | 'lease_lost' | 'path' | 'body_too_large' | 'no_key' | 'budget' | 'upstream';
+  readonly reason:
+    | 'unauthorized'
+    | 'lease_lost'
+    | 'path'
+    | 'body_too_large'
+    | 'no_key'
+    | 'budget'
+    | 'budget_unknown'
+    | 'upstream';
   readonly message: string;
 };
 

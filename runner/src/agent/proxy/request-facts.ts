@@ -1,9 +1,11 @@
 import * as z from 'zod';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+import {noUsage, type Usage} from './usage-reader.ts';
 
 const bodySchema = z.looseObject({
-  max_tokens: z.number().int().nonnegative().optional(),
-  max_output_tokens: z.number().int().nonnegative().nullish(),
+  model: z.string().optional().catch(undefined),
+  max_tokens: z.number().int().nonnegative().optional().catch(undefined),
+  max_output_tokens: z.number().int().nonnegative().nullish().catch(undefined),
 });
 
 /** Bytes of JSON to a token, on the safe side of what tokenizers make of code. */
@@ -11,11 +13,23 @@ const BYTES_PER_TOKEN = 3;
 /** A client asks for the most that its model can write, which is far more than it does. */
 const OUTPUT_ESTIMATE_MAX = 8_192;
 
-/** What a request may cost, before it is known. */
-export function estimateTokens(body: Uint8Array): number {
+/** The name that a model gets which is not named in a form that a provider would take; it has no price of its own. */
+const UNNAMED_MODEL = 'unnamed';
+
+/** Which model a request is for, and what it may use, before that is known. Google has the model in the path. */
+export function factsOf(path: string, body: Uint8Array): {readonly model: string; readonly estimate: Usage} {
   const read = bodySchema.safeParse(parseJson(Buffer.from(body).toString('utf8')));
-  const asked = read.success ? (read.data.max_tokens ?? read.data.max_output_tokens ?? OUTPUT_ESTIMATE_MAX) : 0;
-  return Math.ceil(body.byteLength / BYTES_PER_TOKEN) + Math.min(OUTPUT_ESTIMATE_MAX, asked);
+  const said = read.success ? read.data : {};
+  const named = /^\/v1(?:beta)?\/models\/(?<model>[^/:]+):/.exec(path)?.groups?.['model'] ?? said.model ?? '';
+  const asked = read.success ? (said.max_tokens ?? said.max_output_tokens ?? OUTPUT_ESTIMATE_MAX) : 0;
+  return {
+    model: /^[A-Za-z0-9][A-Za-z0-9._:/@[\]-]{0,99}$/.test(named) ? named : UNNAMED_MODEL,
+    estimate: {
+      ...noUsage,
+      input: Math.ceil(body.byteLength / BYTES_PER_TOKEN),
+      output: Math.min(OUTPUT_ESTIMATE_MAX, asked),
+    },
+  };
 }
 
 /** Headers of a request or answer that belong to one connection only (RFC 9110, section 7.6.1). */

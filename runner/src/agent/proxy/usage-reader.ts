@@ -1,21 +1,17 @@
 import * as z from 'zod';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+import type {TokenCounts} from '@switchyard/shared/policy/model-price.ts';
 
-/** Tokens of one answer. `input` counts what was neither read from a cache nor written to one. */
-export type Usage = {
-  readonly input: number;
-  readonly output: number;
-  readonly cacheRead: number;
-  readonly cacheWrite: number;
-};
+export type Usage = TokenCounts;
 
-export const noUsage: Usage = {input: 0, output: 0, cacheRead: 0, cacheWrite: 0};
+export const noUsage: Usage = {input: 0, output: 0, cacheRead: 0, cacheWrite: 0, cacheWriteLong: 0};
 
 export const addUsage = (a: Usage, b: Usage): Usage => ({
   input: a.input + b.input,
   output: a.output + b.output,
   cacheRead: a.cacheRead + b.cacheRead,
   cacheWrite: a.cacheWrite + b.cacheWrite,
+  cacheWriteLong: a.cacheWriteLong + b.cacheWriteLong,
 });
 
 export const totalTokens = ({input, output, cacheRead, cacheWrite}: Usage): number =>
@@ -29,6 +25,7 @@ const tokensNamed = z.looseObject({
   output_tokens: count,
   cache_read_input_tokens: count,
   cache_creation_input_tokens: count,
+  cache_creation: z.looseObject({ephemeral_1h_input_tokens: count}).nullish(),
   input_tokens_details: z.looseObject({cached_tokens: count}).nullish(),
 });
 const chatTokens = z.looseObject({
@@ -68,7 +65,7 @@ function usageIn(text: string): Usage | undefined {
 function chatUsage(usage: z.output<typeof chatTokens>): Usage {
   const {prompt_tokens: prompt, completion_tokens: output, prompt_tokens_details: details} = usage;
   const cacheRead = details?.cached_tokens ?? 0;
-  return {input: Math.max(0, prompt - cacheRead), output: output ?? 0, cacheRead, cacheWrite: 0};
+  return {input: Math.max(0, prompt - cacheRead), output: output ?? 0, cacheRead, cacheWrite: 0, cacheWriteLong: 0};
 }
 
 function namedUsage(usage: z.output<typeof tokensNamed>): Usage {
@@ -78,6 +75,7 @@ function namedUsage(usage: z.output<typeof tokensNamed>): Usage {
     output: usage.output_tokens ?? 0,
     cacheRead: usage.cache_read_input_tokens ?? cached,
     cacheWrite: usage.cache_creation_input_tokens ?? 0,
+    cacheWriteLong: usage.cache_creation?.ephemeral_1h_input_tokens ?? 0,
   };
 }
 
@@ -88,6 +86,7 @@ function geminiUsage(usage: z.output<typeof geminiTokens>): Usage {
     output: (usage.candidatesTokenCount ?? 0) + (usage.thoughtsTokenCount ?? 0),
     cacheRead,
     cacheWrite: 0,
+    cacheWriteLong: 0,
   };
 }
 
@@ -96,6 +95,7 @@ const larger = (a: Usage, b: Usage): Usage => ({
   output: Math.max(a.output, b.output),
   cacheRead: Math.max(a.cacheRead, b.cacheRead),
   cacheWrite: Math.max(a.cacheWrite, b.cacheWrite),
+  cacheWriteLong: Math.max(a.cacheWriteLong, b.cacheWriteLong),
 });
 
 /**

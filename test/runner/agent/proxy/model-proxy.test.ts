@@ -1,103 +1,15 @@
-import {mkdtemp, readFile, rm} from 'node:fs/promises';
-import {request} from 'node:http';
-import {tmpdir} from 'node:os';
+import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {text} from 'node:stream/consumers';
 import {expect, onTestFinished, test} from 'vitest';
-import type {Budget} from '../../../../runner/src/agent/proxy/allowance.ts';
-import type {AuditEntry} from '../../../../runner/src/agent/proxy/audit-log.ts';
+import {noLimits} from '@switchyard/shared/policy/budget.ts';
+import {costMicros} from '@switchyard/shared/policy/model-price.ts';
 import {grantToken} from '../../../../runner/src/agent/proxy/grant.ts';
 import {Ledger, USAGE_FILE} from '../../../../runner/src/agent/proxy/ledger.ts';
 import {ModelProxy} from '../../../../runner/src/agent/proxy/model-proxy.ts';
-import {createRunDirectory} from '../../../../runner/src/executor/run-directory.ts';
-import {ModelApi, usageOfTurn} from '../../../fixtures/model-api/model-api.ts';
-import {chosenBy, say, turn, type Scenario} from '../../../fixtures/model-api/scenario.ts';
-
-const secret = new Uint8Array(32).fill(7);
-const grant = {task: 'tsk_1', epoch: 3};
-const REAL_KEY = 'sk-ant-api03-the-real-key';
-
-type Place = {
-  readonly api: ModelApi;
-  readonly proxy: ModelProxy;
-  readonly audit: AuditEntry[];
-  readonly runDir: string;
-  live: boolean;
-  key: string | undefined;
-};
-
-async function place({
-  scenario = [],
-  budget = {tokensMax: null, turnsMax: null},
-  upstream,
-}: {scenario?: Scenario; budget?: Budget; upstream?: string} = {}): Promise<Place> {
-  const api = await ModelApi.start({s: scenario});
-  const runDir = await mkdtemp(join(tmpdir(), 'proxy-'));
-  await createRunDirectory(runDir);
-  const audit: AuditEntry[] = [];
-  const held = {live: true, key: REAL_KEY as string | undefined};
-  const proxy = await ModelProxy.start({
-    port: 0,
-    secret,
-    keyOf: async () => held.key,
-    upstreamOf: async () => upstream ?? api.url,
-    isLive: () => held.live,
-    budgetOf: () => budget,
-    ledger: new Ledger(() => runDir),
-    audit: entry => void audit.push(entry),
-    nowMs: () => performance.now(),
-  });
-  onTestFinished(async () => {
-    await proxy.close();
-    await api.close();
-    await rm(runDir, {recursive: true});
-  });
-  return Object.assign(held, {api, proxy, audit, runDir});
-}
-
-const body = (more: object = {}) =>
-  JSON.stringify({
-    model: 'm',
-    max_tokens: 100,
-    stream: true,
-    messages: [{role: 'user', content: chosenBy('s')}],
-    tools: [{name: 'Bash', function: {name: 'Bash'}}],
-    ...more,
-  });
-
-type Asked = {path?: string; token?: string; body?: string; method?: string; headers?: Record<string, string>};
-
-/** Bare HTTP, because `fetch` would clean up a path before it is sent. */
-async function ask(
-  {proxy}: Place,
-  {
-    path = '/anthropic/v1/messages',
-    token = grantToken(secret, grant),
-    method = 'POST',
-    headers = {},
-    ...more
-  }: Asked = {},
-) {
-  const outgoing = request({
-    host: '127.0.0.1',
-    port: proxy.port,
-    path,
-    method,
-    agent: false,
-    headers: {'x-api-key': token, 'content-type': 'application/json', ...headers},
-  });
-  outgoing.end(more.body ?? body());
-  const {promise, resolve, reject} = Promise.withResolvers<{
-    status: number;
-    headers: Record<string, unknown>;
-    text: string;
-  }>();
-  outgoing.on('error', reject);
-  outgoing.on('response', answer => {
-    text(answer).then(said => resolve({status: answer.statusCode ?? 0, headers: answer.headers, text: said}), reject);
-  });
-  return promise;
-}
+import {noUsage} from '../../../../runner/src/agent/proxy/usage-reader.ts';
+import {usageOfTurn} from '../../../fixtures/model-api/model-api.ts';
+import {chosenBy, say, turn} from '../../../fixtures/model-api/scenario.ts';
+import {ask, body, grant, place, REAL_KEY, secret} from './proxy-place.ts';
 
 test('[MP1] the key goes to the provider, the token of the attempt goes nowhere, and the answer comes back as it was', async () => {
   const at = await place({scenario: [turn(say('hello from the model'))]});
@@ -195,14 +107,20 @@ test.for([
   expect((await ask(at, {path, body: JSON.stringify(sent)})).status).toBe(200);
   const {input, output} = usageOfTurn(0);
   await expect.poll(() => at.audit).toMatchObject([{usage: {input, output, cacheRead: 0, cacheWrite: 0}}]);
-  expect(JSON.parse(await readFile(join(at.runDir, USAGE_FILE), 'utf8'))).toEqual({
-    usage: {input, output, cacheRead: 0, cacheWrite: 0},
+  const spent = {
+    usage: {input, output, cacheRead: 0, cacheWrite: 0, cacheWriteLong: 0},
     turns: 1,
+    cost_micros: costMicros('m', '2026-11-20', {...noUsage, input, output}),
+  };
+  expect(JSON.parse(await readFile(join(at.runDir, USAGE_FILE), 'utf8'))).toEqual({
+    ...spent,
+    models: {m: spent},
+    stop: null,
   });
 });
 
 test('[MP7] an attempt that has spent its budget is told so in the form that stops its agent at once', async () => {
-  const at = await place({budget: {tokensMax: 1_000, turnsMax: null}});
+  const at = await place({own: {...noLimits, tokens: 1_000}});
   expect((await ask(at)).status).toBe(200);
   const answer = await ask(at);
   expect(answer.status).toBe(429);
@@ -215,7 +133,7 @@ test('[MP7] an attempt that has spent its budget is told so in the form that sto
 });
 
 test('[MP8] requests at the same time do not pass a budget together', async () => {
-  const at = await place({scenario: [{...turn(say('slow')), hold: 'all'}], budget: {tokensMax: null, turnsMax: 2}});
+  const at = await place({scenario: [{...turn(say('slow')), hold: 'all'}], own: {...noLimits, turns: 2}});
   const asked = Array.from({length: 6}, async () => ask(at));
   await expect.poll(() => at.audit.filter(({reason}) => reason === 'budget')).toHaveLength(4);
   at.api.release();
@@ -224,7 +142,7 @@ test('[MP8] requests at the same time do not pass a budget together', async () =
 });
 
 test('[MP9] a runner that starts over knows the tokens of the agents that lived on, and what they had spent', async () => {
-  const at = await place({budget: {tokensMax: 1_000, turnsMax: null}});
+  const at = await place({own: {...noLimits, tokens: 1_000}});
   expect((await ask(at)).status).toBe(200);
   await expect.poll(async () => readFile(join(at.runDir, USAGE_FILE), 'utf8').catch(() => '')).toContain('"turns":1');
   const {port} = at.proxy;
@@ -235,10 +153,12 @@ test('[MP9] a runner that starts over knows the tokens of the agents that lived 
     keyOf: async () => REAL_KEY,
     upstreamOf: async () => at.api.url,
     isLive: () => true,
-    budgetOf: () => ({tokensMax: 1_000, turnsMax: null}),
+    budgetOf: () => ({own: {...noLimits, tokens: 1_000}, slice: noLimits}),
+    enlarge: async () => true,
     ledger: new Ledger(() => at.runDir),
     audit: () => undefined,
     nowMs: () => performance.now(),
+    wallMs: Date.now,
   });
   onTestFinished(async () => next.close());
   expect(next.port).toBe(port);
