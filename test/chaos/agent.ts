@@ -52,11 +52,7 @@ function write(fd: 1 | 2, bytes: Buffer, {from, upTo}: {from: number; upTo: numb
   return at;
 }
 
-/** Where the part of a stream ends that is due; `both` writes whole lines, since the log orders them by line. */
-function due(bytes: Buffer, share: number): number {
-  const upTo = Math.min(bytes.length, Math.ceil(bytes.length * share));
-  return plan.stream.kind === 'both' ? bytes.lastIndexOf(0x0a, Math.max(0, upTo - 1)) + 1 : upTo;
-}
+const due = (bytes: Buffer, share: number): number => Math.min(bytes.length, Math.ceil(bytes.length * share));
 
 const written = {out: 0, err: 0};
 

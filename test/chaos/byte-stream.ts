@@ -9,13 +9,17 @@ export type Streams = {readonly out: Buffer; readonly err: Buffer};
 
 /**
  * `text`: numbered lines, some empty, some long. `ansi`: colours, titles and lines that are drawn over. `binary`: any
- * byte. `both`: whole lines on both channels, each marked with its own, because the log orders them as they came.
+ * byte. `both`: lines on both channels, which share no byte but the line end, so that they can be told apart again
+ * however the log has put them together.
  */
 export function streamsOf({seed, kind, bytes}: StreamPlan): Streams {
   const chance = chanceOf(seed);
   if (kind === 'binary') return {out: binary(chance, bytes), err: Buffer.alloc(0)};
-  if (kind === 'both') return {out: lines(chance, bytes / 2, 'o '), err: lines(chance, bytes / 2, 'e ')};
-  return {out: kind === 'text' ? lines(chance, bytes, '') : ansi(chance, bytes), err: Buffer.alloc(0)};
+  if (kind === 'both') {
+    const [out, err] = [lines(chance, bytes / 2), lines(chance, bytes / 2)];
+    return {out: inLetters(out, 'a'), err: inLetters(err, 'A')};
+  }
+  return {out: kind === 'text' ? lines(chance, bytes) : ansi(chance, bytes), err: Buffer.alloc(0)};
 }
 
 function binary(chance: Chance, bytes: number): Buffer {
@@ -24,16 +28,22 @@ function binary(chance: Chance, bytes: number): Buffer {
   return made.subarray(0, bytes);
 }
 
-function lines(chance: Chance, bytes: number, mark: string): Buffer {
+function lines(chance: Chance, bytes: number): Buffer {
   const parts: string[] = [];
   for (let length = 0, index = 0; length < bytes; index += 1) {
     const words = chance.next() < 0.1 ? 0 : chance.between(1, chance.next() < 0.02 ? 400 : 14);
     const text = Array.from({length: words}, () => Math.floor(chance.next() * 2 ** 32).toString(16)).join(' ');
-    const line = `${mark}${index} ${text}\n`;
+    const line = `${index} ${text}\n`;
     parts.push(line);
     length += line.length;
   }
   return Buffer.from(parts.join(''));
+}
+
+/** Every byte but a line end becomes one of the sixteen letters from `first`. */
+function inLetters(text: Buffer, first: 'a' | 'A'): Buffer {
+  const base = first.charCodeAt(0);
+  return text.map(byte => (byte === 0x0a ? byte : base + (byte % 16))) as Buffer;
 }
 
 function ansi(chance: Chance, bytes: number): Buffer {

@@ -13,7 +13,7 @@ const notes = /^\n?(?:\[switchyard\] [^\n]*\n)*$/;
  * long as `least` says, between lines of the runner. A log that is not sealed may end anywhere.
  */
 export function logFault(log: LogCopy, streams: Streams, least: Least): string | undefined {
-  return streams.err.length === 0 ? oneStreamFault(log, streams.out, least.out) : linesFault(log, streams, least);
+  return streams.err.length === 0 ? oneStreamFault(log, streams.out, least.out) : bothFault(log, streams, least);
 }
 
 function oneStreamFault({bytes, isSealed}: LogCopy, stream: Buffer, least: number): string | undefined {
@@ -50,31 +50,40 @@ function endOfNotes(bytes: Buffer): number {
   return at;
 }
 
-function linesFault({bytes, isSealed}: LogCopy, {out, err}: Streams, least: Least): string | undefined {
-  const lines = bytes.toString('latin1').split('\n');
-  const open = lines.pop() ?? '';
-  if (isSealed && open !== '') return `the last line does not end: ${shown(Buffer.from(open))}`;
-  const of = {o: '', e: ''};
-  for (const line of lines) {
-    if (line.startsWith('o ')) of.o += `${line}\n`;
-    else if (line.startsWith('e ')) of.e += `${line}\n`;
-    else if (!line.startsWith(noteMark)) return `a line of nobody: ${shown(Buffer.from(line))}`;
+/**
+ * The two streams share no byte but the line end, so each is what its own letters are. A line end belongs to either: they
+ * are counted. A line that stays open, as on a full disk, may have one of the other stream in it.
+ */
+function bothFault({bytes, isSealed}: LogCopy, {out, err}: Streams, least: Least): string | undefined {
+  const text = bytes.toString('latin1');
+  const body = withoutNotes(text, isSealed);
+  const stranger = /[^a-pA-P\n]/.exec(body);
+  if (stranger !== null) return `bytes of nobody: ${shown(Buffer.from(body.slice(stranger.index)))}`;
+  const parts = [
+    {name: 'out', found: body.replaceAll(/[A-P\n]/g, ''), stream: out.toString('latin1'), least: least.out},
+    {name: 'err', found: body.replaceAll(/[a-p\n]/g, ''), stream: err.toString('latin1'), least: least.err},
+  ];
+  let [endsLeast, endsMost] = [0, 0];
+  for (const {name, found, stream, least: bytesLeast} of parts) {
+    const owed = stream.slice(0, bytesLeast);
+    const [letters, all] = [owed, stream].map(each => each.replaceAll('\n', ''));
+    if (all?.startsWith(found) !== true) return `${name}: it is not a beginning of what was written`;
+    if (letters?.startsWith(found) === true && letters !== found)
+      return `${name}: ${found.length} of at least ${letters.length} letters`;
+    endsLeast += lineEnds(owed);
+    endsMost += lineEnds(stream);
   }
-  return (
-    beginningFault('out', {part: of.o, stream: out, least: isSealed ? least.out : 0}) ??
-    beginningFault('err', {part: of.e, stream: err, least: isSealed ? least.err : 0})
-  );
+  const ends = lineEnds(body);
+  // One more where the runner closed a line that was open.
+  return ends < endsLeast || ends > endsMost + 1 ? `${ends} line ends, not ${endsLeast} to ${endsMost}` : undefined;
 }
 
-type Beginning = {readonly part: string; readonly stream: Buffer; readonly least: number};
-
-function beginningFault(name: string, {part, stream, least}: Beginning): string | undefined {
-  const bytes = Buffer.from(part, 'latin1');
-  const common = commonLength(bytes, stream);
-  if (common < bytes.length)
-    return `${name}: after ${common} bytes comes ${shown(bytes.subarray(common))} in place of ${shown(stream.subarray(common))}`;
-  return common < least ? `${name}: ${common} of at least ${least} bytes` : undefined;
+function withoutNotes(text: string, isSealed: boolean): string {
+  const whole = text.replaceAll(/^\[switchyard\] [^\n]*\n/gm, '');
+  return isSealed ? whole : whole.replace(/^\[[^\n]*$(?![\s\S])/m, '');
 }
+
+const lineEnds = (text: string): number => text.split('\n').length - 1;
 
 function commonLength(one: Buffer, other: Buffer): number {
   const length = Math.min(one.length, other.length);
