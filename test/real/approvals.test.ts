@@ -52,6 +52,11 @@ beforeAll(async () => {
     {
       deferred: tagging('deferred'),
       refused: tagging('refused'),
+      both: [
+        turn(write('a.txt', 'a\n')),
+        turn(shell('git tag b1 && echo b1 >> count.txt'), shell('git tag b2 && echo b2 >> count.txt')),
+        turn(say('done')),
+      ],
       'late-question': [
         turn(call('mcp__switchyard__ask_person', {question: 'Which colour?'})),
         turn(write('a.txt', 'a\n')),
@@ -209,6 +214,22 @@ test('[RA27] a call that was rejected while its agent waited on disk does not ru
   await expect(show(task.branch, 'count.txt', quick)).rejects.toThrow('does not exist');
   expect(api.requests.some(({texts}) => texts.some(text => text.includes('no tags here')))).toBe(true);
   await expect.poll(() => readdirSync(join(runner.stateDirectory, 'agents')), {timeout: 20_000}).toEqual([]);
+});
+
+test('[RA29] two calls of one turn both wait for a person, and each runs once', async () => {
+  const {bed} = quick;
+  const id = await quick.submit(claude('both'));
+  const decided = async (): Promise<string> => {
+    const {approvals} = await bed.client.call(listApprovals, {query: {task: id, state: 'open'}});
+    for (const {id: approval} of approvals)
+      await bed.client.call(decideApproval, {params: {approval}, body: {decision: 'approve'}}).catch(() => undefined);
+    return (await bed.task(id)).state;
+  };
+  await expect.poll(decided, {timeout: 90_000, interval: 3_000}).toMatch(/succeeded|failed|dead/);
+  const task = await bed.task(id);
+  expect(task.state, await bed.log(id)).toBe('succeeded');
+  const lines = (await show(task.branch, 'count.txt', quick)).split('\n').toSorted();
+  expect(lines, await bed.log(id)).toEqual(['b1', 'b2']);
 });
 
 test('[RA28] what nobody decides in time is rejected, and the agent goes on', async () => {
