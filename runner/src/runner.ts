@@ -8,11 +8,10 @@ import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
 import type {WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
-import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
+import {logAddress} from './attempt/attempt-paths.ts';
 import {nearestRealPath} from './agent/nearest-real-path.ts';
 import {machineCharter, rulingOf} from './agent/ruling.ts';
-import {SpendingDesk} from './attempt/spending-desk.ts';
-import {openModelDoor, type ModelDoor} from './agent/model-access.ts';
+import {AttemptModels} from './attempt/attempt-models.ts';
 import {fileVault} from './secrets/key-vault.ts';
 import {modelKeys} from './secrets/model-keys.ts';
 import {checkOffer} from './attempt/offer-check.ts';
@@ -124,9 +123,10 @@ async function assemble(
   const fatal = Promise.withResolvers<void>();
   // Whoever awaits `finished` hears of it; a rejection that nobody awaits must not end the process by itself.
   fatal.promise.catch(() => undefined);
-  const door = Promise.withResolvers<ModelDoor>();
-  const desk = new SpendingDesk({
-    spent: async of => (await door.promise).spent(of),
+  const models = new AttemptModels({
+    stateDirectory,
+    keys: modelKeys(fileVault(stateDirectory, process.env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), stateDirectory),
+    wallMs: Date.now,
     log: onLine,
   });
   const loop = new AttemptLoop({
@@ -138,68 +138,31 @@ async function assemble(
       wallMs: Date.now(),
       acceptStateLoss: options.acceptStateLoss,
     }),
-    link: desk.over(link),
+    link: models.over(link),
     work: observer =>
-      hostWork({
-        stateDirectory,
-        key,
-        tokens,
-        clock,
-        cgroupBase,
-        context,
-        observer,
-        models: door.promise,
-        policy,
-        charter,
-      }),
+      models.metered(
+        hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter}),
+      ),
     bootMs: clock.nowMs,
     slots: Math.min(options.slots, policy.slots_max),
     labels: labelsOf(facts, options.labels),
     checkOffer: async offer =>
       checkOffer(offer, {
         policy,
-        envelope: {
-          runner: key.runner,
-          pool: key.pool,
-          keys: key.dispatchKeys,
-          serverTime,
-          bootMs: clock.nowMs,
-        },
+        envelope: {runner: key.runner, pool: key.pool, keys: key.dispatchKeys, serverTime, bootMs: clock.nowMs},
       }),
     metrics: async () => machineMetrics(stateDirectory),
-    spentBy: async of => desk.recordOf(of),
+    spentBy: async of => models.recordOf(of),
     log: onLine,
     onFatal: error => fatal.reject(error),
   });
-  const models = await openModels(options, loop);
-  door.resolve(models);
+  await models.open(loop);
   loop.start();
   const rounds = keepUp(
     async () => upkeep({stateDirectory, machine, cgroupBase, context, held: () => loop.attempts(), log: onLine}),
     onLine,
   );
   return running({loop, link, key, finish: fatal, rounds, models, release});
-}
-
-async function openModels({stateDirectory, onLine: log}: RunnerOptions, loop: AttemptLoop): Promise<ModelDoor> {
-  return openModelDoor({
-    stateDirectory,
-    keys: modelKeys(fileVault(stateDirectory, process.env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), stateDirectory),
-    isLive: grant => loop.held(grant) !== undefined,
-    budgetOf: grant => desk.budgetOf(loop.held(grant)),
-    enlarge: async (grant, wanted) => {
-      const held = loop.held(grant);
-      return held !== undefined && desk.enlarge({task: held.task, epoch: held.epoch}, wanted);
-    },
-    runDirectoryOf: grant => runDirectoryOf(stateDirectory, grant),
-<<<<<<< HEAD
-    nowIso: () => new Date().toISOString(),
-    log,
-=======
-    wallMs: Date.now,
-    log: onLine,
->>>>>>> 8fce5dd (wip budgets 1)
-  });
 }
 
 type OpenLink = {
@@ -249,7 +212,7 @@ type Running = {
   readonly finish: PromiseWithResolvers<void>;
   readonly rounds: AbortController;
   readonly release: () => void;
-  readonly models: ModelDoor;
+  readonly models: AttemptModels;
 };
 
 function running({loop, link, key, finish, rounds, models, release}: Running): RunningRunner {
@@ -286,7 +249,7 @@ type WorkParts = {
   readonly cgroupBase: string | undefined;
   readonly context: WorktreeContext;
   readonly observer: WorkObserver;
-  readonly models: Promise<ModelDoor>;
+  readonly models: AttemptModels;
 } & Pick<Parts, 'policy' | 'charter'>;
 
 function hostWork({
@@ -315,8 +278,7 @@ function hostWork({
     trees: {context, mirrors: new Mirrors(context)},
     observer,
     nodePath: process.execPath,
-    modelAccess: async (plan, provider) => (await models).open(plan, provider),
-    modelStopped: async plan => (await models).stopped(plan),
+    modelAccess: async (plan, provider) => models.access(plan, provider),
     agentProgram: name => findProgram(name, path) ?? null,
     ruling: charter === null ? null : (call, scene) => rulingOf(charter, call, {...scene, realPath: nearestRealPath}),
     people: {holdMs: policy.approvals.hold_ms, ttlMs: policy.approvals.expires_ms},

@@ -15,6 +15,7 @@ import {
 import {problemResponse} from './http/problem.ts';
 import {mountAgents} from './routes/agents-b.ts';
 import {mountApprovals} from './routes/approvals.ts';
+import {mountBudgets} from './routes/budgets.ts';
 import {mountCredentials} from './routes/credentials.ts';
 import {mountDispatch} from './routes/dispatch-c.ts';
 import {degradedHealth, mountHealth} from './routes/health.ts';
@@ -36,6 +37,7 @@ export function createServer(installation: Installation): Server {
   mountRunners(api);
   mountRunnerLink(api);
   mountPool(api);
+  mountBudgets(api);
   mountCredentials(api);
   mountHealth(api);
   mountDispatch(api);

@@ -33,8 +33,6 @@ export type HostWorkOptions = {
   readonly nodePath: string;
   /** Refuses where the way to the model is not open: no agent that needs one starts without it. */
   readonly modelAccess: (plan: AttemptPlan, provider: ProviderName) => Promise<ModelAccess>;
-  /** How an attempt ends whose agent failed because it was refused a model; null where it was not. */
-  readonly modelStopped: (plan: AttemptPlan) => Promise<AttemptResult | null>;
   /** The agent CLI of a driver as it was found on this machine. */
   readonly agentProgram: (name: string) => string | null;
   /** What the charter of this machine says to a call; null where it has none. */
@@ -141,18 +139,11 @@ export class HostWork implements AttemptWork {
     const {status, read} = await agent.ended;
     const end = processEnd(status);
     await log.note(`the agent ended: ${describeEnd(status)}`);
-<<<<<<< HEAD
     const {summary, failure, deferred} = read(end);
     const failed = lostResult(status) ?? failure;
     if (failed !== null || deferred === null) return {...end, summary, result: failed};
     await keepAgentHome(trees.context, plan);
     return {...end, summary, result: {kind: 'waiting', asks: [deferred]}};
-=======
-    const {summary, failure} = read(end);
-    // Agents tell of a spent budget each in its own words; the meter knows.
-    const told = failure === null ? null : ((await this.#options.modelStopped(plan)) ?? failure);
-    return {...end, summary, result: lostResult(status) ?? told};
->>>>>>> 8fce5dd (wip budgets 1)
   }
 
   async finish(plan: AttemptPlan, end: AgentEnd, signal: AbortSignal): Promise<Completion> {

@@ -2,7 +2,7 @@ import {ownLimits} from '@switchyard/shared/domain/spending.ts';
 import {noFigures, noLimits, spendingKinds, type Figures, type Limits} from '@switchyard/shared/policy/budget.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
-import type {Spent} from '@switchyard/shared/protocol/spending.ts';
+import {noneSpent, type Spent} from '@switchyard/shared/protocol/spending.ts';
 import type {LinkUp, Link} from '../link/link.ts';
 import {spendingProtocol} from '@switchyard/shared/protocol/version.ts';
 import type {Budget} from '../agent/proxy/allowance.ts';
@@ -46,7 +46,9 @@ export class SpendingDesk {
   }
 
   /** Asks until there is an answer, also over a new connection. False when there was none in time. */
-  async enlarge(of: Held, wants: Figures): Promise<boolean> {
+  async enlarge(held: Held | undefined, wants: Figures): Promise<boolean> {
+    if (held === undefined) return false;
+    const of = {task: held.task, epoch: held.epoch};
     const {promise, resolve} = Promise.withResolvers<boolean>();
     const question = {of, wants, answered: resolve};
     this.#questions.add(question);
@@ -108,21 +110,12 @@ export class SpendingDesk {
     this.#options.spent(of).then(
       spent => {
         if (spent !== null || wants !== null)
-          this.#link?.send({t: 'spending', ...of, spent: spent ?? nothingSpent, wants});
+          this.#link?.send({t: 'spending', ...of, spent: spent ?? noneSpent, wants});
       },
       (error: unknown) => this.#options.log(`${attemptKey(of)}: what it spent could not be read: ${String(error)}`),
     );
   }
 }
-
-const nothingSpent: Spent = {
-  cost_micros: 0,
-  input_tokens: 0,
-  output_tokens: 0,
-  cache_read_tokens: 0,
-  cache_write_tokens: 0,
-  turns: 0,
-};
 
 /** A later question of the same attempt asks for no less: its answer serves the earlier one. */
 function isAnswerTo({of, wants}: Question, {task, epoch, wants: answered}: AllowanceMessage): boolean {

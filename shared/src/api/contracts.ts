@@ -1,5 +1,6 @@
 import * as agent from './agent-contracts.ts';
 import * as approval from './approval-contracts.ts';
+import * as budget from './budget-contracts.ts';
 import type {AnyContract} from './contract.ts';
 import * as pool from './pool-contracts.ts';
 import * as queue from './queue-contracts.ts';
@@ -30,6 +31,11 @@ export const contracts: readonly AnyContract[] = [
   pool.getPool,
   pool.changePool,
   queue.listQueues,
+  budget.listBudgets,
+  budget.putBudget,
+  budget.overrideBudget,
+  budget.deleteBudget,
+  budget.listCosts,
   pool.listCredentials,
   pool.createCredential,
   pool.revokeCredential,

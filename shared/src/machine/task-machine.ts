@@ -43,6 +43,7 @@ export type TaskGuard =
   | 'exitInterrupted'
   | 'exitWaiting'
   | 'asksOpen'
+  | 'exitParked'
   | 'exitFinal'
   | 'attemptsLeft';
 
@@ -64,11 +65,14 @@ export type TaskFacts = {
   /** Whether a person still has to decide what the attempt waits for. */
   readonly hasOpenAsks?: boolean | undefined;
   readonly retryable?: boolean | undefined;
+  /** Whether the team or the provider has to give something first: a budget, or the next window of a usage limit. */
+  readonly parks?: boolean | undefined;
 };
 
 /**
  * An exit ends a lease. A failure is retried while attempts are left; an interrupted attempt (the runner was stopped on
- * purpose) goes back to the queue without burning one, and so does one whose agent waits for a person.
+ * purpose) goes back to the queue without burning one, and so does one whose agent waits for a person. One that was
+ * refused a model for want of a budget waits, and burns none either.
  */
 const exited = [
   {when: 'exitSucceeded', to: 'succeeded', run: ['finish']},
@@ -77,6 +81,7 @@ const exited = [
   {when: 'exitWaiting', to: 'queued', run: ['requeue']},
   {when: 'exitCancelled', to: 'cancelled', run: ['finish']},
   {when: 'exitTimedOut', to: 'timed_out', run: ['recordFailure', 'finish']},
+  {when: 'exitParked', to: 'pending', run: ['scheduleRetry']},
   {when: 'exitFinal', to: 'failed', run: ['recordFailure', 'finish']},
   {when: 'attemptsLeft', to: 'pending', run: ['recordFailure', 'scheduleRetry']},
   {to: 'dead', run: ['recordFailure', 'finish']},
@@ -135,6 +140,7 @@ export const taskMachine: Machine<TaskState, TaskEvent, TaskGuard, TaskEffect, T
     exitInterrupted: ({result}) => result === 'interrupted',
     asksOpen: ({result, hasOpenAsks = false}) => result === 'waiting' && hasOpenAsks,
     exitWaiting: ({result}) => result === 'waiting',
+    exitParked: ({parks = false}) => parks,
     exitFinal: ({retryable}) => retryable === false,
     attemptsLeft: ({failures, attemptsMax}) => failures + 1 < attemptsMax,
   },

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 
-const count = z.int().nonnegative();
+/** A million dollars, or as many million tokens: whatever is summed up from these stays exact. */
+const count = z.int().nonnegative().max(1_000_000_000_000);
 
 /** Totals of one attempt from its beginning: a later report holds every earlier one, so repeating it changes nothing. */
 export const spentSchema = z.strictObject({
@@ -14,6 +15,15 @@ export const spentSchema = z.strictObject({
   turns: count,
 });
 export type Spent = z.infer<typeof spentSchema>;
+
+export const noneSpent: Spent = {
+  cost_micros: 0,
+  input_tokens: 0,
+  output_tokens: 0,
+  cache_read_tokens: 0,
+  cache_write_tokens: 0,
+  turns: 0,
+};
 
 export const figuresSchema = z.strictObject({cost_micros: count, tokens: count, turns: count});
 

@@ -22,7 +22,7 @@ export const protocolHistory = [
   {
     version: 4,
     date: '2026-11-21',
-    schemaHash: '0',
+    schemaHash: '050f2db9eda795a3',
     change:
       'A runner says `spending`, the Fleet says `allowance`; dispatches may hold one, exit records what was spent.',
   },

@@ -36,7 +36,6 @@ function hands() {
       ruling: null,
       people: {holdMs: 1_000, ttlMs: 60_000},
       modelAccess: async () => Promise.reject(new Error('no agent here needs a model')),
-      modelStopped: async () => null,
       agentEnvironment: {PATH: process.env['PATH'] ?? ''},
       logOf: () => ({
         secrets: new Secrets(),

@@ -28,8 +28,9 @@ const held = fc.record({...attempt, phase: fc.constantFrom(...attemptPhases), sp
 const slots = fc.dictionary(fc.stringMatching(/^[a-z]{1,40}$/), fc.integer({min: 0, max: 256}));
 const json = fc.jsonValue({depthSize: 'small'}).map(value => z.json().parse(JSON.parse(JSON.stringify(value))));
 
-const limit = fc.option(count, {nil: null});
-const figures = fc.record({cost_micros: count, tokens: count, turns: count});
+const amount = fc.integer({min: 0, max: 1_000_000_000_000});
+const limit = fc.option(amount, {nil: null});
+const figures = fc.record({cost_micros: amount, tokens: amount, turns: amount});
 
 const up: Arbitraries<UpMessage> = {
   hello: {
@@ -83,12 +84,12 @@ const up: Arbitraries<UpMessage> = {
     t: fc.constant('spending'),
     ...attempt,
     spent: fc.record({
-      cost_micros: count,
-      input_tokens: count,
-      output_tokens: count,
-      cache_read_tokens: count,
-      cache_write_tokens: count,
-      turns: count,
+      cost_micros: amount,
+      input_tokens: amount,
+      output_tokens: amount,
+      cache_read_tokens: amount,
+      cache_write_tokens: amount,
+      turns: amount,
     }),
     wants: fc.option(figures, {nil: null}),
   },

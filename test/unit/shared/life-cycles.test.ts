@@ -180,11 +180,16 @@ describe('a task', () => {
     expect(answered.length).toBeGreaterThan(0);
   });
 
-  test('[MA13] burns an attempt by a failure or a lost lease, not by a refusal, an expired offer, a stop on purpose or a wait for a person', () => {
+  test('[MA13] burns an attempt by a failure or a lost lease, not by a refusal, an expired offer, a stop on purpose, a wait for a person or one for a budget', () => {
     const drawn = arrowsOf(taskMachine.table);
     const retries = drawn.filter(({run = []}) => run.includes('scheduleRetry'));
-    expect(retries.map(({event}) => event)).toEqual(['exited', 'leaseExpired']);
-    for (const {run = [], to} of retries) expect([run.includes('recordFailure'), to]).toEqual([true, 'pending']);
+    expect(retries.map(({event, when}) => [event, when])).toEqual([
+      ['exited', 'exitParked'],
+      ['exited', 'attemptsLeft'],
+      ['leaseExpired', 'attemptsLeft'],
+    ]);
+    for (const {run = [], to, when} of retries)
+      expect([run.includes('recordFailure'), to]).toEqual([when !== 'exitParked', 'pending']);
     const requeues = drawn.filter(({run = []}) => run.includes('requeue'));
     expect(requeues.map(({event, when}) => when ?? event)).toEqual([
       'offerReturned',

@@ -187,6 +187,11 @@ export class Batch {
     });
   }
 
+  /** Notes how a change outside this object is taken back. */
+  undoable(undo: () => void): void {
+    this.#undo.push(undo);
+  }
+
   finish(row: TaskRow): void {
     this.#push(this.finished, row);
   }
@@ -236,6 +241,7 @@ export class Batch {
       'outbox (due_ms, id, row, failures)',
       this.#outbox.map(row => [...row, 0]),
     );
+    this.memory.spending.flush(sql);
     if (this.#hasSettings) saveSettings(sql, this.memory.settings);
     this.#hasSettings = false;
     for (const written of [this.#created, this.#changed, this.#runners]) written.clear();

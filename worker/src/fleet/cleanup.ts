@@ -1,5 +1,6 @@
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import type {Sql} from './sql.ts';
+import {dayOf} from '@switchyard/shared/policy/budget-period.ts';
+import {one, type Sql} from './sql.ts';
 
 const stepRows = 500;
 
@@ -24,7 +25,8 @@ export function cleanUp(sql: Sql, nowMs: number): boolean {
     const nonces = deleteSome(sql, 'nonce', 'value', nowMs);
     const keys = deleteSome(sql, 'idempotency', 'key', nowMs);
     const enrolments = deleteSome(sql, 'enrolment', 'id', nowMs);
-    return old.length === stepRows || nonces || keys || enrolments;
+    const costs = forgetCosts(sql, nowMs);
+    return old.length === stepRows || nonces || keys || enrolments || costs;
   });
 }
 
@@ -36,6 +38,25 @@ function forgetTasks(sql: Sql, ids: readonly string[]): void {
   // What a task needs is older than the task, so this takes both ends of every dependency sooner or later.
   sql.run('DELETE FROM dependency WHERE needs IN (SELECT value FROM json_each(?))', json);
   sql.run('DELETE FROM task WHERE id IN (SELECT value FROM json_each(?))', json);
+}
+
+/** Costs outlive their tasks: people look at them by the month and the year. */
+function forgetCosts(sql: Sql, nowMs: number): boolean {
+  const before = dayOf(nowMs - limits.costDaysMax * 86_400_000);
+  const {rows} = one(
+    sql.all<{rows: number}>(
+      'SELECT count(*) AS rows FROM (SELECT 1 FROM cost WHERE day < ? LIMIT ?)',
+      before,
+      stepRows,
+    ),
+  );
+  if (rows > 0)
+    sql.run(
+      'DELETE FROM cost WHERE (day, task, epoch) IN (SELECT day, task, epoch FROM cost WHERE day < ? LIMIT ?)',
+      before,
+      stepRows,
+    );
+  return rows === stepRows;
 }
 
 function deleteSome(sql: Sql, table: 'nonce' | 'idempotency' | 'enrolment', key: string, nowMs: number): boolean {

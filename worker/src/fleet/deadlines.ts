@@ -3,6 +3,7 @@ import {giveUpSession, passApprovals} from './asks.ts';
 import type {Batch} from './batch.ts';
 import {isPinnedLane} from './lane.ts';
 import {unpinned} from './session-pin.ts';
+import {passBudgets} from './spending.ts';
 import {one} from './sql.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
@@ -14,6 +15,7 @@ const dueTasksMax = 500;
  * batch, so no operation ever sees a lease that has expired.
  */
 export function passDeadlines(batch: Batch): void {
+  passBudgets(batch);
   for (const row of batch.memory.live.takePast(batch.nowMs)) passLive(batch, row);
   passWaiting(batch);
   passApprovals(batch);

@@ -7,6 +7,7 @@ import type {LaneKey} from './lane.ts';
 import type {Lane} from './lanes.ts';
 import type {Runner} from './runner-row.ts';
 import {readLabels} from './task-columns.ts';
+import {allow} from './spending.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
 
@@ -72,12 +73,13 @@ function candidatesFor(batch: Batch, lane: Lane, runners: readonly Runner[]): re
 }
 
 function candidates(
-  {memory}: Batch,
+  {memory, nowMs}: Batch,
   {key, text}: {readonly key: LaneKey; readonly text: string},
   runners: readonly Runner[],
 ): readonly Runner[] {
   const {concurrency} = key;
   if (concurrency !== null && memory.live.active(concurrency.key) >= concurrency.limit) return [];
+  if (memory.spending.blocking(key.spender, nowMs) !== undefined) return [];
   return runners.filter(
     ({row, slots, labels}) =>
       freeSlots(slots, memory.live.heldBy(row.id), key.slotClass) > 0 &&
@@ -122,5 +124,7 @@ function offer(batch: Batch, row: TaskRow, {row: runner}: Runner): void {
   const epoch = row.epoch + 1;
   const change = {epoch, runner: runner.id, expires_ms: untilMs, phase: null, phase_seq: -1, event_seq: -1};
   const next = advance(batch, row, {event: 'offered', change, data: {runner: runner.id}});
-  if (next !== undefined) batch.send(runner.id, {t: 'offer', task: row.id, epoch, untilMs});
+  if (next === undefined) return;
+  const allowance = allow(batch, next, epoch);
+  batch.send(runner.id, {t: 'offer', task: row.id, epoch, untilMs, ...(allowance === undefined ? {} : {allowance})});
 }

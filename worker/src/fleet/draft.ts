@@ -1,5 +1,6 @@
 import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
+import type {Allowance} from '@switchyard/shared/protocol/spending.ts';
 
 type Signed = 'offer' | 'go';
 
@@ -9,5 +10,11 @@ type Signed = 'offer' | 'go';
  */
 export type Draft =
   | Exclude<DownMessage, {t: Signed}>
-  | {readonly t: 'offer'; readonly task: TaskId; readonly epoch: number; readonly untilMs: number}
+  | {
+      readonly t: 'offer';
+      readonly task: TaskId;
+      readonly epoch: number;
+      readonly untilMs: number;
+      readonly allowance?: Allowance;
+    }
   | {readonly t: 'go'; readonly task: TaskId; readonly epoch: number; readonly echo: number};

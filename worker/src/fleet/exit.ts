@@ -1,3 +1,4 @@
+import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
 import {failureOf} from '@switchyard/shared/domain/settle.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
@@ -6,7 +7,8 @@ import {carryAsks} from './asks.ts';
 import type {Batch} from './batch.ts';
 import {resultText} from './task-columns.ts';
 import type {TaskRow} from './task-row.ts';
-import {advance} from './task-step.ts';
+import {charge, chargeLate} from './spending.ts';
+import {advance, type Advance} from './task-step.ts';
 import type {CheckedExit, From, Ref} from './up-work.ts';
 
 /**
@@ -16,6 +18,7 @@ import type {CheckedExit, From, Ref} from './up-work.ts';
 export function takeExit(batch: Batch, from: From, {ref, exit}: {readonly ref: Ref; readonly exit: CheckedExit}): void {
   const row = heldRow(batch, from, ref);
   if (row === undefined || row.state === 'offered') {
+    if (exit.ok && exit.record.spent !== undefined) chargeLate(batch, from, {ref, spent: exit.record.spent});
     answerStale(batch, from, ref, 'exit');
     return;
   }
@@ -25,13 +28,25 @@ export function takeExit(batch: Batch, from: From, {ref, exit}: {readonly ref: R
     batch.send(from.runner, {t: 'exit_nack', ...of, why: exit.why});
     return;
   }
-  const after = settle(batch, row, exit.record);
+  if (exit.record.spent !== undefined) charge(batch, row, exit.record.spent);
+  const after = settle(batch, batch.task(ref.task) ?? row, exit.record);
   if (after === undefined) {
     batch.send(from.runner, {t: 'exit_nack', ...of, why: 'invalid'});
     return;
   }
   noteAttempt(batch, {before: row, after}, exit.record);
   batch.send(from.runner, {t: 'exit_ack', ...of});
+}
+
+/** What the team or the provider has to give before the task can go on: no fault of the attempt, so it burns none. */
+const parkingCodes: ReadonlySet<ErrorCode> = new Set(['budget_spent', 'usage_limited']);
+
+function retryOf({
+  code,
+  retryable,
+  retry_after_ms: retryAfterMs,
+}: Extract<ExitRecord['result'], {kind: 'failed'}>): Pick<Advance, 'retryable' | 'retryAfterMs' | 'parks'> {
+  return {retryable, retryAfterMs, parks: retryable && parkingCodes.has(code)};
 }
 
 function settle(batch: Batch, row: TaskRow, record: ExitRecord): TaskRow | undefined {
@@ -41,7 +56,7 @@ function settle(batch: Batch, row: TaskRow, record: ExitRecord): TaskRow | undef
     result: result.kind,
     ...(result.kind === 'succeeded' || result.kind === 'waiting' ? {} : {note: failureOf(result)}),
     ...(result.kind === 'waiting' ? {hasOpenAsks: carryAsks(batch, record, result.asks)} : {}),
-    ...(result.kind === 'failed' ? {retryable: result.retryable, retryAfterMs: result.retry_after_ms} : {}),
+    ...(result.kind === 'failed' ? retryOf(result) : {}),
     change: {result: resultText(record), log_bytes: Math.max(row.log_bytes, record.log_len)},
     data: {result: result.kind, exit_code: record.exit_code},
   });

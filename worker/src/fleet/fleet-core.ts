@@ -106,9 +106,10 @@ export class FleetCore {
 
   /** When `execute` has to be called again although nothing arrives; `Infinity` when never. */
   nextDueMs(): number {
-    const {live, dueMs, approvalDueMs, avoidance} = this.#memory;
+    const {live, dueMs, approvalDueMs, avoidance, spending} = this.#memory;
     // A lease belongs to its holder through its last millisecond.
-    return Math.min(live.earliestMs + 1, dueMs, approvalDueMs, avoidance.expire(this.parts.nowMs()));
+    const own = Math.min(live.earliestMs + 1, dueMs, approvalDueMs, spending.dueMs());
+    return Math.min(own, avoidance.expire(this.parts.nowMs()));
   }
 }
 

@@ -1,6 +1,7 @@
 import type {AgentStatus, AttemptRecord} from '@switchyard/shared/api/agent-view.ts';
 import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import type {Scope} from '@switchyard/shared/api/contract.ts';
+import type {BudgetView} from '@switchyard/shared/api/budget-contracts.ts';
 import type {PoolSettings, PoolView} from '@switchyard/shared/api/pool-contracts.ts';
 import type {QueueView} from '@switchyard/shared/api/queue-contracts.ts';
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
@@ -12,6 +13,8 @@ import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {ApprovalState} from '@switchyard/shared/machine/approval-machine.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import type {PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
+import type {BudgetChange, OverrideChange} from './budget-calls.ts';
+import type {CostQuery, Costs} from './cost-views.ts';
 
 /**
  * What the Worker asks of the Fleet of one pool, as typed RPC. The Worker has verified every MAC, signature and schema
@@ -210,6 +213,12 @@ export interface FleetRpc {
   ): Promise<Outcome<{readonly frame: string}>>;
 
   getPool(caller: Caller): Promise<Outcome<PoolView>>;
+  listBudgets(caller: Caller): Promise<Outcome<{readonly budgets: readonly BudgetView[]}>>;
+  /** What was spent in the period counts from its beginning; an override stays. */
+  putBudget(caller: Caller, change: BudgetChange): Promise<Outcome<BudgetView>>;
+  overrideBudget(caller: Caller, change: OverrideChange): Promise<Outcome<BudgetView>>;
+  deleteBudget(caller: Caller, id: string): Promise<Outcome<{readonly id: string}>>;
+  listCosts(caller: Caller, query: CostQuery): Promise<Outcome<Costs>>;
   listQueues(caller: Caller): Promise<Outcome<{readonly queues: readonly QueueView[]}>>;
   changePool(caller: Caller, change: SettingsChange): Promise<Outcome<PoolView>>;
   listCredentials(caller: Caller): Promise<Outcome<{readonly credentials: readonly CredentialRow[]}>>;

@@ -4,6 +4,7 @@ import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
 import type {Environment} from '../environment.ts';
 import * as agents from './agent-calls.ts';
 import * as approvals from './approval-calls.ts';
+import * as budgets from './budget-calls.ts';
 import {assemble, type Assembly} from './assembly.ts';
 import {runnerHeader, runnerKeyHeader, type FleetRpc} from './fleet-rpc.ts';
 import * as pool from './pool-calls.ts';
@@ -126,6 +127,21 @@ export class Fleet extends DurableObject<Environment> implements FleetRpc {
   }
   async getPool(...args: Args<'getPool'>): Answer<'getPool'> {
     return pool.getPool(this.#service, ...args);
+  }
+  async listBudgets(...args: Args<'listBudgets'>): Answer<'listBudgets'> {
+    return budgets.listBudgets(this.#service, ...args);
+  }
+  async putBudget(...args: Args<'putBudget'>): Answer<'putBudget'> {
+    return budgets.putBudget(this.#service, ...args);
+  }
+  async overrideBudget(...args: Args<'overrideBudget'>): Answer<'overrideBudget'> {
+    return budgets.overrideBudget(this.#service, ...args);
+  }
+  async deleteBudget(...args: Args<'deleteBudget'>): Answer<'deleteBudget'> {
+    return budgets.deleteBudget(this.#service, ...args);
+  }
+  async listCosts(...args: Args<'listCosts'>): Answer<'listCosts'> {
+    return budgets.listCosts(this.#service, ...args);
   }
   async listQueues(...args: Args<'listQueues'>): Answer<'listQueues'> {
     return pool.listQueues(this.#service, ...args);

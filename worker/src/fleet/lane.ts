@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {slotClass} from '@switchyard/shared/domain/slots.ts';
+import type {Spender} from './budget-row.ts';
 
 /**
  * Tasks of one lane are alike in everything that decides whether they can be placed: class of slot, fairness key,
- * required labels and concurrency. So the head of a lane speaks for all of them, and a lane that cannot move costs one
+ * required labels, concurrency and budgets. So the head of a lane speaks for all of them, and a lane that cannot move costs one
  * look, however many tasks wait in it.
  */
 export type LaneKey = {
@@ -12,15 +13,26 @@ export type LaneKey = {
   readonly fairnessKey: string;
   readonly requires: readonly string[];
   readonly concurrency: {readonly key: string; readonly limit: number} | null;
+  /** Whose budgets its tasks count for. */
+  readonly spender: Spender;
 };
 
 const laneText = z
-  .tuple([z.string(), z.string(), z.array(z.string()), z.string().nullable(), z.number()])
-  .transform(([slotClass, fairnessKey, requires, key, limit]): LaneKey => ({
+  .tuple([
+    z.string(),
+    z.string(),
+    z.array(z.string()),
+    z.string().nullable(),
+    z.number(),
+    z.string(),
+    z.string().nullable(),
+  ])
+  .transform(([slotClass, fairnessKey, requires, key, limit, agent_type, repository]): LaneKey => ({
     slotClass,
     fairnessKey,
     requires,
     concurrency: key === null ? null : {key, limit},
+    spender: {agent_type, repository},
   }));
 
 /** Text that two tasks share exactly when they share a lane. */
@@ -31,6 +43,8 @@ export function laneOf(spec: TaskSpec): string {
     [...new Set(spec.requires)].toSorted(),
     spec.concurrency?.key ?? null,
     spec.concurrency?.limit ?? 0,
+    spec.agent.type,
+    spec.repository?.url ?? null,
   ]);
 }
 
@@ -48,9 +62,11 @@ export function isPinnedLane(text: string): boolean {
 
 /** The lane of the tasks that are like those of this one and need one more label. */
 export function pinnedLane(text: string, label: string): string {
-  const {slotClass: slot, fairnessKey, requires, concurrency} = readLane(text);
+  const {slotClass: slot, fairnessKey, requires, concurrency, spender} = readLane(text);
   const labels = [...new Set([...requires, label])].toSorted();
-  return JSON.stringify([slot, fairnessKey, labels, concurrency?.key ?? null, concurrency?.limit ?? 0]);
+  const {agent_type, repository} = spender;
+  const {key = null, limit = 0} = concurrency ?? {};
+  return JSON.stringify([slot, fairnessKey, labels, key, limit, agent_type, repository]);
 }
 
 export function readLane(text: string): LaneKey {

@@ -9,6 +9,7 @@ import {Lanes} from './lanes.ts';
 import {LiveTasks} from './live-tasks.ts';
 import {allRunners, readRunner, type Runner} from './runner-row.ts';
 import {loadSettings} from './settings.ts';
+import {SpendingBook} from './spending-book.ts';
 import {one, type Sql} from './sql.ts';
 import {countIdempotencyKeys} from './submitted-before.ts';
 import {TurnTaking} from './turn-taking.ts';
@@ -28,6 +29,7 @@ export type Memory = {
   /** When each runner last sent a message. */
   readonly seenMs: Map<string, number>;
   readonly freshSpecs: FreshSpecs;
+  readonly spending: SpendingBook;
   settings: PoolSettings;
   /** Whether any task may wait for another one. */
   hasDependencies: boolean;
@@ -63,6 +65,7 @@ export function loadMemory(sql: Sql): Memory {
     metrics: new Map(),
     seenMs: new Map(),
     freshSpecs: new FreshSpecs(),
+    spending: new SpendingBook(sql),
     settings: loadSettings(sql),
     hasDependencies: number('SELECT EXISTS (SELECT 1 FROM dependency) AS n') === 1,
     waiting: queued + number("SELECT count(*) AS n FROM task WHERE state = 'pending'"),

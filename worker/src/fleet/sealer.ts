@@ -86,9 +86,9 @@ export type Dispatching = {
 /** What is signed for an offer: good for one runner, one attempt and a short time. */
 export function dispatchOf(
   {pool, runner, nowMs, jti, spec, specSha256}: Dispatching,
-  draft: Pick<Extract<Draft, {t: 'offer'}>, 'task' | 'epoch'>,
+  draft: Pick<Extract<Draft, {t: 'offer'}>, 'task' | 'epoch' | 'allowance'>,
 ): Dispatch {
-  const {task, epoch} = draft;
+  const {task, epoch, allowance} = draft;
   const iat = Math.floor(nowMs / 1_000);
   return {
     iss: 'switchyard',
@@ -102,5 +102,6 @@ export function dispatchOf(
     spec_sha256: specSha256,
     spec,
     branch: attemptBranch(task, epoch),
+    ...(allowance === undefined ? {} : {allowance}),
   };
 }

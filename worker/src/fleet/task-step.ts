@@ -14,6 +14,7 @@ import {
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {openApprovalsOf, saveApproval} from './approval-row.ts';
 import type {Batch, Json} from './batch.ts';
+import {release} from './spending.ts';
 import {readCancel, readFailures} from './task-columns.ts';
 import {liveStates, type TaskChange, type TaskRow} from './task-row.ts';
 
@@ -23,6 +24,7 @@ export type Advance = {
   readonly retryable?: boolean;
   readonly hasOpenAsks?: boolean;
   readonly retryAfterMs?: number | undefined;
+  readonly parks?: boolean;
   /** What went wrong, where the machine may record a failure. */
   readonly note?: FailureNote;
   readonly change?: TaskChange;
@@ -41,6 +43,7 @@ export function advance(batch: Batch, row: TaskRow, with_: Advance): TaskRow | u
     attemptsMax: row.attempts_max,
     result: with_.result,
     retryable: with_.retryable,
+    parks: with_.parks,
     hasOpenAsks: with_.hasOpenAsks,
   };
   const taken = step(taskMachine, row.state, with_.event, facts);
@@ -61,6 +64,7 @@ export function advance(batch: Batch, row: TaskRow, with_: Advance): TaskRow | u
     isSilent ? undefined : {kind: `task.${taken.to}`, data: {by: with_.event, ...noteData(with_), ...with_.data}},
   );
   if (batch.memory.askingTasks.has(row.id) && !askingStates.has(taken.to)) withdrawAsks(batch, row.id);
+  if (liveStates.has(row.state) && !liveStates.has(taken.to)) release(batch, row.id);
   for (const effect of taken.effects) carryOut(batch, effect, {before: row, next, with: with_});
   return next;
 }

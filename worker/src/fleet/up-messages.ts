@@ -8,6 +8,7 @@ import {greet} from './greeting.ts';
 import {accept, reject, renewItems} from './lease.ts';
 import {acknowledgeInput} from './messages.ts';
 import {noteAgentEvent, notePhase} from './progress.ts';
+import {takeSpending} from './spending.ts';
 import type {CheckedUp, From} from './up-work.ts';
 
 /**
@@ -58,6 +59,9 @@ function handle(batch: Batch, from: From, message: Exclude<CheckedUp, {t: 'hello
       return;
     case 'ask_withdrawn':
       withdrawAsk(batch, from, message);
+      return;
+    case 'spending':
+      takeSpending(batch, from, {...message, ref: message});
       return;
     case 'draining':
       stateSlots(batch, from, {default: 0});

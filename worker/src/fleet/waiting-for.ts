@@ -1,5 +1,6 @@
 import {missingLabels} from '@switchyard/shared/domain/labels.ts';
 import {freeSlots, slotsTotal} from '@switchyard/shared/domain/slots.ts';
+import type {Budget} from './budget-row.ts';
 import {isPinnedLane, readLane, type LaneKey} from './lane.ts';
 import type {Memory} from './memory.ts';
 import type {Runner} from './runner-row.ts';
@@ -11,7 +12,12 @@ export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string 
   if (row.state === 'paused' || memory.askingTasks.has(row.id)) return 'approval: a person has to decide';
   if (row.state !== 'queued') return null;
   const key = readLane(row.lane);
-  return poolReason(memory) ?? runnerReason(memory, key, row.lane) ?? limitReason(memory, key);
+  return (
+    poolReason(memory) ??
+    budgetReason(memory.spending.blocking(row, nowMs)) ??
+    runnerReason(memory, key, row.lane) ??
+    limitReason(memory, key)
+  );
 }
 
 function poolReason({settings}: Memory): string | null {
@@ -26,6 +32,10 @@ function limitReason({settings, live}: Memory, {concurrency}: LaneKey): string |
   if (settings.max_concurrent !== null && live.size >= settings.max_concurrent)
     return `the pool runs at most ${settings.max_concurrent} at once`;
   return null;
+}
+
+function budgetReason(blocking: Budget | undefined): string | null {
+  return blocking === undefined ? null : `budget: nothing is left of ${blocking.id}`;
 }
 
 function pendingReason(row: TaskRow, nowMs: number): string | null {

@@ -1,0 +1,83 @@
+import {openModelDoor, type ModelDoor} from '../agent/model-access.ts';
+import type {ModelAccess} from '../agent/driver.ts';
+import type {ProviderName} from '../agent/proxy/provider.ts';
+import type {Link} from '../link/link.ts';
+import type {ModelKeys} from '../secrets/model-keys.ts';
+import type {AttemptLoop} from './attempt-loop.ts';
+import {runDirectoryOf} from './attempt-paths.ts';
+import type {AttemptRef} from './attempt-state.ts';
+import type {AgentEnd, AttemptPlan, AttemptWork} from './attempt-work.ts';
+import {SpendingDesk} from './spending-desk.ts';
+
+export type AttemptModelsOptions = {
+  readonly stateDirectory: string;
+  readonly keys: ModelKeys;
+  /** Milliseconds since 1970. */
+  readonly wallMs: () => number;
+  readonly log: (line: string) => void;
+};
+
+/**
+ * The way of attempts to their models, the meter on it, and what the control plane hears of it. Made before the loop that
+ * it serves, and opened once there is one.
+ */
+export class AttemptModels {
+  readonly #options: AttemptModelsOptions;
+  readonly #door = Promise.withResolvers<ModelDoor>();
+  readonly #desk: SpendingDesk;
+
+  constructor(options: AttemptModelsOptions) {
+    this.#options = options;
+    this.#desk = new SpendingDesk({spent: async of => (await this.#door.promise).spent(of), log: options.log});
+  }
+
+  async open(loop: AttemptLoop): Promise<void> {
+    const {stateDirectory} = this.#options;
+    const door = await openModelDoor({
+      ...this.#options,
+      isLive: grant => loop.held(grant) !== undefined,
+      budgetOf: grant => this.#desk.budgetOf(loop.held(grant)),
+      enlarge: async (grant, wanted) => this.#desk.enlarge(loop.held(grant), wanted),
+      runDirectoryOf: grant => runDirectoryOf(stateDirectory, grant),
+    });
+    this.#door.resolve(door);
+  }
+
+  async close(): Promise<void> {
+    await (await this.#door.promise).close();
+  }
+
+  async access(plan: AttemptPlan, provider: ProviderName): Promise<ModelAccess> {
+    return (await this.#door.promise).open(plan, provider);
+  }
+
+  /** The same link, over which spending is told and answered. */
+  over(link: Link): Link {
+    return this.#desk.over(link);
+  }
+
+  recordOf(of: AttemptRef): ReturnType<SpendingDesk['recordOf']> {
+    return this.#desk.recordOf(of);
+  }
+
+  /** The same hands: of agents that failed, the meter knows better than their own words whether they were stopped by it. */
+  metered(work: AttemptWork): AttemptWork {
+    return {
+      prepare: async (plan, signal) => work.prepare(plan, signal),
+      run: async (plan, signal) => this.#judged(plan, await work.run(plan, signal)),
+      finish: async (plan, end, signal) => work.finish(plan, end, signal),
+      stop: async (plan, graceMs) => work.stop(plan, graceMs),
+      seal: async (plan, closing, signal) => work.seal(plan, closing, signal),
+      clean: async plan => work.clean(plan),
+      input: async (plan, message) => work.input(plan, message),
+      extend: async (plan, deadline) => work.extend(plan, deadline),
+      spoolLength: plan => work.spoolLength(plan),
+    };
+  }
+
+  async #judged(plan: AttemptPlan, end: AgentEnd): Promise<AgentEnd> {
+    if (end.result?.kind !== 'failed') return end;
+    const stopped = await (await this.#door.promise).stopped(plan);
+    return stopped === null ? end : {...end, result: stopped};
+  }
+}

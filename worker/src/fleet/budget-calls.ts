@@ -1,0 +1,120 @@
+import type {BudgetView} from '@switchyard/shared/api/budget-contracts.ts';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {exhausted, left, percentSpent, warningAt, type Limits} from '@switchyard/shared/policy/budget.ts';
+import {dayOf, nextPeriodMs, periodStartMs, type BudgetPeriod} from '@switchyard/shared/policy/budget-period.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {Batch} from './batch.ts';
+import {limitsAt, type Budget, type BudgetScope} from './budget-row.ts';
+import {costsBy, type CostQuery, type Costs} from './cost-views.ts';
+import {spentSince} from './cost-row.ts';
+import {figuresView, limitsView} from './money-view.ts';
+import type {Caller, Outcome} from './fleet-rpc.ts';
+import {actorOf, nameOf} from './permission.ts';
+import {reading, writing, type Service} from './service.ts';
+import type {SpendingBook} from './spending-book.ts';
+
+/** The budgets of the pool and what was spent, as the Worker calls them. */
+
+export function listBudgets(
+  service: Service,
+  caller: Caller,
+): Promise<Outcome<{readonly budgets: readonly BudgetView[]}>> {
+  return reading(service, {caller, scope: 'read'}, ({memory, nowMs}) => ({
+    budgets: memory.spending.budgets().map(budget => budgetView(memory.spending, budget, nowMs)),
+  }));
+}
+
+export type BudgetChange = {
+  readonly id: string;
+  readonly scope: BudgetScope;
+  readonly period: BudgetPeriod;
+  readonly limits: Limits;
+};
+
+export function putBudget(service: Service, caller: Caller, change: BudgetChange): Promise<Outcome<BudgetView>> {
+  return writing(service, {caller, scope: 'admin'}, batch => {
+    const {spending} = batch.memory;
+    const before = spending.budget(change.id);
+    if (before === undefined && spending.budgets().length >= limits.budgetsMax)
+      throw new SwitchyardError('invalid_request', `a pool has at most ${limits.budgetsMax} budgets`);
+    const window_ms = periodStartMs(change.period, batch.nowMs);
+    const places = {sql: batch.context.sql, unwritten: spending.unwritten};
+    const spent = spentSince(places, change.scope, dayOf(window_ms));
+    const {scope, ...rest} = change;
+    const budget = {...rest, ...scope, override: before?.override ?? null, window_ms, spent, warned: 0};
+    return kept(batch, caller, {budget: silenced(budget, batch.nowMs), action: 'budget.put', detail: change});
+  });
+}
+
+export type OverrideChange = {
+  readonly id: string;
+  readonly limits: Limits;
+  readonly forMs: number;
+  readonly why: string;
+};
+
+export function overrideBudget(service: Service, caller: Caller, change: OverrideChange): Promise<Outcome<BudgetView>> {
+  return writing(service, {caller, scope: 'admin'}, batch => {
+    const before = known(batch.memory.spending, change.id);
+    const {limits: of, forMs, why} = change;
+    const by = nameOf(batch.memory, caller) ?? actorOf(caller);
+    const override = {limits: of, until_ms: batch.nowMs + forMs, by, why};
+    const budget = silenced({...before, override, warned: 0}, batch.nowMs);
+    return kept(batch, caller, {budget, action: 'budget.override', detail: change});
+  });
+}
+
+export function deleteBudget(service: Service, caller: Caller, id: string): Promise<Outcome<{readonly id: string}>> {
+  return writing(service, {caller, scope: 'admin'}, batch => {
+    known(batch.memory.spending, id);
+    batch.undoable(batch.memory.spending.setBudget(id, undefined));
+    batch.audit({actor: actorOf(caller), action: 'budget.delete', target: id, detail: ''});
+    return () => ({id});
+  });
+}
+
+export function listCosts(service: Service, caller: Caller, query: CostQuery): Promise<Outcome<Costs>> {
+  return reading(service, {caller, scope: 'read'}, sight => costsBy(sight, query));
+}
+
+function known(spending: SpendingBook, id: string): Budget {
+  const budget = spending.budget(id);
+  if (budget === undefined) throw new SwitchyardError('not_found', `there is no budget ${id}`);
+  return budget;
+}
+
+/** Whoever sets a limit sees how much of it is spent: only what is spent from now on is warned of. */
+function silenced(budget: Budget, nowMs: number): Budget {
+  return {...budget, warned: warningAt(percentSpent(limitsAt(budget, nowMs), budget.spent))};
+}
+
+type Kept = {readonly budget: Budget; readonly action: string; readonly detail: object};
+
+function kept(batch: Batch, caller: Caller, {budget, action, detail}: Kept): () => BudgetView {
+  const {spending} = batch.memory;
+  batch.undoable(spending.setBudget(budget.id, budget));
+  batch.audit({actor: actorOf(caller), action, target: budget.id, detail: JSON.stringify(detail)});
+  return () => budgetView(spending, spending.budget(budget.id) ?? budget, batch.nowMs);
+}
+
+function budgetView(spending: SpendingBook, budget: Budget, nowMs: number): BudgetView {
+  const {id, scope, target, period, window_ms, override, spent} = budget;
+  const of = limitsAt(budget, nowMs);
+  const reserved = spending.reservedOf(id);
+  const until = nextPeriodMs(period, window_ms);
+  return {
+    id,
+    repository: scope === 'repository' ? target : null,
+    agent_type: scope === 'agent_type' ? target : null,
+    period,
+    from_ms: window_ms,
+    until_ms: until === Infinity ? null : until,
+    limits: limitsView(budget.limits),
+    spent: figuresView(spent),
+    reserved: figuresView(reserved),
+    percent: percentSpent(of, spent),
+    blocks: exhausted(left(of, spent, reserved)) !== undefined,
+    override:
+      override === null || override.until_ms <= nowMs ? null : {...override, limits: limitsView(override.limits)},
+  };
+}

@@ -1,0 +1,160 @@
+import * as z from 'zod';
+import type {Figures, Limits} from '@switchyard/shared/policy/budget.ts';
+import {nextPeriodMs, type BudgetPeriod} from '@switchyard/shared/policy/budget-period.ts';
+import {limitsSchema, spentSchema, type Spent} from '@switchyard/shared/protocol/spending.ts';
+import type {Sql} from './sql.ts';
+
+/** Which attempts a budget is for. `target` is the URL of a repository or a type of agent; null for the whole pool. */
+export type BudgetScope =
+  | {readonly scope: 'pool'; readonly target: null}
+  | {readonly scope: 'repository' | 'agent_type'; readonly target: string};
+
+/** Other limits for a while: a kind that is null keeps its own. */
+export type Override = {
+  readonly limits: Limits;
+  readonly until_ms: number;
+  readonly by: string;
+  readonly why: string;
+};
+
+export type Budget = BudgetScope & {
+  readonly id: string;
+  readonly period: BudgetPeriod;
+  readonly limits: Limits;
+  readonly override: Override | null;
+  /** When the period began that `spent` is of. */
+  readonly window_ms: number;
+  readonly spent: Figures;
+  /** The highest warning of this period, in percent; 0 before the first. */
+  readonly warned: number;
+};
+
+/** What a budget is of: the part of a task that says which budgets its attempts count for. */
+export type Spender = {readonly agent_type: string; readonly repository: string | null};
+
+/** The spending of a live attempt, and how far it may go. */
+export type Slice = Spender & {
+  readonly task: string;
+  readonly epoch: number;
+  readonly spent: Spent;
+  readonly granted: Limits;
+};
+
+export function isFor({scope, target}: BudgetScope, {agent_type, repository}: Spender): boolean {
+  return scope === 'pool' || target === (scope === 'repository' ? repository : agent_type);
+}
+
+/** The limits that hold right now. */
+export function limitsAt({limits, override}: Pick<Budget, 'limits' | 'override'>, nowMs: number): Limits {
+  if (override === null || nowMs >= override.until_ms) return limits;
+  const {cost_micros, tokens, turns} = override.limits;
+  return {
+    cost_micros: cost_micros ?? limits.cost_micros,
+    tokens: tokens ?? limits.tokens,
+    turns: turns ?? limits.turns,
+  };
+}
+
+/** When the clock next changes something: the period ends, or an override. */
+export function dueMs({period, window_ms, override}: Budget): number {
+  return Math.min(nextPeriodMs(period, window_ms), override?.until_ms ?? Infinity);
+}
+
+const overrideColumn = z.object({limits: limitsSchema, until_ms: z.number(), by: z.string(), why: z.string()});
+
+const budgetRow = z
+  .object({
+    id: z.string(),
+    scope: z.enum(['pool', 'repository', 'agent_type']),
+    target: z.string().nullable(),
+    period: z.enum(['day', 'week', 'month', 'total']),
+    cost_micros_max: z.number().nullable(),
+    tokens_max: z.number().nullable(),
+    turns_max: z.number().nullable(),
+    override: z.string().nullable(),
+    window_ms: z.number(),
+    cost_micros: z.number(),
+    tokens: z.number(),
+    turns: z.number(),
+    warned: z.number(),
+  })
+  .transform(({scope, target, cost_micros_max, tokens_max, turns_max, override, ...row}): Budget => {
+    const {id, period, window_ms, warned, cost_micros, tokens, turns} = row;
+    return {
+      id,
+      period,
+      window_ms,
+      warned,
+      ...(scope === 'pool' || target === null ? {scope: 'pool', target: null} : {scope, target}),
+      limits: {cost_micros: cost_micros_max, tokens: tokens_max, turns: turns_max},
+      override: override === null ? null : overrideColumn.parse(JSON.parse(override)),
+      spent: {cost_micros, tokens, turns},
+    };
+  });
+
+export function allBudgets(sql: Sql): readonly Budget[] {
+  return sql.all('SELECT * FROM budget ORDER BY id').map(row => budgetRow.parse(row));
+}
+
+export function saveBudget(
+  sql: Sql,
+  {id, scope, target, period, limits, override, window_ms, spent, warned}: Budget,
+): void {
+  sql.run(
+    `INSERT OR REPLACE INTO budget (id, scope, target, period, cost_micros_max, tokens_max, turns_max, override,
+       window_ms, cost_micros, tokens, turns, warned) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    id,
+    scope,
+    target,
+    period,
+    limits.cost_micros,
+    limits.tokens,
+    limits.turns,
+    override === null ? null : JSON.stringify(override),
+    window_ms,
+    spent.cost_micros,
+    spent.tokens,
+    spent.turns,
+    warned,
+  );
+}
+
+const sliceRow = z
+  .object({
+    task: z.string(),
+    epoch: z.number(),
+    agent_type: z.string(),
+    repository: z.string().nullable(),
+    granted: z.string(),
+    ...spentSchema.shape,
+  })
+  .transform(({task, epoch, agent_type, repository, granted, ...spent}): Slice => ({
+    task,
+    epoch,
+    agent_type,
+    repository,
+    spent,
+    granted: limitsSchema.parse(JSON.parse(granted)),
+  }));
+
+export function allSlices(sql: Sql): readonly Slice[] {
+  return sql.all('SELECT * FROM slice').map(row => sliceRow.parse(row));
+}
+
+export function saveSlice(sql: Sql, {task, epoch, agent_type, repository, spent, granted}: Slice): void {
+  sql.run(
+    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, granted, cost_micros, input_tokens, output_tokens,
+       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    task,
+    epoch,
+    agent_type,
+    repository,
+    JSON.stringify(granted),
+    spent.cost_micros,
+    spent.input_tokens,
+    spent.output_tokens,
+    spent.cache_read_tokens,
+    spent.cache_write_tokens,
+    spent.turns,
+  );
+}

@@ -1,0 +1,140 @@
+import {figuresOf} from '@switchyard/shared/domain/spending.ts';
+import {
+  addFigures,
+  enlarge,
+  firstSlice,
+  isLimited,
+  noFigures,
+  noLimits,
+  percentSpent,
+  warningAt,
+  type Figures,
+} from '@switchyard/shared/policy/budget.ts';
+import {dayOf, periodStartMs} from '@switchyard/shared/policy/budget-period.ts';
+import {noneSpent, type Allowance, type Spent} from '@switchyard/shared/protocol/spending.ts';
+import {heldRow} from './attempt-claim.ts';
+import type {Batch} from './batch.ts';
+import {dueMs, limitsAt, type Budget, type Slice} from './budget-row.ts';
+import {addSpent, isNothing, spentByTask, spentMore} from './cost-row.ts';
+import type {TaskRow} from './task-row.ts';
+import type {From, Ref} from './up-work.ts';
+
+/** What has to be signed into an offer; undefined where no budget holds and nothing was spent before. */
+export function allow(batch: Batch, row: TaskRow, epoch: number): Allowance | undefined {
+  const {spending} = batch.memory;
+  const rest = spending.rest(row, batch.nowMs);
+  const slice = firstSlice(rest);
+  if (isLimited(slice)) setSlice(batch, row.id, {...spenderOf(row), epoch, spent: noneSpent, granted: slice});
+  const before = epoch === 1 ? noFigures : spentBefore(batch, row);
+  const isFirst = before.turns === 0;
+  return isFirst && !isLimited(slice) ? undefined : {slice, spent_before: before};
+}
+
+function spentBefore(batch: Batch, {id}: TaskRow): Figures {
+  return figuresOf(spentByTask({sql: batch.context.sql, unwritten: batch.memory.spending.unwritten}, {task: id}));
+}
+
+/** Gives back what an attempt was given and did not spend. */
+export function release(batch: Batch, task: string): void {
+  if (batch.memory.spending.slice(task) !== undefined) batch.undoable(batch.memory.spending.setSlice(task, undefined));
+}
+
+/**
+ * Takes the totals of an attempt, enlarges its slice where it asks and anything is left, and answers how far it may go.
+ * What an attempt spent counts although its lease is over; it is given nothing more.
+ */
+export function takeSpending(
+  batch: Batch,
+  from: From,
+  {ref, spent, wants}: {readonly ref: Ref; readonly spent: Spent; readonly wants: Figures | null},
+): void {
+  const row = heldRow(batch, from, ref);
+  if (row === undefined) {
+    chargeLate(batch, from, {ref, spent});
+    return;
+  }
+  charge(batch, row, spent);
+  const {spending} = batch.memory;
+  const slice = spending.slice(row.id) ?? {...spenderOf(row), epoch: row.epoch, spent: noneSpent, granted: noLimits};
+  const rest = spending.rest(row, batch.nowMs);
+  const reached = figuresOf(slice.spent);
+  const granted = enlarge(slice.granted, {spent: reached, wanted: wants ?? reached}, rest);
+  if (JSON.stringify(granted) !== JSON.stringify(slice.granted)) setSlice(batch, row.id, {...slice, granted});
+  if (wants !== null || isLimited(granted))
+    batch.send(from.runner, {t: 'allowance', task: ref.task, epoch: ref.epoch, slice: granted, wants});
+}
+
+/** Counts what a live attempt has spent since the last report; the same report again counts nothing. */
+export function charge(batch: Batch, row: TaskRow, spent: Spent): void {
+  const {spending} = batch.memory;
+  const slice = spending.slice(row.id) ?? {...spenderOf(row), epoch: row.epoch, spent: noneSpent, granted: noLimits};
+  const more = spentMore(slice.spent, spent);
+  if (isNothing(more)) return;
+  setSlice(batch, row.id, {...slice, spent: addSpent(slice.spent, more)});
+  book(batch, row, {epoch: row.epoch, more});
+}
+
+/** An attempt that this runner held, and that ended before it could say everything. */
+export function chargeLate(
+  batch: Batch,
+  {runner}: From,
+  {ref, spent}: {readonly ref: Ref; readonly spent: Spent},
+): void {
+  const row = batch.task(ref.task);
+  if (row === undefined || batch.attemptOutcome(ref.task, ref.epoch, runner) === undefined) {
+    batch.context.refuse('spending.unknown');
+    return;
+  }
+  const {spending} = batch.memory;
+  const known = spentByTask({sql: batch.context.sql, unwritten: spending.unwritten}, ref);
+  const more = spentMore(known, spent);
+  if (!isNothing(more)) book(batch, row, {epoch: ref.epoch, more});
+}
+
+function book(batch: Batch, row: TaskRow, {epoch, more}: {readonly epoch: number; readonly more: Spent}): void {
+  const {spending} = batch.memory;
+  const {agent_type, repository} = row;
+  const cost = {day: dayOf(batch.nowMs), task: row.id, epoch, agent_type, repository, spent: more};
+  batch.undoable(spending.addCost(cost));
+  for (const budget of spending.matching(row)) {
+    const spent = addFigures(budget.spent, figuresOf(more));
+    const warned = warn(batch, row, {...budget, spent});
+    batch.undoable(spending.setBudget(budget.id, {...budget, spent, warned}));
+  }
+}
+
+/** Says each warning of a period once: to whoever manages the pool, and in the history of the task that reached it. */
+function warn(batch: Batch, {id}: TaskRow, budget: Budget): number {
+  const percent = percentSpent(limitsAt(budget, batch.nowMs), budget.spent);
+  const level = warningAt(percent);
+  if (level <= budget.warned) return budget.warned;
+  const data = {budget: budget.id, percent: level};
+  batch.audit({actor: 'fleet', action: 'budget.warning', target: budget.id, detail: JSON.stringify(data)});
+  const current = batch.memory.live.get(id);
+  if (current !== undefined) batch.change(current, {}, {kind: 'budget.warning', data});
+  return level;
+}
+
+/** Begins the periods whose time has come, and ends overrides. Runs before anything else of a batch. */
+export function passBudgets(batch: Batch): void {
+  const {spending} = batch.memory;
+  if (!spending.hasBudgets) return;
+  for (const budget of spending.budgets())
+    if (dueMs(budget) <= batch.nowMs) batch.undoable(spending.setBudget(budget.id, passed(budget, batch.nowMs)));
+}
+
+function passed(budget: Budget, nowMs: number): Budget {
+  const override = budget.override !== null && budget.override.until_ms > nowMs ? budget.override : null;
+  const window_ms = periodStartMs(budget.period, nowMs);
+  if (window_ms === budget.window_ms) return {...budget, override};
+  return {...budget, override, window_ms, spent: noFigures, warned: 0};
+}
+
+function setSlice(batch: Batch, task: string, slice: Omit<Slice, 'task'>): void {
+  batch.undoable(batch.memory.spending.setSlice(task, {...slice, task}));
+}
+
+const spenderOf = ({agent_type, repository}: TaskRow): Pick<Slice, 'agent_type' | 'repository'> => ({
+  agent_type,
+  repository,
+});
