@@ -32,7 +32,9 @@ test('[LK1] A session is challenge, signed hello and welcome', async () => {
   const linked = await connect();
   await until('connected', () => isConnected(linked));
   expect(plane.complaints).toEqual([]);
-  expect(plane.hellos).toMatchObject([{runner: linked.runner, labels: ['os=linux'], ts: 1_000, protocols: [1, 2]}]);
+  expect(plane.hellos).toMatchObject([
+    {runner: linked.runner, labels: ['os=linux'], ts: 1_000, protocols: [...protocolVersions]},
+  ]);
   expect(linked.heard.map(({t}) => t)).toEqual(['welcome']);
   expect(linked.link.status()).toMatchObject({transport: 'websocket', session: plane.hellos[0]?.session});
 });
