@@ -2,7 +2,7 @@ import {afterEach, beforeEach, expect, test} from 'vitest';
 import {randomUUID} from 'node:crypto';
 import {generatePrivateJwk, importSigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {newRunnerId} from '@switchyard/shared/domain/id.ts';
-import {closeCodes} from '@switchyard/shared/protocol/version.ts';
+import {closeCodes, protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import {connectTokens} from '../../../runner/src/link/connect-token.ts';
 import {anyTask, FakeControlPlane} from '../../fixtures/control-plane.ts';
 import {until} from '../../fixtures/until.ts';
