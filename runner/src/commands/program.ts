@@ -1,6 +1,7 @@
 import {Command} from 'commander';
 import {approvalCommands} from './approval-commands.ts';
 import {attachCommand} from './attach-command.ts';
+import {budgetCommands, costsCommand} from './budget-commands.ts';
 import {charterCommands} from './charter-commands.ts';
 import {configCommand} from './config-command.ts';
 import {controlPlaneCommand} from './control-plane-command.ts';
@@ -37,6 +38,8 @@ export function program(world: Surroundings): Command {
     .addCommand(runnerCommands(world))
     .addCommand(attachCommand(world))
     .addCommand(poolCommands(world))
+    .addCommand(budgetCommands(world))
+    .addCommand(costsCommand(world))
     .addCommand(tokenCommands(world))
     .addCommand(keysCommands(world))
     .addCommand(charterCommands(world))

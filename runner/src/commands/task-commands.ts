@@ -107,6 +107,7 @@ function create(world: Surroundings): Command {
       .option('--profile <name>', 'readonly, developer or full-access; that of the role when absent')
       .option('--turns <n>', 'the agent may ask its model so often')
       .option('--tokens <n>', 'the attempt may spend so many, such as 200k')
+      .option('--cost <usd>', 'the attempt may spend so many dollars, such as 2.50')
       .option(
         '--command <program> [arguments]',
         'command of --agent exec, in one string; the prompt is its standard input',

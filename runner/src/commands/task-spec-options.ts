@@ -2,6 +2,7 @@ import {existsSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {agentSchema, taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {usdPattern} from '@switchyard/shared/policy/money.ts';
 import {UsageError} from './usage-error.ts';
 import {parseDuration} from './units.ts';
 
@@ -16,6 +17,7 @@ export type TaskOptions = {
   readonly role?: string | undefined;
   readonly turns?: string | undefined;
   readonly tokens?: string | undefined;
+  readonly cost?: string | undefined;
   readonly check: readonly string[];
   readonly priority?: string | undefined;
   readonly label: readonly string[];
@@ -34,7 +36,7 @@ export function taskSpecOf(
     title,
     repository: repository(options, cwd),
     agent: agent(options),
-    budget: options.tokens === undefined ? undefined : {tokens_max: count('--tokens', options.tokens)},
+    budget: budget(options),
     checks: options.check.map(check => words('--check', check)),
     priority: options.priority === undefined ? undefined : priority(options.priority),
     requires: [...options.label],
@@ -44,6 +46,20 @@ export function taskSpecOf(
   if (parsed.success) return spec;
   const issue = parsed.error.issues[0];
   throw new UsageError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+}
+
+function budget({tokens, cost}: TaskOptions): TaskSpecInput['budget'] {
+  if (tokens === undefined && cost === undefined) return undefined;
+  return {
+    ...(tokens === undefined ? {} : {tokens_max: countOf('--tokens', tokens)}),
+    ...(cost === undefined ? {} : {cost_usd_max: dollars('--cost', cost)}),
+  };
+}
+
+/** Throws `UsageError` that names the option for anything but an amount. */
+export function dollars(option: string, amount: string): string {
+  if (usdPattern.test(amount)) return amount;
+  throw new UsageError(`${option} is ${JSON.stringify(amount)}, expected dollars such as 25 or 2.50`);
 }
 
 const {driver: drivers, profile: profiles, type: roles} = agentSchema.shape;
@@ -63,18 +79,18 @@ function agent(options: TaskOptions): TaskSpecInput['agent'] {
     ...(command === undefined ? {} : {command: words('--command', command)}),
     ...(profile === undefined ? {} : {profile: oneOf('--profile', profile, profiles.unwrap().options)}),
     ...(role === undefined ? {} : {type: oneOf('--role', role, roles.unwrap().options)}),
-    ...(turns === undefined ? {} : {turns_max: count('--turns', turns)}),
+    ...(turns === undefined ? {} : {turns_max: countOf('--turns', turns)}),
   };
 }
 
-function oneOf<Word extends string>(option: string, text: string, words: readonly Word[]): Word {
+export function oneOf<Word extends string>(option: string, text: string, words: readonly Word[]): Word {
   const word = words.find(each => each === text);
   if (word !== undefined) return word;
   throw new UsageError(`${option} is ${JSON.stringify(text)}, expected one of ${words.join(', ')}`);
 }
 
 /** A whole number; `k` and `M` stand for thousands and millions. */
-function count(option: string, text: string): number {
+export function countOf(option: string, text: string): number {
   const {number, unit = ''} = /^(?<number>[1-9]\d{0,9})(?<unit>[kM])?$/.exec(text)?.groups ?? {};
   if (number === undefined)
     throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a number such as 50 or 200k`);

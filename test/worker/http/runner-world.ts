@@ -12,6 +12,7 @@ import type {AttemptPhase} from '@switchyard/shared/protocol/attempt-message.ts'
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {encodeLogFrame} from '@switchyard/shared/protocol/log-frame.ts';
+import type {Spent} from '@switchyard/shared/protocol/spending.ts';
 import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
 import {openInbox, type Inbox} from '../socket-inbox.ts';
 import {call, json, origin} from './api-world.ts';
@@ -74,6 +75,8 @@ export type RunningAttempt = {
   readonly phase: (phase: AttemptPhase) => void;
   /** Asks a person. */
   readonly ask: (ask: object) => void;
+  /** Says what the attempt has spent on models so far. */
+  readonly spend: (spent: Spent) => void;
   /** The next answer of a person. */
   readonly answer: () => Promise<Message>;
 };
@@ -144,7 +147,8 @@ export async function runAttempt(machine: EnrolledRunner): Promise<RunningAttemp
   };
   const ask = (asked: object): void => say({t: 'ask', task, epoch, ...asked});
   const answer = async (): Promise<Message> => messageOf(link, 'answer');
-  return {task, epoch, log, write, end, succeed, phase, ask, answer};
+  const spend = (spent: Spent): void => say({t: 'spending', task, epoch, spent, wants: null});
+  return {task, epoch, log, write, end, succeed, phase, ask, answer, spend};
 }
 
 type Message = Readonly<Record<string, unknown>>;

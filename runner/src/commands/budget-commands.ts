@@ -1,0 +1,169 @@
+import type {Command} from 'commander';
+import type * as z from 'zod';
+import {
+  costGroups,
+  deleteBudget,
+  listBudgets,
+  listCosts,
+  overrideBudget,
+  putBudget,
+} from '@switchyard/shared/api/budget-contracts.ts';
+import {budgetPeriods} from '@switchyard/shared/policy/budget-period.ts';
+import {budgetLines, costLines} from './budget-lines.ts';
+import {group, leaf, text} from './leaf.ts';
+import type {CommonOptions, Surroundings} from './surroundings.ts';
+import {countOf, dollars, oneOf} from './task-spec-options.ts';
+import {parseDuration} from './units.ts';
+import {UsageError} from './usage-error.ts';
+
+type Options = CommonOptions & Readonly<Record<string, unknown>>;
+type Wanted = z.input<NonNullable<typeof putBudget.body>>;
+
+export function budgetCommands(world: Surroundings): Command {
+  return group('budget', 'what agents may spend on models', [list(world), set(world), override(world), remove(world)]);
+}
+
+function list(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'list',
+      summary: 'list budgets with what was spent of them',
+      aliases: ['ls'],
+      examples: ['budget list', 'budget list --json | jq ".budgets[] | select(.blocks)"'],
+    },
+    async (_, options) => {
+      const answer = await (await world.client(options)).call(listBudgets, {});
+      show(world, options, answer, answer.budgets);
+    },
+  );
+}
+
+const limitOptions = (command: Command): Command =>
+  command
+    .option('--cost <usd>', 'dollars, such as 25 or 2.50')
+    .option('--tokens <n>', 'tokens of every kind, such as 5M')
+    .option('--turns <n>', 'answers of models');
+
+function set(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'set <name>',
+      summary: 'make or replace a budget; what was spent in its period counts',
+      examples: [
+        'budget set every-day --period day --cost 25',
+        'budget set reviews --period month --agent-type reviewer --cost 100 --tokens 50M',
+      ],
+      configure: command =>
+        limitOptions(command)
+          .requiredOption('--period <period>', `one of ${budgetPeriods.join(', ')}; days and weeks are those of UTC`)
+          .option('--repo <url>', 'only for tasks of this repository')
+          .option('--agent-type <type>', 'only for agents of this type'),
+    },
+    async ([name = ''], options) => {
+      const body = {
+        period: oneOf('--period', text(options, 'period') ?? '', budgetPeriods),
+        ...scopeOf(options),
+        ...limitsOf(options),
+      };
+      const budget = await (await world.client(options)).call(putBudget, {params: {budget: name}, body});
+      show(world, options, budget, [budget]);
+    },
+  );
+}
+
+function override(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'override <name>',
+      summary: 'set other limits for a while, so that what waits goes on',
+      examples: [
+        'budget override every-day --cost 50 --for 4h --why "release day"',
+        'budget override reviews --tokens 80M --for 24h --why "the audit" --json',
+      ],
+      configure: command =>
+        limitOptions(command)
+          .requiredOption('--for <time>', 'how long, such as 4h')
+          .requiredOption('--why <text>', 'the reason, for whoever looks later'),
+    },
+    async ([name = ''], options) => {
+      const body = {
+        for_ms: parseDuration('--for', text(options, 'for') ?? ''),
+        why: text(options, 'why') ?? '',
+        ...limitsOf(options),
+      };
+      const budget = await (await world.client(options)).call(overrideBudget, {params: {budget: name}, body});
+      show(world, options, budget, [budget]);
+    },
+  );
+}
+
+function remove(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'delete <name>',
+      summary: 'remove a budget; what was spent stays in the costs',
+      examples: ['budget delete every-day', 'budget delete every-day --json'],
+    },
+    async ([name = ''], options) => {
+      const removed = await (await world.client(options)).call(deleteBudget, {params: {budget: name}});
+      world.terminal.out(options.json === true ? JSON.stringify(removed) : `removed the budget ${removed.id}`);
+    },
+  );
+}
+
+export function costsCommand(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'costs',
+      summary: 'what agents spent on models',
+      examples: ['costs --by day', 'costs --by task --from 2026-11-01 --to 2026-11-30 --json'],
+      configure: command =>
+        command
+          .option('--by <group>', `one of ${costGroups.join(', ')}`, 'day')
+          .option('--from <day>', 'first day in UTC; thirty days before the last when absent')
+          .option('--to <day>', 'last day in UTC; today when absent'),
+    },
+    async (_, options) => {
+      const [from, to] = [text(options, 'from'), text(options, 'to')];
+      const query = {
+        by: oneOf('--by', text(options, 'by') ?? 'day', costGroups),
+        ...(from === undefined ? {} : {from}),
+        ...(to === undefined ? {} : {to}),
+      };
+      const costs = await (await world.client(options)).call(listCosts, {query});
+      if (options.json === true) return world.terminal.out(JSON.stringify(costs));
+      for (const line of costLines(costs, world.terminal)) world.terminal.out(line);
+    },
+  );
+}
+
+function show(
+  {terminal, nowMs}: Surroundings,
+  {json}: CommonOptions,
+  answer: object,
+  budgets: Parameters<typeof budgetLines>[0],
+): void {
+  if (json === true) return terminal.out(JSON.stringify(answer));
+  if (budgets.length === 0) return terminal.err('no budget: agents may spend what their tasks allow');
+  for (const line of budgetLines(budgets, nowMs(), terminal)) terminal.out(line);
+}
+
+function scopeOf(options: Options): Pick<Wanted, 'repository' | 'agent_type'> {
+  const [repository, type] = [text(options, 'repo'), text(options, 'agentType')];
+  const types = putBudget.body?.shape.agent_type.unwrap().options ?? [];
+  return {
+    ...(repository === undefined ? {} : {repository}),
+    ...(type === undefined ? {} : {agent_type: oneOf('--agent-type', type, types)}),
+  };
+}
+
+function limitsOf(options: Options): Pick<Wanted, 'cost_usd_max' | 'tokens_max' | 'turns_max'> {
+  const [cost, tokens, turns] = [text(options, 'cost'), text(options, 'tokens'), text(options, 'turns')];
+  if (cost === undefined && tokens === undefined && turns === undefined)
+    throw new UsageError('name a limit: --cost, --tokens or --turns');
+  return {
+    ...(cost === undefined ? {} : {cost_usd_max: dollars('--cost', cost)}),
+    ...(tokens === undefined ? {} : {tokens_max: countOf('--tokens', tokens)}),
+    ...(turns === undefined ? {} : {turns_max: countOf('--turns', turns)}),
+  };
+}

@@ -1,0 +1,77 @@
+import {mkdtempSync, realpathSync, rmSync} from 'node:fs';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, test} from 'vitest';
+import {startControlPlane, type ControlPlane} from '../../../runner/src/services/control-plane.ts';
+import {localPool} from '../../../runner/src/services/local-pool.ts';
+import {freePort} from '../../../runner/src/services/port.ts';
+import {stateLayout} from '../../../runner/src/services/state-layout.ts';
+import {lastJson, repository, runCli, type CliResult} from '../../fixtures/cli.ts';
+
+let home = '';
+let plane: ControlPlane | undefined;
+
+beforeAll(async () => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'switchyard-budget-')));
+  const layout = stateLayout(join(home, '.switchyard'));
+  plane = await startControlPlane({
+    repository,
+    directory: layout.controlPlaneDirectory,
+    host: '127.0.0.1',
+    port: await freePort(),
+    onLine: () => undefined,
+  });
+  await localPool(layout, plane.url);
+});
+afterAll(async () => {
+  await plane?.stop();
+  rmSync(home, {recursive: true, force: true, maxRetries: 5});
+});
+
+const cli = async (...args: readonly string[]): Promise<CliResult> => runCli(args, {home, input: '', env: {}});
+
+test('[BG25] budgets are set, shown, overridden and removed', async () => {
+  expect((await cli('budget', 'list')).stderr).toContain('no budget');
+  const set = await cli(
+    'budget',
+    'set',
+    'reviews',
+    '--period',
+    'total',
+    '--agent-type',
+    'reviewer',
+    '--cost',
+    '2.5',
+    '--json',
+  );
+  expect(lastJson(set)).toMatchObject({id: 'reviews', agent_type: 'reviewer', limits: {cost_usd: '2.50'}});
+  const list = await cli('budget', 'list');
+  expect(list.stdout).toMatch(
+    /^BUDGET +FOR +PERIOD +SPENT +OF +STATE\nreviews +reviewer +total +0 % +\$0\.00 of \$2\.50 +open\n/,
+  );
+  const why = ['--for', '4h', '--why', 'release day'];
+  const other = await cli('budget', 'override', 'reviews', '--tokens', '5M', ...why);
+  expect(other.stdout).toMatch(/0 of 5000000 tokens +open, overridden by switchyard up for [34] h.*: release day/);
+  expect((await cli('budget', 'delete', 'reviews')).stdout).toBe('removed the budget reviews\n');
+  expect(lastJson(await cli('budget', 'list', '--json'))).toEqual({budgets: []});
+});
+
+test('[BG25] costs are shown with their sum', async () => {
+  expect((await cli('costs', '--by', 'task')).stdout).toMatch(
+    /^TASK +COST +TOKENS IN +OUT +TURNS +ATTEMPTS\ntotal +\$0\.00 /,
+  );
+  expect(lastJson(await cli('costs', '--json'))).toMatchObject({by: 'day', costs: [], total: {attempts: 0}});
+});
+
+test.for([
+  {args: ['budget', 'set', 'x1', '--period', 'day'], says: 'name a limit'},
+  {args: ['budget', 'set', 'x1', '--period', 'year', '--cost', '1'], says: '--period'},
+  {args: ['budget', 'set', 'x1', '--period', 'day', '--cost', 'much'], says: '--cost'},
+  {args: ['budget', 'set', 'x1', '--period', 'day', '--agent-type', 'painter', '--turns', '1'], says: '--agent-type'},
+  {args: ['budget', 'override', 'x1', '--cost', '1', '--for', 'ever', '--why', 'x'], says: '--for'},
+  {args: ['costs', '--by', 'mood'], says: '--by'},
+])('[BG25] $args is a wrong call', async ({args, says}) => {
+  const {code, stderr} = await cli(...args);
+  expect(code).toBe(2);
+  expect(stderr).toContain(says);
+});
