@@ -127,6 +127,7 @@ async function assemble(
     stateDirectory,
     keys: modelKeys(fileVault(stateDirectory, process.env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), stateDirectory),
     wallMs: Date.now,
+    awakeMs: () => performance.now(),
     log: onLine,
   });
   const loop = new AttemptLoop({
@@ -139,8 +140,8 @@ async function assemble(
       acceptStateLoss: options.acceptStateLoss,
     }),
     link: models.over(link),
-    work: observer =>
-      models.metered(
+    work: told =>
+      models.metered(told, observer =>
         hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter}),
       ),
     bootMs: clock.nowMs,

@@ -39,6 +39,8 @@ export type ModelDoor = {
   readonly open: (grant: Grant, provider: ProviderName) => Promise<ModelAccess>;
   /** Null before the first answer of a model. */
   readonly spent: (grant: Grant) => Promise<Spent | null>;
+  /** Bytes of answers of models since this process began. */
+  readonly bytes: (grant: Grant) => number;
   /** How an attempt ends whose agent failed after it was refused a model; null where it was not. */
   readonly stopped: (grant: Grant) => Promise<AttemptResult | null>;
   readonly close: () => Promise<void>;
@@ -99,6 +101,7 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
         turns,
       };
     },
+    bytes: grant => ledger.bytesOf(grant),
     async stopped(grant) {
       await ledger.open(grant);
       const stop = ledger.stopOf(grant);

@@ -6,7 +6,8 @@ import type {ModelKeys} from '../secrets/model-keys.ts';
 import type {AttemptLoop} from './attempt-loop.ts';
 import {runDirectoryOf} from './attempt-paths.ts';
 import type {AttemptRef} from './attempt-state.ts';
-import type {AgentEnd, AttemptPlan, AttemptWork} from './attempt-work.ts';
+import type {AgentEnd, AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
+import {RunawayWatch} from './runaway-watch.ts';
 import {SpendingDesk} from './spending-desk.ts';
 
 export type AttemptModelsOptions = {
@@ -14,6 +15,8 @@ export type AttemptModelsOptions = {
   readonly keys: ModelKeys;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
+  /** Milliseconds of a clock that stands still while the machine sleeps: silence of a sleeper is no stall. */
+  readonly awakeMs: () => number;
   readonly log: (line: string) => void;
 };
 
@@ -25,6 +28,7 @@ export class AttemptModels {
   readonly #options: AttemptModelsOptions;
   readonly #door = Promise.withResolvers<ModelDoor>();
   readonly #desk: SpendingDesk;
+  #opened: ModelDoor | undefined;
 
   constructor(options: AttemptModelsOptions) {
     this.#options = options;
@@ -40,6 +44,7 @@ export class AttemptModels {
       enlarge: async (grant, wanted) => this.#desk.enlarge(loop.held(grant), wanted),
       runDirectoryOf: grant => runDirectoryOf(stateDirectory, grant),
     });
+    this.#opened = door;
     this.#door.resolve(door);
   }
 
@@ -60,11 +65,21 @@ export class AttemptModels {
     return this.#desk.recordOf(of);
   }
 
-  /** The same hands: of agents that failed, the meter knows better than their own words whether they were stopped by it. */
-  metered(work: AttemptWork): AttemptWork {
+  /**
+   * Hands whose agents are watched: one that runs away is ended, and of those that failed the meter knows better than
+   * their own words whether they were stopped by it.
+   */
+  metered(observer: WorkObserver, hands: (observer: WorkObserver) => AttemptWork): AttemptWork {
+    const watch = new RunawayWatch({
+      outputBytes: plan => work.spoolLength(plan),
+      modelBytes: of => this.#opened?.bytes(of) ?? 0,
+      nowMs: this.#options.awakeMs,
+    });
+    const work = hands(watch.hear(observer));
     return {
       prepare: async (plan, signal) => work.prepare(plan, signal),
-      run: async (plan, signal) => this.#judged(plan, await work.run(plan, signal)),
+      run: async (plan, signal) =>
+        this.#judged(plan, await watch.guard(plan, signal, async until => work.run(plan, until))),
       finish: async (plan, end, signal) => work.finish(plan, end, signal),
       stop: async (plan, graceMs) => work.stop(plan, graceMs),
       seal: async (plan, closing, signal) => work.seal(plan, closing, signal),

@@ -78,6 +78,11 @@ export const errorCodes = {
   state_corrupt: {status: 500, retry: false, hint: 'The state file was kept aside; restore it or enrol again.'},
   agent_not_found: {status: 409, retry: false, hint: 'Install the agent CLI: switchyard doctor shows how.'},
   agent_failed: {status: 502, retry: true, hint: 'Read the log of the task.'},
+  agent_runaway: {
+    status: 502,
+    retry: true,
+    hint: 'The agent ran in circles or fell silent and was ended: read the detail and the log of the task.',
+  },
   agent_timeout: {status: 504, retry: false, hint: 'Give the task more time, or make it smaller.'},
   agent_no_change: {
     status: 422,

@@ -18,6 +18,8 @@ export type Forwarded = {
   readonly body: Uint8Array;
   readonly url: URL;
   readonly key: {readonly header: string; readonly value: string};
+  /** Hears of every piece of the answer. */
+  readonly onBytes: (count: number) => void;
 };
 
 export type Outcome = {
@@ -52,6 +54,7 @@ export async function forward(request: Forwarded, response: ServerResponse): Pro
   let refusal = Buffer.alloc(0);
   const meter = new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
+      request.onBytes(chunk.byteLength);
       if (!isRefused) reader.push(chunk);
       else if (refusal.byteLength < REFUSAL_BYTES_MAX) refusal = Buffer.concat([refusal, chunk]);
       done(null, chunk);

@@ -34,6 +34,7 @@ export const USAGE_FILE = 'usage.json';
 export class Ledger {
   readonly #directoryOf: (grant: Grant) => string;
   readonly #spendings = new Map<string, Spending>();
+  readonly #bytes = new Map<string, number>();
   readonly #stops = new Map<string, Stop>();
   readonly #writes = new Map<string, Promise<void>>();
 
@@ -59,6 +60,15 @@ export class Ledger {
 
   set(grant: Grant, spending: Spending): void {
     this.#spendings.set(keyOf(grant), spending);
+  }
+
+  /** Bytes of answers since this process began. */
+  bytesOf(grant: Grant): number {
+    return this.#bytes.get(keyOf(grant)) ?? 0;
+  }
+
+  addBytes(grant: Grant, count: number): void {
+    this.#bytes.set(keyOf(grant), this.bytesOf(grant) + count);
   }
 
   /** Why the agent of this attempt cannot go on; null once an answer came through again. */
@@ -88,6 +98,7 @@ export class Ledger {
   forget(grant: Grant): void {
     this.#spendings.delete(keyOf(grant));
     this.#stops.delete(keyOf(grant));
+    this.#bytes.delete(keyOf(grant));
     this.#writes.delete(keyOf(grant));
   }
 }

@@ -216,7 +216,7 @@ export class ModelProxy {
   }
 
   async #forward(
-    {provider, path, query}: Asked,
+    {grant, provider, path, query}: Asked,
     {request, response, body, value}: {request: IncomingMessage; response: ServerResponse; body: Buffer; value: string},
   ): Promise<Answered> {
     const {keyHeader} = providers[provider];
@@ -229,6 +229,7 @@ export class ModelProxy {
           body,
           url: new URL(`${upstream}${path}${query}`),
           key: {header: keyHeader, value: keyHeader === 'authorization' ? `Bearer ${value}` : value},
+          onBytes: count => this.#options.ledger.addBytes(grant, count),
         },
         response,
       );
