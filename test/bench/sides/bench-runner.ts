@@ -175,6 +175,7 @@ class Session {
       case 'input':
       case 'answer':
       case 'rotate':
+      case 'allowance':
       case 'drain':
       case 'resume':
       case 'server_drain':

@@ -84,7 +84,9 @@ describe('the polling transport', () => {
       ...machine,
       id: `${machine.id.slice(0, -1)}${machine.id.endsWith('0') ? '1' : '0'}` as typeof machine.id,
     };
-    expect(await pool.stub.poll(stranger.id, {x: stranger.x, session: 's', frame: '{"m":[]}', holdMs: 0})).toMatchObject({
+    expect(
+      await pool.stub.poll(stranger.id, {x: stranger.x, session: 's', frame: '{"m":[]}', holdMs: 0}),
+    ).toMatchObject({
       code: 'unauthorized',
     });
     valueOf(await pool.stub.setRunner(root, {runner: machine.id, to: 'revoke'}));
