@@ -71,14 +71,14 @@ export function openJournal(options: JournalOptions): Journal {
   try {
     const content = read(database, options.bootId);
     writeFileSync(sentinel, '', {mode: 0o600});
-    return journalOver(database, content);
+    return journalOver(database, content, options.bootId);
   } catch (cause) {
     database.close();
     const error = cause instanceof SwitchyardError ? cause : storageError(path, cause);
     if (error.code !== 'state_corrupt' || options.acceptStateLoss !== true) throw error;
     moveAside(path, options.wallMs);
     const empty = openChecked(path);
-    return journalOver(empty, read(empty, options.bootId));
+    return journalOver(empty, read(empty, options.bootId), options.bootId);
   }
 }
 
@@ -145,7 +145,6 @@ function read(database: DatabaseSync, bootId: string): JournalContent {
     'INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
   );
   set.run('openings', String(openings));
-  set.run('boot_id', bootId);
   return {
     attempts: new Map(attempts.map(attempt => [attemptKey(attempt), attempt])),
     maxEpochs: new Map(epochs.map(({task, epoch}) => [task, epoch])),
@@ -165,7 +164,7 @@ function attemptOf(body: string): Attempt {
   return parsed.data;
 }
 
-function journalOver(database: DatabaseSync, content: JournalContent): Journal {
+function journalOver(database: DatabaseSync, content: JournalContent, bootId: string): Journal {
   const save = database.prepare(
     'INSERT INTO attempt (task, epoch, state, body) VALUES (?, ?, ?, ?) ' +
       'ON CONFLICT (task, epoch) DO UPDATE SET state = excluded.state, body = excluded.body',
@@ -191,6 +190,8 @@ function journalOver(database: DatabaseSync, content: JournalContent): Journal {
           spend.run(task, epoch);
         }
         if (change.config !== undefined) set.run('lease_config', JSON.stringify(change.config));
+        // Not before the times of an earlier boot are gone: a process that died in between would take them for its own.
+        set.run('boot_id', bootId);
         database.exec('COMMIT');
       } catch (cause) {
         if (database.isTransaction) database.exec('ROLLBACK');

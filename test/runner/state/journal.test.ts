@@ -70,6 +70,20 @@ test('[JR7] After a reboot the journal says that its times mean nothing', () => 
   journal.close();
 });
 
+test('[JR7] a process that dies before it has dropped the times of an earlier boot leaves them as such to the next', () => {
+  const first = openJournal(options());
+  first.write({...nothing, save: [attempt]});
+  first.close();
+  openJournal(options({bootId: 'boot-b'})).close();
+  const next = openJournal(options({bootId: 'boot-b'}));
+  expect(next.content.sameBoot).toBe(false);
+  next.write({...nothing, save: [attempt]});
+  next.close();
+  const last = openJournal(options({bootId: 'boot-b'}));
+  expect(last.content.sameBoot).toBe(true);
+  last.close();
+});
+
 test.for([
   [
     'bytes that are no database',

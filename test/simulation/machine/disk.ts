@@ -44,7 +44,9 @@ export class Disk {
   #attempts: ReadonlyMap<string, Attempt> = new Map();
   #maxEpochs: ReadonlyMap<string, number> = new Map();
   #config: LeaseConfig | null = null;
+  /** The boot of the last write, and that of the process that has the journal open. */
   #boot = 0;
+  #openedIn = 0;
   #openings = 0;
 
   /** Throws `disk_full`; then nothing was written. */
@@ -57,7 +59,7 @@ export class Disk {
   openJournal(boot: number): JournalContent {
     this.needRoom('the journal');
     const sameBoot = this.#boot === boot;
-    this.#boot = boot;
+    this.#openedIn = boot;
     this.#openings += 1;
     return {
       attempts: this.#attempts,
@@ -71,6 +73,7 @@ export class Disk {
   /** One transaction. */
   writeJournal({save, remove, epochs, forgetEpochs, config}: JournalChange): void {
     this.needRoom('the journal');
+    this.#boot = this.#openedIn;
     const attempts = new Map(this.#attempts);
     for (const attempt of save) attempts.set(attemptKey(attempt), attempt);
     for (const ref of remove) attempts.delete(attemptKey(ref));
