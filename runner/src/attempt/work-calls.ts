@@ -1,5 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {errorCodes, SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {errnoOf} from '../state/errno.ts';
 import {attemptKey, type AttemptRef, type WorkVerb} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork} from './attempt-work.ts';
 import type {RunnerEffect, WorkAnswer, WorkFailure} from './runner-state.ts';
@@ -181,6 +182,8 @@ async function settled(calls: readonly Call[]): Promise<void> {
   giveUp.abort();
 }
 
+const diskFull: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
 export function failureOf(error: unknown): WorkFailure {
   if (error instanceof SwitchyardError)
     return {
@@ -189,5 +192,8 @@ export function failureOf(error: unknown): WorkFailure {
       retryable: errorCodes[error.code].retry,
       retryAfterMs: error.retryAfterMs,
     };
-  return {code: 'internal', detail: error instanceof Error ? error.message : String(error), retryable: true};
+  const detail = error instanceof Error ? error.message : String(error);
+  // Whoever wrote the file: a full disk is a state of the machine, not a fault of this program.
+  const code = diskFull.has(errnoOf(error) ?? '') ? 'disk_full' : 'internal';
+  return {code, detail, retryable: true};
 }
