@@ -5,6 +5,11 @@ import {workerBindings} from './test/fixtures/worker-bindings.ts';
 /** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together; and broken. */
 export default defineConfig({
   test: {
+    // One per core of the smallest machine that the suites must suit; by itself, vitest leaves one core idle.
+    maxWorkers: 2,
+    // Ends what hangs; a busy machine is no failure.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
     projects: [
       {test: {name: 'unit', include: ['test/{unit,architecture,contract,simulation,property}/**/*.test.ts']}},
       {
@@ -17,8 +22,8 @@ export default defineConfig({
         // Bytes are native in one engine and a loop in the other: the same rules hold in both.
         test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts']},
       },
-      {test: {name: 'runner', include: ['test/runner/**/*.test.ts'], testTimeout: 30_000}},
-      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000, fileParallelism: false}},
+      {test: {name: 'runner', include: ['test/runner/**/*.test.ts']}},
+      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000}},
       // The CLIs of others, installed from the registry: `npm run test:real`.
       {test: {name: 'real', include: ['test/real/**/*.test.ts'], testTimeout: 180_000, fileParallelism: false}},
       {test: {name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 180_000, fileParallelism: false}},
