@@ -80,3 +80,8 @@ test('[SM7] the page about planted bugs names each of them with the invariant th
     mutants.map(({id, invariant, bug, file}) => `| \`${id}\` | ${invariant} | ${bug} | \`${file}\` |`),
   );
 });
+
+// 454: a lease of an earlier boot was taken for one of this. 901: a task's own time ends in the turn of a welcome.
+test.for([454, 901])('[SM8] seed %i, which failed once, holds', {timeout: 60_000}, seed => {
+  expect(run(planOf(seed, 400)).violation).toBeUndefined();
+});

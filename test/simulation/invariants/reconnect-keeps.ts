@@ -1,4 +1,6 @@
+import {dispatchedSpecSchema, dispatchSchema} from '@switchyard/shared/protocol/envelope.ts';
 import {startMs} from '../control-plane/fleet-object.ts';
+import {verified} from '../control-plane/proof.ts';
 import {keyOf} from '../kernel/fact.ts';
 import type {Invariant} from './invariant.ts';
 
@@ -6,10 +8,23 @@ export const reconnectKeeps: Invariant = {
   number: 11,
   name: 'reconnectKeeps',
   sentence:
-    'A lease is lost only when its time has passed, and a reconnect inside that time ends and restarts nothing.',
+    'A lease is lost only when its time has passed, and a reconnect inside that time ends and restarts nothing whose own time is left.',
   watch: ({timeline, fleet, hosts, lease}) => {
     const killAtMs = new Map<string, number>();
     const expiresMs = new Map<string, number>();
+    const envelopes = new Map<string, string>();
+    const goMs = new Map<string, number>();
+    /**
+     * A runner looks at its clock before anything else, so a task whose own time is over may be stopped in the turn of a
+     * welcome. That time is counted from the start of the agent, which is never before the first `go`.
+     */
+    const ownEndMs = (machine: number, key: string): number => {
+      const dispatch = verified(envelopes.get(key) ?? '', dispatchSchema);
+      const begunMs = goMs.get(`${machine} ${key}`);
+      if (dispatch === undefined || begunMs === undefined) return Infinity;
+      const {timeout_ms: timeoutMs} = dispatchedSpecSchema.parse(JSON.parse(dispatch.spec));
+      return begunMs + timeoutMs / (hosts[machine]?.plan.clockRate ?? 1);
+    };
     return {
       on: {
         deadline: fact => {
@@ -27,6 +42,15 @@ export const reconnectKeeps: Invariant = {
             ? `the lease of ${keyOf(fact)} was taken back at ${fact.endedAtMs}, it ran until ${untilMs}`
             : undefined;
         },
+        'fleet.sent': ({message}) => {
+          if (message.t === 'offer') envelopes.set(keyOf(message), message.envelope);
+          return undefined;
+        },
+        'runner.heard': ({machine, message}) => {
+          const place = message.t === 'go' ? `${machine} ${keyOf(message)}` : undefined;
+          if (place !== undefined && !goMs.has(place)) goMs.set(place, timeline.nowMs);
+          return undefined;
+        },
         'runner.decided': ({machine, message, killed}) => {
           if (message.t !== 'welcome') return undefined;
           const host = hosts[machine];
@@ -35,7 +59,8 @@ export const reconnectKeeps: Invariant = {
             const row = fleet.rows.get(task);
             const isHeld = row?.state === 'leased' && row.epoch === Number(epoch) && row.runner === host?.runner;
             const softAtMs = (killAtMs.get(`${machine} ${key}`) ?? 0) + lease.hard_kill_ms - lease.soft_stop_ms;
-            return isHeld && timeline.nowMs < softAtMs - lease.hard_kill_ms;
+            const isInTime = timeline.nowMs < Math.min(softAtMs - lease.hard_kill_ms, ownEndMs(machine, key));
+            return isHeld && isInTime;
           });
           return wrong === undefined
             ? undefined
