@@ -30,6 +30,8 @@ export interface NeedleAutomaton {
   readonly depth: Int32Array;
   /** By row number: symbols of the longest secret that ends here. */
   readonly secretDepth: Int32Array;
+  /** By row number: symbols of the longest beginning of a secret that ends here. */
+  readonly unfinishedDepth: Int32Array;
   /** By row number: the rules whose literal ends here. */
   readonly rules: ReadonlyMap<number, readonly number[]>;
   /** Raw bytes before a point that can bear on what matches across it. */
@@ -58,8 +60,8 @@ export function buildAutomaton(needles: readonly Needle[]): NeedleAutomaton {
     1,
     ...symbols.map(needle => needle.length + needle.filter(isSpace).length * (whitespaceRunBytesMax - 1)),
   );
-  const {table, depth, secretDepth, rules} = trie;
-  return {table, width, classOf, depth, secretDepth, rules, contextBytes};
+  const {table, depth, secretDepth, unfinishedDepth, rules} = trie;
+  return {table, width, classOf, depth, secretDepth, unfinishedDepth, rules, contextBytes};
 }
 
 interface Trie {
@@ -69,6 +71,7 @@ interface Trie {
   readonly spaceClass: number;
   readonly depth: Int32Array;
   readonly secretDepth: Int32Array;
+  readonly unfinishedDepth: Int32Array;
   readonly rules: Map<number, readonly number[]>;
 }
 
@@ -98,6 +101,7 @@ function plant(
   const table = new Int32Array(rowsMax * width);
   const depth = new Int32Array(rowsMax);
   const secretDepth = new Int32Array(rowsMax);
+  const unfinishedDepth = new Int32Array(rowsMax);
   const rules = new Map<number, readonly number[]>();
   let rows = 1;
   const grow = (row: number, byte: number): number => {
@@ -111,12 +115,16 @@ function plant(
     return next;
   };
   for (const [index, needle] of needles.entries()) {
-    const row = (symbols[index] ?? new Uint8Array(0)).reduce(grow, 0);
+    let row = 0;
+    for (const byte of symbols[index] ?? []) {
+      row = grow(row, byte);
+      if (needle.means === 'secret') unfinishedDepth[row] = depth[row] ?? 0;
+    }
     if (needle.means === 'secret') secretDepth[row] = depth[row] ?? 0;
     else rules.set(row, [...(rules.get(row) ?? []), needle.means]);
   }
   const spaceClass = classOf[0x20] ?? 0;
-  return {table: table.slice(0, rows * width), width, rows, spaceClass, depth, secretDepth, rules};
+  return {table: table.slice(0, rows * width), width, rows, spaceClass, depth, secretDepth, unfinishedDepth, rules};
 }
 
 /** Breadth first: the failure state of a row is shorter, so it is complete when the row needs it. */
@@ -144,8 +152,9 @@ function link(trie: Trie): void {
   }
 }
 
-function inherit({secretDepth, rules}: Trie, row: number, shorter: number): void {
+function inherit({secretDepth, unfinishedDepth, rules}: Trie, row: number, shorter: number): void {
   secretDepth[row] = Math.max(secretDepth[row] ?? 0, secretDepth[shorter] ?? 0);
+  unfinishedDepth[row] = Math.max(unfinishedDepth[row] ?? 0, unfinishedDepth[shorter] ?? 0);
   const inherited = rules.get(shorter);
   if (inherited !== undefined) rules.set(row, [...(rules.get(row) ?? []), ...inherited]);
 }

@@ -6,10 +6,14 @@ import {
   type NeedleAutomaton,
   whitespaceRunBytesMax,
 } from './needle-automaton.ts';
+import {secretBytesMin} from './secret-forms.ts';
 import {pemEndRule, type Secrets} from './secrets.ts';
 import {bodyBytes, type TokenRule, tokenRules} from './token-rules.ts';
 
 const star = 0x2a;
+
+/** A stream that ends in so much of the beginning of a secret, or more, gives that away no less than the whole. Symbols. */
+const unfinishedMin = secretBytesMin;
 
 /** Bytes kept before the first held one, to see whether a token starts a word. */
 const lookBehindBytes = 2;
@@ -62,9 +66,10 @@ export class Redactor {
     return this.#release(this.#holdFrom());
   }
 
-  /** The stream has ended: gives out everything that is held. */
+  /** The stream has ended: gives out everything that is held, and masks a secret that only began. */
   flush(): Uint8Array {
     if (this.#automaton !== this.#secrets.automaton) this.#adopt(this.#secrets.automaton);
+    this.#maskUnfinished();
     this.#state = 0;
     this.#candidates = [];
     return this.#release(this.#base + this.#buffer.length);
@@ -95,6 +100,16 @@ export class Redactor {
       if (this.#maskSecret(at, state, flags)) state = 0;
     }
     this.#state = state;
+  }
+
+  #maskUnfinished(): void {
+    const last = this.#buffer.length - 1;
+    const symbols = this.#automaton.unfinishedDepth[this.#state / this.#automaton.width] ?? 0;
+    if (symbols >= unfinishedMin) this.#maskRange(this.#startOf(last, symbols), last);
+    for (const {start} of this.#candidates) {
+      const from = start - this.#base;
+      if (last + 1 - from >= unfinishedMin) this.#maskRange(from, last);
+    }
   }
 
   /** True when whitespace goes on for too long to be the inside of a secret. */

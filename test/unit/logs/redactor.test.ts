@@ -226,3 +226,15 @@ test('[RX9] what is held back is bounded by the longest secret', () => {
   redactor.push(Buffer.alloc(1_000_000, 'abcdefghij'));
   expect(redactor.heldBytes).toBeLessThanOrEqual(200 * 10);
 });
+
+test.for([
+  ['a secret of which all but one byte came', 'x hunter2-is-bi', `x ${'*'.repeat(13)}`],
+  ['a secret in its form for URLs', 'x se%20cr%', `x ${'*'.repeat(8)}`],
+  ['a secret that ends in the white space in it', 'x two-wo \n', `x ${'*'.repeat(7)}\n`],
+  ['the body of a token that is too short to be one', 'ghp_abcdef', 'ghp_******'],
+  ['a word that is shorter than a secret', 'x hunte', 'x hunte'],
+  ['a beginning with something behind it', 'x hunter2-is-bi.', 'x hunter2-is-bi.'],
+  ['the literal of a rule', 'x github_pat_', 'x github_pat_'],
+])('[RX10] a stream that ends in %s', ([, text, shown]) => {
+  expect(redact(text, secretsOf('hunter2-is-big', 'se cr et', 'two-wo rds'))).toBe(shown);
+});

@@ -1,3 +1,4 @@
+import {secretBytesMin} from '../../../runner/src/logs/secret-forms.ts';
 import {type TokenRule, tokenRules} from '../../../runner/src/logs/token-rules.ts';
 
 const bodies: Record<TokenRule['body'], string> = {
@@ -14,15 +15,20 @@ export function referenceRedaction(bytes: Uint8Array, needles: readonly Uint8Arr
     for (let at = from; at < to; at++) if (output[at] !== 0x0a && output[at] !== 0x0d) output[at] = 0x2a;
   };
   for (const needle of needles) {
-    everywhere(text, pattern(Buffer.from(needle).toString('latin1')), (from, to) => hide(from, to));
+    const literal = Buffer.from(needle).toString('latin1');
+    everywhere(text, pattern(literal), (from, to) => hide(from, to));
+    for (const beginning of beginnings(literal)) everywhere(text, `${beginning}$`, (from, to) => hide(from, to));
   }
   for (const rule of tokenRules) {
     const body = new RegExp(`${bodies[rule.body]}{${rule.bodyBytesMin},${rule.bodyBytesMax}}`, 'y');
+    const unfinished = new RegExp(`${bodies[rule.body]}{${secretBytesMin},${rule.bodyBytesMax}}$`, 'y');
     everywhere(text, pattern(rule.literal), (from, to) => {
       if (rule.startsWord && !/(^|[^A-Za-z0-9_-]|\\[nrt])$/.test(text.slice(0, from))) return;
       body.lastIndex = to;
       const end = to + (body.exec(text)?.[0].length ?? 0);
       const pemEnd = text.indexOf('-----END', to);
+      unfinished.lastIndex = to;
+      if (rule.body !== 'pem' && unfinished.test(text)) hide(to, text.length);
       hide(to, rule.body === 'pem' && pemEnd >= 0 ? Math.min(end, pemEnd + 8) : end);
     });
   }
@@ -32,6 +38,15 @@ export function referenceRedaction(bytes: Uint8Array, needles: readonly Uint8Arr
 function pattern(literal: string): string {
   const parts = literal.trim().split(/[\t\n\v\f\r ]+/);
   return parts.map(part => part.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')).join('[\\t\\n\\v\\f\\r ]{1,256}');
+}
+
+/** Every beginning of a literal that is masked where the text ends in it; a run of whitespace counts as one byte. */
+function beginnings(literal: string): readonly string[] {
+  const symbols = literal.trim().replaceAll(/[\t\n\v\f\r ]+/g, ' ');
+  return Array.from({length: Math.max(0, symbols.length - secretBytesMin)}, (_, more) => {
+    const beginning = symbols.slice(0, secretBytesMin + more);
+    return beginning.endsWith(' ') ? `${pattern(beginning)}[\\t\\n\\v\\f\\r ]{1,256}` : pattern(beginning);
+  });
 }
 
 function everywhere(text: string, source: string, found: (from: number, to: number) => void): void {
