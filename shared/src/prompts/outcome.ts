@@ -89,7 +89,14 @@ export const outcomeSchemas = {
   ]),
 } as const satisfies Readonly<Record<Role, z.ZodType>>;
 
+export type Outcome = z.output<(typeof outcomeSchemas)[Role]>;
+
 /** The same as JSON Schema, for the prompt and for agents that can be held to it. */
 export function outcomeJsonSchema(role: Role): unknown {
   return z.toJSONSchema(outcomeSchemas[role], {io: 'input'});
+}
+
+/** The events that an agent of this role may end with. */
+export function outcomeEvents(role: Role): readonly string[] {
+  return outcomeSchemas[role].options.map(({shape}) => shape.event.value);
 }
