@@ -227,7 +227,7 @@ test('[RX9] what is held back is bounded by the longest secret', () => {
   expect(redactor.heldBytes).toBeLessThanOrEqual(200 * 10);
 });
 
-test.for([
+test.for<[string, string, string]>([
   ['a secret of which all but one byte came', 'x hunter2-is-bi', `x ${'*'.repeat(13)}`],
   ['a secret in its form for URLs', 'x se%20cr%', `x ${'*'.repeat(8)}`],
   ['a secret that ends in the white space in it', 'x two-wo \n', `x ${'*'.repeat(7)}\n`],
