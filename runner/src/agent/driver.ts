@@ -78,8 +78,8 @@ export type Ask =
       readonly input: unknown;
       readonly toolCall: string;
     }
-  /** The agent wants to end its turn; `count` says how often it was sent back before. */
-  | {readonly kind: 'stop'; readonly id: string; readonly count: number};
+  /** The agent wants to end its turn; `said` is what it said last. */
+  | {readonly kind: 'stop'; readonly id: string; readonly said: string};
 
 export type Answer =
   | {readonly kind: 'allow'; readonly reason: string}
@@ -124,11 +124,11 @@ export interface Driver<State> {
   asks(state: State): readonly Ask[];
   /** A line for standard input; `null` when this agent takes no such command. */
   encode(state: State, command: AgentCommand): AgentLine | null;
-  /** The answer to a question of `asks`; `null` when this agent cannot be given it. */
+  /** The answer to a question of `asks`; `null` when this agent cannot be given it, or needs none. */
   answer(state: State, ask: Ask, answer: Answer): AgentLine | null;
   /** Whether the output shows that the agent has a message that `encode` made. */
   hasTaken(state: State, messageId: string): boolean;
-  /** The work is done, although the process may still live: it is to be ended. */
+  /** The work is done, although the process may still live: it is to be ended, once every `stop` is allowed. */
   isDone(state: State): boolean;
   read(state: State, end: ProcessEnd): Reading;
 }

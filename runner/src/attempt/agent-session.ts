@@ -36,6 +36,8 @@ export class AgentSession<State> {
   /** The questions that it took up, by id: each is called off when the agent does not wait for it any more. */
   readonly #taken = new Map<string, AbortController>();
   readonly #messages = new Set<string>();
+  /** Wishes to end a turn that were granted. */
+  readonly #released = new Set<string>();
   #state: State;
   #seq = 0;
   #isEnding = false;
@@ -84,6 +86,16 @@ export class AgentSession<State> {
       this.#background(this.#send(line));
     }
     const asks = this.#driver.asks(this.#state);
+    this.#takeUp(asks);
+    for (const id of this.#messages) if (this.#driver.hasTaken(this.#state, id)) this.#messages.delete(id);
+    // A message that was written but not yet read by the agent opens a turn of its own.
+    if (this.#isEnding || this.#messages.size > 0 || !this.#driver.isDone(this.#state)) return;
+    if (asks.some(({kind, id}) => kind === 'stop' && !this.#released.has(id))) return;
+    this.#isEnding = true;
+    this.#background(this.#ports.finish());
+  }
+
+  #takeUp(asks: readonly Ask[]): void {
     const open = new Set(asks.map(({id}) => id));
     for (const [id, controller] of this.#taken) if (!open.has(id)) controller.abort();
     for (const ask of asks) {
@@ -92,18 +104,17 @@ export class AgentSession<State> {
       this.#taken.set(ask.id, controller);
       this.#background(this.#answer(ask, controller.signal));
     }
-    for (const id of this.#messages) if (this.#driver.hasTaken(this.#state, id)) this.#messages.delete(id);
-    // A message that was written but not yet read by the agent opens a turn of its own.
-    if (this.#isEnding || this.#messages.size > 0 || !this.#driver.isDone(this.#state)) return;
-    this.#isEnding = true;
-    this.#background(this.#ports.finish());
   }
 
   async #answer(ask: Ask, withdrawn: AbortSignal): Promise<void> {
     const answer = await this.#ports.decide(ask, withdrawn);
+    if (ask.kind === 'stop' && answer.kind === 'allow') this.#released.add(ask.id);
     // The agent may have withdrawn the question meanwhile.
     const line = this.#driver.answer(this.#state, ask, answer);
-    if (line === null) return;
+    if (line === null) {
+      this.#act();
+      return;
+    }
     await this.#ports.onDecision(ask, answer);
     await this.#send(line);
   }

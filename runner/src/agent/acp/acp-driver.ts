@@ -4,7 +4,7 @@ import {profileOfRole, type ToolProfile} from '@switchyard/shared/policy/tool-pr
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading} from '../driver.ts';
 import {acpAgents, type AcpAgent, type AcpAgentName} from './acp-agent.ts';
-import {acpInitial, decodeAcpLine, requestIds, type AcpState} from './acp-fold.ts';
+import {acpInitial, decodeAcpLine, promptId, requestIds, type AcpState} from './acp-fold.ts';
 
 const DETAIL_MAX = 4_000;
 
@@ -20,7 +20,7 @@ export function acpDriver(name: AcpAgentName): Driver<AcpState> {
     plan: input => planOf(name, input),
     decode: decodeAcpLine,
     due: (state, input) => due(acpAgents[name], state, input),
-    asks: ({asks}) => asks.map(({ask}) => ask),
+    asks,
     // A second prompt in the middle of a turn is not in the protocol.
     encode: () => null,
     answer,
@@ -51,8 +51,15 @@ function due(agent: AcpAgent, state: AcpState, {spec, workingDirectory}: DriverI
   const modeId = agent.modeOf(profileOf(spec));
   if (modeId !== null && !isModeSet)
     return [...lines, request('session/set_mode', requestIds.setMode, {sessionId: session, modeId})];
-  const prompt = {sessionId: session, prompt: [{type: 'text', text: spec.prompt}]};
-  return [...lines, request('session/prompt', requestIds.prompt, prompt)];
+  return [...lines, request('session/prompt', requestIds.prompt, promptOf(session, spec.prompt))];
+}
+
+const promptOf = (session: string, text: string): object => ({sessionId: session, prompt: [{type: 'text', text}]});
+
+/** An agent of this protocol does not ask whether it may end: its answer to a prompt is taken for the question. */
+function asks({asks: open, end, turns, text}: AcpState): readonly Ask[] {
+  const isOver = end !== null && 'stopReason' in end && end.stopReason === 'end_turn';
+  return [...open.map(({ask}) => ask), ...(isOver ? [{kind: 'stop', id: `stop-${turns}`, said: text} as const] : [])];
 }
 
 const profileOf = ({agent}: TaskSpec): ToolProfile => agent.profile ?? profileOfRole[agent.type];
@@ -63,12 +70,23 @@ const clientInfo = {
   clientInfo: {name: 'switchyard', version: '1'},
 };
 
-function answer({asks}: AcpState, {id}: Ask, given: Answer): AgentLine | null {
-  const open = asks.find(({ask}) => ask.id === id);
+function answer(state: AcpState, {id, kind}: Ask, given: Answer): AgentLine | null {
+  if (kind === 'stop') return given.kind === 'goOn' ? goOn(state, id, given.reason) : null;
+  const open = state.asks.find(({ask}) => ask.id === id);
   if (open === undefined || (given.kind !== 'allow' && given.kind !== 'deny')) return null;
   const optionId = given.kind === 'allow' ? open.allow : open.reject;
   const outcome = optionId === null ? {outcome: 'cancelled'} : {outcome: 'selected', optionId};
   return line(id, {id: open.rpcId, result: {outcome}}, 'once');
+}
+
+/** One prompt more in the same session. What asked about an earlier turn is too late. */
+function goOn({session, turns}: AcpState, id: string, text: string): AgentLine | null {
+  if (session === null || id !== `stop-${turns}`) return null;
+  return line(
+    `go-on-${turns}`,
+    {id: promptId(turns), method: 'session/prompt', params: promptOf(session, text)},
+    'once',
+  );
 }
 
 function read({end, text}: AcpState, {exitCode, signal}: ProcessEnd): Reading {

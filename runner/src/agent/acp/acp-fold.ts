@@ -1,8 +1,16 @@
+import type {AgentEventOf} from '@switchyard/shared/domain/agent-event.ts';
 import {agentEvent, type AgentEvent, type Ask, type Decoded} from '../driver.ts';
 import {readAcpLine, type AcpAnswer, type AcpRequest, type AcpUpdate} from './acp-line.ts';
 
 /** Our requests, in their order; each is sent once in the life of an attempt. */
 export const requestIds = {initialize: 1, newSession: 2, prompt: 3, setMode: 4} as const;
+
+const LATER_PROMPTS = 100;
+
+/** The request of the prompt that follows after so many turns of the session. */
+export function promptId(turns: number): number {
+  return turns === 0 ? requestIds.prompt : LATER_PROMPTS + turns;
+}
 
 /** A question of the agent that its output has not shown to be answered. */
 export type OpenAsk = {
@@ -19,9 +27,14 @@ export type AcpState = {
   readonly asks: readonly OpenAsk[];
   /** Requests for what we do not offer: the agent has ways of its own. */
   readonly refused: readonly (number | string)[];
-  /** What the agent said last, in one piece. */
+  /** Prompts that were answered. */
+  readonly turns: number;
+  /** What the agent said last, in one piece, and the turn in which it did. */
   readonly text: string;
+  readonly textTurn: number;
   readonly agent: {readonly name: string; readonly version: string | null} | null;
+  /** Of all turns so far. */
+  readonly usage: Omit<AgentEventOf<'usage_update'>, 'turns' | 'cost_usd'>;
   readonly end: {readonly stopReason: string} | {readonly error: string} | null;
 };
 
@@ -31,8 +44,11 @@ export const acpInitial: AcpState = {
   isModeSet: false,
   asks: [],
   refused: [],
+  turns: 0,
   text: '',
+  textTurn: 0,
   agent: null,
+  usage: {input_tokens: 0, output_tokens: 0, cache_read_tokens: 0, cache_write_tokens: 0},
   end: null,
 };
 
@@ -54,8 +70,9 @@ export function decodeAcpLine(state: AcpState, line: string): Decoded<AcpState> 
 }
 
 function onAnswer(state: AcpState, {id, result, error}: AcpAnswer): Decoded<AcpState> {
+  const isPrompt = id === promptId(state.turns);
   const isOurs = Object.values<number | string>(requestIds).includes(id);
-  if (!isOurs) return {state, events: []};
+  if (!isPrompt && (!isOurs || id === requestIds.prompt)) return {state, events: []};
   if (error !== undefined) return failedTurn(state, error.message);
   if (id === requestIds.initialize) return onInitialized(state, result);
   if (id === requestIds.newSession) return onSession(state, result?.sessionId);
@@ -89,18 +106,20 @@ function onTurnEnd(state: AcpState, result: AcpAnswer['result']): Decoded<AcpSta
   const stopReason = result?.stopReason ?? 'end_turn';
   const outcome = stopReason === 'end_turn' ? 'completed' : stopReason.startsWith('max_') ? 'limit' : 'failed';
   const {inputTokens, outputTokens, cachedReadTokens, cachedWriteTokens} = result?.usage ?? {};
-  const usage = agentEvent('usage_update', {
-    input_tokens: Math.round(inputTokens ?? 0),
-    output_tokens: Math.round(outputTokens ?? 0),
-    cache_read_tokens: Math.round(cachedReadTokens ?? 0),
-    cache_write_tokens: Math.round(cachedWriteTokens ?? 0),
-    turns: 1,
-    cost_usd: null,
-  });
+  const turns = state.turns + 1;
+  const usage = {
+    input_tokens: state.usage.input_tokens + Math.round(inputTokens ?? 0),
+    output_tokens: state.usage.output_tokens + Math.round(outputTokens ?? 0),
+    cache_read_tokens: state.usage.cache_read_tokens + Math.round(cachedReadTokens ?? 0),
+    cache_write_tokens: state.usage.cache_write_tokens + Math.round(cachedWriteTokens ?? 0),
+  };
   const finished = agentEvent('turn_finished', {outcome, text: state.text.slice(0, TEXT_MAX)});
   return {
-    state: {...state, asks: [], end: {stopReason}},
-    events: [...(typeof inputTokens === 'number' ? [usage] : []), finished],
+    state: {...state, asks: [], end: {stopReason}, turns, usage},
+    events: [
+      ...(typeof inputTokens === 'number' ? [agentEvent('usage_update', {...usage, turns, cost_usd: null})] : []),
+      finished,
+    ],
   };
 }
 
@@ -166,8 +185,9 @@ function onChunk(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
   const said: unknown = typeof content === 'object' && content !== null ? Reflect.get(content, 'text') : undefined;
   if (typeof said !== 'string') return {state, events: []};
   const isMessage = update.sessionUpdate === 'agent_message_chunk';
+  const before = state.textTurn === state.turns ? state.text : '';
   return {
-    state: isMessage ? {...state, text: (state.text + said).slice(-TEXT_MAX)} : state,
+    state: isMessage ? {...state, text: (before + said).slice(-TEXT_MAX), textTurn: state.turns} : state,
     events: [agentEvent(isMessage ? 'agent_message_chunk' : 'agent_thought_chunk', {text: said.slice(0, TEXT_MAX)})],
   };
 }

@@ -96,7 +96,8 @@ const initialize = control(INITIALIZE_ID, {
   subtype: 'initialize',
   hooks: {
     PreToolUse: [{matcher: '*', hookCallbackIds: [PRE_TOOL_HOOK], timeout: HOOK_TIMEOUT_S, onFailure: 'block'}],
-    Stop: [{hookCallbackIds: [STOP_HOOK]}],
+    // The declared checks run before it is answered.
+    Stop: [{hookCallbackIds: [STOP_HOOK], timeout: HOOK_TIMEOUT_S}],
   },
   sdkMcpServers: [TOOL_SERVER],
 });

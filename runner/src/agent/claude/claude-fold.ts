@@ -24,7 +24,7 @@ function onLine(state: ClaudeState, line: ClaudeLine): Decoded<ClaudeState> {
     case 'command_lifecycle':
       return onMessageState(state, line.command_uuid, line.state);
     case 'assistant':
-      return {state, events: line.message.content.flatMap(eventsOfBlock)};
+      return {state: {...state, said: saidIn(state.said, line)}, events: line.message.content.flatMap(eventsOfBlock)};
     case 'user':
       return onToolResults(state, line);
     case 'control_response':
@@ -99,6 +99,21 @@ function eventsOfBlock(block: Block): readonly AgentEvent[] {
   return [agentEvent('tool_call', {id: id.slice(0, 200), tool: name.slice(0, 200), title: titleOf(input)})];
 }
 
+/** What comes before the call of a tool was not its last word, and what a subagent says is not its own. */
+function saidIn(before: ClaudeState['said'], line: Extract<ClaudeLine, {type: 'assistant'}>): ClaudeState['said'] {
+  if (typeof line['parent_tool_use_id'] === 'string') return before;
+  const message = line.message['id'];
+  const text = line.message.content.reduce(
+    (said, block) => {
+      if (block.type === 'tool_use') return '';
+      if (block.type !== 'text' || typeof block['text'] !== 'string') return said;
+      return `${said}${said === '' ? '' : '\n'}${block['text']}`.slice(-TEXT_MAX);
+    },
+    message === before.message ? before.text : '',
+  );
+  return {message, text};
+}
+
 /** What a person wants to see of a call: the command or the file, not the whole input. */
 function titleOf(input: unknown): string {
   if (typeof input !== 'object' || input === null) return '';
@@ -142,13 +157,8 @@ const without = (requests: readonly OpenRequest[], id: string): readonly OpenReq
 function onRequest(state: ClaudeState, line: ClaudeRequest): Decoded<ClaudeState> {
   const request = openRequest(state, line);
   if (request === undefined) return {state, events: []};
-  const isStop = request.kind === 'ask' && request.ask.kind === 'stop';
   return {
-    state: {
-      ...state,
-      stops: isStop ? state.stops + 1 : state.stops,
-      requests: [...without(state.requests, line.request_id), request],
-    },
+    state: {...state, requests: [...without(state.requests, line.request_id), request]},
     events: [],
   };
 }
@@ -157,7 +167,7 @@ function openRequest(state: ClaudeState, {request_id: id, request}: ClaudeReques
   switch (request.subtype) {
     case 'hook_callback': {
       if (request.callback_id === STOP_HOOK)
-        return {kind: 'ask', via: 'hook', ask: {kind: 'stop', id, count: state.stops}};
+        return {kind: 'ask', via: 'hook', ask: {kind: 'stop', id, said: state.said.text}};
       const {tool_name: tool, tool_input: input = {}, tool_use_id: toolCall, agent_id: subagent} = request.input;
       if (tool === undefined || toolCall === undefined) return undefined;
       // A subagent ends with its program and is not there any more when that is resumed.

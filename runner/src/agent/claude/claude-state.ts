@@ -37,8 +37,8 @@ export type ClaudeState = {
   /** Null from a message of ours on until the `result` of its turn. */
   readonly turn: ClaudeTurn | null;
   readonly usage: ClaudeUsage | null;
-  /** How often the agent was sent back at the end of its turn. */
-  readonly stops: number;
+  /** The text of the agent's last message, by the id of that message. */
+  readonly said: {readonly message: unknown; readonly text: string};
 };
 
 export const claudeInitial: ClaudeState = {
@@ -48,5 +48,5 @@ export const claudeInitial: ClaudeState = {
   requests: [],
   turn: null,
   usage: null,
-  stops: 0,
+  said: {message: null, text: ''},
 };

@@ -139,6 +139,32 @@ test('[CP6] events have the shape of the vocabulary that all drivers share', () 
   }
 });
 
+test('[CP10] a turn that ends in order asks whether the agent may end, and goes on in the same session where it may not', () => {
+  const lines = [initialized, opened, says('done'), ended()];
+  const {state} = fold(lines);
+  const [stop] = driver.asks(state);
+  expect(stop).toEqual({kind: 'stop', id: 'stop-1', said: 'done'});
+  if (stop === undefined) throw new Error('no question');
+  const more = driver.answer(state, stop, {kind: 'goOn', reason: 'run the tests'});
+  expect(more).toMatchObject({id: 'go-on-1', repeat: 'once'});
+  expect(json(more?.text)).toMatchObject({
+    id: 101,
+    method: 'session/prompt',
+    params: {sessionId: 'ses', prompt: [{type: 'text', text: 'run the tests'}]},
+  });
+  expect(driver.answer(state, stop, {kind: 'allow', reason: ''})).toBeNull();
+
+  const again = fold([...lines, says('now it is'), {...ended(), id: 101}]);
+  expect(driver.asks(again.state)).toEqual([{kind: 'stop', id: 'stop-2', said: 'now it is'}]);
+  expect(driver.answer(again.state, stop, {kind: 'goOn', reason: 'too late'})).toBeNull();
+  expect(again.events.filter(({kind}) => kind === 'usage_update').at(-1)?.data).toMatchObject({
+    input_tokens: 6_600,
+    turns: 2,
+  });
+  for (const stopReason of ['refusal', 'max_tokens', 'cancelled'])
+    expect(driver.asks(fold([initialized, opened, ended(stopReason)]).state)).toEqual([]);
+});
+
 test.for(['codex', 'gemini', 'opencode'] as const)(
   '[CP7] %s gets the token of its attempt in its environment and files that are its own, nothing on its command line',
   name => {

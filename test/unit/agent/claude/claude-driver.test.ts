@@ -129,10 +129,12 @@ test('[CD8] our tools are served inside the control channel', () => {
   });
 });
 
-test('[CD9] the end of a turn may be refused with a reason, and counts how often that was', () => {
-  const {state} = fold([line.stop('s1'), line.stop('s2')]);
+test('[CD9] the end of a turn may be refused with a reason, and the question has the last word of the agent', () => {
+  const said = [line.says('I will look.'), line.calls('t1', 'Bash', {}), line.says('First.'), line.says('Then.')];
+  const subagent = {...line.says('not mine'), parent_tool_use_id: 't1'};
+  const {state} = fold([...said, subagent, line.stop('s1')]);
   const asks = claudeDriver.asks(state);
-  expect(asks.map(ask => (ask.kind === 'stop' ? ask.count : null))).toEqual([0, 1]);
+  expect(asks).toEqual([{kind: 'stop', id: 's1', said: 'First.\nThen.'}]);
   const [first] = asks;
   if (first === undefined) throw new Error('no question');
   expect(json(claudeDriver.answer(state, first, {kind: 'goOn', reason: 'run the tests'})?.text)).toMatchObject({
