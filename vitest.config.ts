@@ -2,6 +2,9 @@ import {cloudflareTest} from '@cloudflare/vitest-plugin';
 import {defineConfig} from 'vitest/config';
 import {workerBindings} from './test/fixtures/worker-bindings.ts';
 
+/** Where nothing is slow but the machine: a deadline ends what hangs, and says nothing about speed. */
+const patience = {testTimeout: 20_000, hookTimeout: 60_000};
+
 /** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together; and broken. */
 export default defineConfig({
   test: {
@@ -11,7 +14,13 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [
-      {test: {name: 'unit', include: ['test/{unit,architecture,contract,simulation,property}/**/*.test.ts']}},
+      {
+        test: {
+          name: 'unit',
+          include: ['test/{unit,architecture,contract,simulation,property}/**/*.test.ts'],
+          ...patience,
+        },
+      },
       {
         plugins: [
           cloudflareTest(async () => ({
@@ -20,13 +29,29 @@ export default defineConfig({
           })),
         ],
         // Bytes are native in one engine and a loop in the other: the same rules hold in both.
-        test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts']},
+        test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts'], ...patience},
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts']}},
-      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000}},
+      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...patience, testTimeout: 120_000}},
       // The CLIs of others, installed from the registry: `npm run test:real`.
-      {test: {name: 'real', include: ['test/real/**/*.test.ts'], testTimeout: 180_000, fileParallelism: false}},
-      {test: {name: 'faults', include: ['test/faults/**/*.test.ts'], testTimeout: 180_000, fileParallelism: false}},
+      {
+        test: {
+          name: 'real',
+          include: ['test/real/**/*.test.ts'],
+          ...patience,
+          testTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'faults',
+          include: ['test/faults/**/*.test.ts'],
+          ...patience,
+          testTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -31,7 +31,7 @@ export async function readAll(
 /** Reads until the text has come, and leaves the loop. */
 export async function readUntil(executor: Executor, runDir: string, text: string): Promise<void> {
   let read = '';
-  for await (const {bytes} of executor.tail(runDir, {channel: 'out', offset: 0, signal: AbortSignal.timeout(15_000)})) {
+  for await (const {bytes} of executor.tail(runDir, {channel: 'out', offset: 0, signal: AbortSignal.timeout(20_000)})) {
     read += Buffer.from(bytes).toString();
     if (read.includes(text)) return;
   }
@@ -39,7 +39,7 @@ export async function readUntil(executor: Executor, runDir: string, text: string
 }
 
 export async function untilState(executor: Executor, runDir: string, state: string): Promise<void> {
-  await expect.poll(async () => (await executor.status(runDir)).state, {timeout: 15_000, interval: 20}).toBe(state);
+  await expect.poll(async () => (await executor.status(runDir)).state, {timeout: 20_000, interval: 20}).toBe(state);
 }
 
 /** What every executor promises, whatever it runs agents in. */
@@ -186,20 +186,24 @@ export function executorContract(name: string, open: () => Promise<ExecutorHarne
     });
 
     test('[EX14] the deadline ends the agent: first asked, then killed', async () => {
-      const nowMs = harness.bootNowMs();
-      const runDir = await launched(sh('trap "echo asked" TERM; echo ready; while :; do sleep 0.1; done'), {
-        deadline: {softMs: nowMs + 1_500, hardMs: nowMs + 3_500},
-      });
+      const runDir = await launched(sh('trap "echo asked" TERM; echo ready; while :; do sleep 0.1; done'));
+      await readUntil(harness.executor, runDir, 'ready');
+      const softMs = harness.bootNowMs();
+      await harness.executor.refreshDeadline(runDir, {softMs, hardMs: softMs + 60_000});
+      await readUntil(harness.executor, runDir, 'asked');
+      await harness.executor.refreshDeadline(runDir, {softMs, hardMs: harness.bootNowMs() + 1_000});
       expect(await readAll(harness.executor, runDir)).toBe('ready\nasked\n');
       expect(await harness.executor.status(runDir)).toMatchObject({state: 'killed', reason: 'deadline', code: 137});
     });
 
     test('[EX15] a refreshed deadline is obeyed in place of the old one', async () => {
-      const nowMs = harness.bootNowMs();
-      const runDir = await launched(sh('sleep 3; echo done'), {
-        deadline: {softMs: nowMs + 1_500, hardMs: nowMs + 2_000},
-      });
-      await harness.executor.refreshDeadline(runDir, {softMs: nowMs + 60_000, hardMs: nowMs + 60_000});
+      const runDir = await launched(sh('read -r line; echo "$line"'), {input: 'stream'});
+      const oldMs = harness.bootNowMs() + 3_000;
+      await harness.executor.refreshDeadline(runDir, {softMs: oldMs, hardMs: oldMs});
+      await harness.executor.refreshDeadline(runDir, {softMs: oldMs + 60_000, hardMs: oldMs + 60_000});
+      // The shim looks once a second: two looks later it would have ended the agent.
+      await expect.poll(() => harness.bootNowMs(), {timeout: 20_000, interval: 50}).toBeGreaterThan(oldMs + 2_000);
+      await harness.executor.write(runDir, Buffer.from('done\n'));
       expect(await readAll(harness.executor, runDir)).toBe('done\n');
       expect(await harness.executor.status(runDir)).toMatchObject({state: 'exited', code: 0});
     });
@@ -215,7 +219,8 @@ export function executorContract(name: string, open: () => Promise<ExecutorHarne
     });
 
     test('[EX17] nothing writes to the log once the end is known', async () => {
-      const runDir = await launched(sh('(setsid sh -c "while :; do echo more; sleep 0.02; done" &); sleep 0.3'));
+      const writer = 'setsid sh -c "while :; do echo more; : >\\$TMPDIR/wrote; sleep 0.02; done"';
+      const runDir = await launched(sh(`(${writer} &); until [ -e "$TMPDIR/wrote" ]; do sleep 0.02; done`));
       const log = await readAll(harness.executor, runDir);
       expect(log).toContain('more');
       expect(await harness.executor.status(runDir)).toMatchObject({state: 'exited', code: 0});
