@@ -3,7 +3,7 @@ import {defineConfig} from 'vitest/config';
 import {workerBindings} from './test/fixtures/worker-bindings.ts';
 
 /** Where nothing is slow but the machine: a deadline ends what hangs, and says nothing about speed. */
-const patience = {testTimeout: 20_000, hookTimeout: 60_000};
+const patience = {testTimeout: 20_000, hookTimeout: 60_000, expect: {poll: {timeout: 20_000}}};
 
 /** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together; and broken. */
 export default defineConfig({

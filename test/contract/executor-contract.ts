@@ -39,7 +39,7 @@ export async function readUntil(executor: Executor, runDir: string, text: string
 }
 
 export async function untilState(executor: Executor, runDir: string, state: string): Promise<void> {
-  await expect.poll(async () => (await executor.status(runDir)).state, {timeout: 20_000, interval: 20}).toBe(state);
+  await expect.poll(async () => (await executor.status(runDir)).state, {interval: 20}).toBe(state);
 }
 
 /** What every executor promises, whatever it runs agents in. */
@@ -202,7 +202,7 @@ export function executorContract(name: string, open: () => Promise<ExecutorHarne
       await harness.executor.refreshDeadline(runDir, {softMs: oldMs, hardMs: oldMs});
       await harness.executor.refreshDeadline(runDir, {softMs: oldMs + 60_000, hardMs: oldMs + 60_000});
       // The shim looks once a second: two looks later it would have ended the agent.
-      await expect.poll(() => harness.bootNowMs(), {timeout: 20_000, interval: 50}).toBeGreaterThan(oldMs + 2_000);
+      await expect.poll(() => harness.bootNowMs(), {interval: 50}).toBeGreaterThan(oldMs + 2_000);
       await harness.executor.write(runDir, Buffer.from('done\n'));
       expect(await readAll(harness.executor, runDir)).toBe('done\n');
       expect(await harness.executor.status(runDir)).toMatchObject({state: 'exited', code: 0});

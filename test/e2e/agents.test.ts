@@ -5,16 +5,19 @@ import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {cancelTask, messageTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
-import {Bed} from '../fixtures/installation.ts';
+import {Bed, patientLease} from '../fixtures/installation.ts';
 import {until} from '../fixtures/until.ts';
 
 let bed: Bed;
 beforeAll(async () => {
-  bed = await Bed.start();
+  bed = await Bed.start({lease: patientLease});
   const steering = {NODE_OPTIONS: '--no-warnings', SSH_AUTH_SOCK: '/nonexistent', GIT_AUTHOR_NAME: 'x', BASH_ENV: '/x'};
   await bed.runner('runner', {env: {DEPLOY_TOKEN: 'canary-deploy-value-1234', ...steering}});
 }, 60_000);
 afterAll(async () => bed.stop(), 60_000);
+
+/** Told apart from the sleeps of another run on this machine by a fraction of a second. */
+const own = process.pid;
 
 const shell = (script: string, more: Partial<TaskSpecInput> = {}): TaskSpecInput => ({
   prompt: 'a prompt for the agent',
@@ -60,14 +63,16 @@ test('[EE2] a check that does not pass is a failure, and nothing is pushed', asy
 });
 
 test('[EE3] an agent that hangs is ended at its time, with everything it started', async () => {
-  const {id} = await bed.submit(shell('sleep 611 & setsid sleep 612 & sleep 613', {timeout_ms: 1_500}));
+  const {id} = await bed.submit(
+    shell(`sleep 611.${own} & setsid sleep 612.${own} & sleep 613.${own}`, {timeout_ms: 1_500}),
+  );
   const task = await bed.finished(id);
   expect(task.state).toBe('timed_out');
   expect(await running('sleep 61[123]')).toBe('');
 });
 
 test('[EE3] an agent that ignores SIGTERM is killed after the grace of a cancel', async () => {
-  const {id} = await bed.submit(shell('trap "" TERM; sleep 621; sleep 622; sleep 623'));
+  const {id} = await bed.submit(shell(`trap "" TERM; sleep 621.${own}; sleep 622.${own}; sleep 623.${own}`));
   await bed.until(id, 'running', ({phase}) => phase === 'running');
   await bed.client.call(cancelTask, {params: {task: id}, body: {grace_ms: 500, reason: 'enough'}});
   const task = await bed.finished(id);
@@ -76,7 +81,7 @@ test('[EE3] an agent that ignores SIGTERM is killed after the grace of a cancel'
 });
 
 test('[EE3] a daemon that the agent forks does not outlive it', async () => {
-  const {id} = await bed.submit(shell('(env -i setsid sleep 631 >/dev/null 2>&1 </dev/null &); echo started'));
+  const {id} = await bed.submit(shell(`(env -i setsid sleep 631.${own} >/dev/null 2>&1 </dev/null &); echo started`));
   expect((await bed.finished(id)).state).toBe('succeeded');
   expect(await running('sleep 631')).toBe('');
 });
@@ -175,6 +180,6 @@ test('[EE9] two tasks on one repository never share a tree', async () => {
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 async function running(pattern: string): Promise<string> {
-  const {stdout} = await execa('pgrep', ['-f', `^${pattern}`], {reject: false});
+  const {stdout} = await execa('pgrep', ['-f', `^${pattern}[.]${own}`], {reject: false});
   return stdout;
 }

@@ -44,7 +44,7 @@ test('[UP13] a shutdown that the dispatch secret signs ends up after the running
   const first = start();
   await first.says('Ctrl-C stops everything');
   await own.here('task', 'create', 'say: ready\nawait message');
-  await expect.poll(tasks, {timeout: 15_000}).toEqual(['leased']);
+  await expect.poll(tasks, {timeout: 60_000}).toEqual(['leased']);
   expect(await post('/admin/shutdown', {})).toEqual({
     status: 'shutting_down',
     pool: 'default',
@@ -61,7 +61,7 @@ test('[UP13] a shutdown that the dispatch secret signs ends up after the running
 
   const second = start();
   await second.says('Ctrl-C stops everything');
-  await expect.poll(tasks, {timeout: 15_000}).toEqual(['succeeded', 'succeeded']);
+  await expect.poll(tasks, {timeout: 60_000}).toEqual(['succeeded', 'succeeded']);
 });
 
 test('[UP14] up -d that ends at once is an error with the end of its log', async () => {

@@ -3,20 +3,21 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {once} from 'node:events';
 import {execa} from 'execa';
-import {afterEach, beforeEach, expect, test} from 'vitest';
+import {expect, onTestFinished, test} from 'vitest';
 import {revokeRunner} from '@switchyard/shared/api/runner-contracts.ts';
 import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {cuttableProxy} from '../fixtures/cuttable-proxy.ts';
-import {Bed} from '../fixtures/installation.ts';
+import {Bed, patientLease, shortLease} from '../fixtures/installation.ts';
 import {noUpgradeProxy} from '../fixtures/no-upgrade-proxy.ts';
+import {until} from '../fixtures/until.ts';
 
 let bed: Bed;
-beforeEach(async () => {
-  bed = await Bed.start();
-}, 60_000);
-afterEach(async () => bed.stop(), 60_000);
+const startBed = async (lease: object = shortLease): Promise<void> => {
+  bed = await Bed.start({lease});
+  onTestFinished(async () => bed.stop());
+};
 
 const shell = (script: string, more: Partial<TaskSpecInput> = {}): TaskSpecInput => ({
   prompt: 'go',
@@ -33,6 +34,7 @@ const startedOnce = (): string => `echo "$SWITCHYARD_TASK.e$SWITCHYARD_EPOCH" >>
 const inPhase = (phase: TaskView['phase']) => (task: TaskView) => task.phase === phase;
 
 test('[EE10] a runner killed while it prepares, runs, checks or reports finishes each attempt once', async () => {
+  await startBed(patientLease);
   const {url, path} = await bed.repository();
   const runner = await bed.runner('runner');
   const spec = shell(`${startedOnce()}; echo begin; sleep 1; echo more >>README.md; echo end`, {
@@ -60,11 +62,13 @@ test('[EE10] a runner killed while it prepares, runs, checks or reports finishes
 });
 
 test('[EE10] an agent that ended while its runner was dead is reported by the next one', async () => {
+  await startBed(patientLease);
   const runner = await bed.runner('runner');
-  const {id} = await bed.submit(shell(`${startedOnce()}; sleep 1; echo finished without a runner`));
+  const ended = join(bed.folder, 'ended');
+  const {id} = await bed.submit(shell(`${startedOnce()}; sleep 1; echo finished without a runner; : >${ended}`));
   await bed.until(id, 'running', inPhase('running'));
   await runner.kill('SIGKILL');
-  await delay(1_500);
+  await until('the agent has ended', () => existsSync(ended));
   await runner.start();
   expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 1});
   expect(await bed.log(id)).toContain('finished without a runner');
@@ -72,6 +76,7 @@ test('[EE10] an agent that ended while its runner was dead is reported by the ne
 });
 
 test('[EE10] SIGTERM leaves agents for the next runner; SIGINT ends them and gives their tasks back', async () => {
+  await startBed(patientLease);
   const runner = await bed.runner('runner');
   const {id} = await bed.submit(shell(`${startedOnce()}; sleep 2`));
   await bed.until(id, 'running', inPhase('running'));
@@ -79,15 +84,18 @@ test('[EE10] SIGTERM leaves agents for the next runner; SIGINT ends them and giv
   await runner.start();
   expect(await bed.finished(id)).toMatchObject({state: 'succeeded', epoch: 1});
 
-  const {id: second} = await bed.submit(shell(`${startedOnce()}; test "$SWITCHYARD_EPOCH" = 2 || sleep 641`));
+  const {id: second} = await bed.submit(
+    shell(`${startedOnce()}; test "$SWITCHYARD_EPOCH" = 2 || sleep 641.${process.pid}`),
+  );
   await bed.until(second, 'running', inPhase('running'));
   await runner.kill('SIGINT');
-  expect((await execa('pgrep', ['-f', '^sleep 641'], {reject: false})).stdout).toBe('');
+  expect((await execa('pgrep', ['-f', `^sleep 641.${process.pid}`], {reject: false})).stdout).toBe('');
   await runner.start();
   expect(await bed.finished(second)).toMatchObject({state: 'succeeded', epoch: 2, failures: []});
 });
 
 test('[EE11] what a control plane acknowledged before it was killed under load ends exactly once', async () => {
+  await startBed(patientLease);
   await bed.runner('runner', {slots: 8});
   const acknowledged: string[] = [];
   let isOver = false;
@@ -117,6 +125,7 @@ test('[EE11] what a control plane acknowledged before it was killed under load e
 });
 
 test('[EE12] a cut shorter than the lease changes nothing', async () => {
+  await startBed(patientLease);
   const proxy = await cuttableProxy(() => bed.port);
   await bed.runner('runner', {url: `http://127.0.0.1:${proxy.port}`});
   const {id} = await bed.submit(shell(`${startedOnce()}; for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done`));
@@ -131,6 +140,7 @@ test('[EE12] a cut shorter than the lease changes nothing', async () => {
 });
 
 test('[EE12] a cut longer than the lease ends the old agent before the task runs again', async () => {
+  await startBed();
   const proxy = await cuttableProxy(() => bed.port);
   await bed.runner('cut-off', {url: `http://127.0.0.1:${proxy.port}`});
   const alive = join(bed.folder, 'alive');
@@ -149,6 +159,7 @@ test('[EE12] a cut longer than the lease ends the old agent before the task runs
 });
 
 test('[EE13] of two processes with one key one has the session; no attempt runs twice and no two at once', async () => {
+  await startBed();
   const first = await bed.runner('first', {slots: 1});
   const copy = join(bed.folder, 'second', 'runner');
   cpSync(join(first.stateDirectory, 'identity.json'), join(copy, 'identity.json'), {recursive: true});
@@ -173,6 +184,7 @@ test('[EE13] of two processes with one key one has the session; no attempt runs 
 });
 
 test('[EE14] a wall clock that is wrong by days, and jumps, changes nothing', async () => {
+  await startBed(patientLease);
   // Three days ahead, then, two seconds later, five days behind.
   const skew = 'data:text/javascript,const now=Date.now,t0=now();Date.now=()=>now()+86400000*(now()-t0<2000?3:-5)';
   await bed.runner('skewed', {nodeArgs: ['--import', skew]});
@@ -182,6 +194,7 @@ test('[EE14] a wall clock that is wrong by days, and jumps, changes nothing', as
 });
 
 test('[EE16] a runner whose network breaks WebSockets works by polling, its logs too', async () => {
+  await startBed(patientLease);
   const proxy = await noUpgradeProxy(bed.port);
   await bed.runner('polling', {url: `http://127.0.0.1:${proxy.port}`});
   const {url} = await bed.repository();
@@ -199,6 +212,7 @@ const isRoot = process.getuid?.() === 0;
 test.skipIf(!isRoot)(
   '[EE15] a full disk fails the attempt and the runner works on (needs root for a small file system)',
   async () => {
+    await startBed();
     const runs = join(bed.folder, 'runner', 'runner', 'runs');
     await execa('mkdir', ['-p', '-m', '700', runs]);
     await execa('chmod', ['-R', 'go-rwx', join(bed.folder, 'runner')]);
@@ -224,6 +238,7 @@ function orderOf(phase: NonNullable<TaskView['phase']>): number {
 }
 
 test('[EE17] a revoked runner ends its agents and itself, and another one does the task when the lease has run out', async () => {
+  await startBed();
   const first = await bed.runner('first');
   const {id} = await bed.submit(
     shell(

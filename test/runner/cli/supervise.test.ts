@@ -42,7 +42,7 @@ function spec(name: string, words: readonly string[] = [], more: Partial<Service
     name,
     command: () => ({file: process.execPath, args: [program, ...words], env: {PATH: '/usr/bin:/bin'}, cwd: directory}),
     gate: async () => undefined,
-    readyMsMax: 10_000,
+    readyMsMax: 30_000,
     stop: {signal: 'SIGTERM', drainMs: 5_000},
     ...more,
   };
@@ -178,7 +178,7 @@ import {hostProcesses} from ${JSON.stringify(tablePath)};
 const [directory, program, bootId] = process.argv.slice(1);
 const spec = (name, words) => ({
   name, command: () => ({file: process.execPath, args: [program, ...words], env: {PATH: '/usr/bin:/bin'}, cwd: directory}),
-  gate: async () => {}, readyMsMax: 10000, stop: {signal: 'SIGTERM', drainMs: 1000},
+  gate: async () => {}, readyMsMax: 30000, stop: {signal: 'SIGTERM', drainMs: 1000},
 });
 const supervision = supervise([spec('obedient', []), spec('deaf', ['deaf'])], {
   directory, machine: {bootId, processes: hostProcesses}, nowMs: () => performance.now(), random: () => 0,

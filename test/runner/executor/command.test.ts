@@ -80,6 +80,7 @@ describe('commands', () => {
 
   test('[CM2] a timeout ends all descendants', async () => {
     // A busy machine may need longer to start them all than the command has: then it gets twice the time.
+    let alive: readonly string[] = [];
     for (let timeoutMs = 1_000, count = 0; count < descendantsCount; timeoutMs *= 2) {
       const list = join(await temporary(), 'descendants');
       let started: readonly Descendant[] = [];
@@ -90,9 +91,9 @@ describe('commands', () => {
       clearInterval(watch);
       count = started.length;
       expect(result).toMatchObject({endedBy: 'timeout', exitCode: null, signal: 'SIGKILL'});
-      const alive = leftAlive([...started, ...descendantsOf(list)]);
-      if (count === descendantsCount) expect(alive).toEqual([]);
+      alive = leftAlive([...started, ...descendantsOf(list)]);
     }
+    expect(alive).toEqual([]);
   });
 
   test('[CM3] output beyond the limit is dropped and counted', async () => {
@@ -105,7 +106,7 @@ describe('commands', () => {
     const result = await runCommand(sh('sleep 600 & echo $!'), options);
     expect(result.exitCode).toBe(0);
     const pid = Number(String(result.stdout));
-    await expect.poll(() => identityOf(pid, machine), {timeout: 5_000}).toBeUndefined();
+    await expect.poll(() => identityOf(pid, machine)).toBeUndefined();
   });
 
   test('[CM5] a missing program is named', async () => {
@@ -181,7 +182,7 @@ describe('waiting for a port', () => {
     onTestFinished(() => void server.close());
     setTimeout(() => server.listen(port, '127.0.0.1'), 120);
     expect((await waitForPort({port, timeoutMs: 10_000})).elapsedMs).toBeGreaterThan(100);
-    expect((await waitForPort({port})).elapsedMs).toBeLessThan(5_000);
+    await waitForPort({port});
   });
 
   test('[CM9] over HTTP it waits for an answer that is no error', async () => {

@@ -20,7 +20,7 @@ async function launchEscapes(place: HostPlace, count: number, ...args: string[])
   await writeFile(list, '');
   const {plan, runDir} = place.attempt(agent('escapes', list, ...args));
   await place.executor.launch(plan, runDir);
-  await expect.poll(async () => (await readFile(list, 'utf8')).split('\n').length - 1, {timeout: 10_000}).toBe(count);
+  await expect.poll(async () => (await readFile(list, 'utf8')).split('\n').length - 1).toBe(count);
   const lines = (await readFile(list, 'utf8')).trim().split('\n');
   const descendants = lines.map(line => {
     const [name = '', pid] = line.split(' ');
@@ -70,7 +70,7 @@ describe('ending the tree of an attempt', () => {
       '(cd / && env -i /usr/bin/setsid /bin/sh -c "echo \\$\\$ >$0; exec sleep 600" </dev/null &); sleep 600';
     const {plan, runDir} = place.attempt(['/bin/sh', '-c', script, list]);
     await place.executor.launch(plan, runDir);
-    await expect.poll(() => readFile(list, 'utf8').catch(() => ''), {timeout: 10_000}).toMatch(/^\d+\n$/);
+    await expect.poll(() => readFile(list, 'utf8').catch(() => '')).toMatch(/^\d+\n$/);
     const writer = identityOf(Number(await readFile(list, 'utf8')), machine);
     expect(await killTree(runDir, now, machine)).toEqual({survivors: []});
     expect(writer !== undefined && isAlive(writer, machine)).toBe(false);
@@ -125,14 +125,14 @@ describe('ending the tree of an attempt', () => {
   });
 
   test.for([
-    {name: 'hangs', code: 143, log: 'ready\n'},
-    {name: 'ignores-sigterm', code: 137, log: 'ready\nheard TERM\n'},
-  ])('[KT5] $name gets its grace and no more', async ({name, code, log}) => {
+    {name: 'hangs', graceMs: 20_000, code: 143, log: 'ready\n'},
+    {name: 'ignores-sigterm', graceMs: 3_000, code: 137, log: 'ready\nheard TERM\n'},
+  ])('[KT5] $name gets its grace and no more', async ({name, graceMs, code, log}) => {
     await using place = await hostPlace({cgroupBase});
     const {plan, runDir} = place.attempt(agent(name));
     await place.executor.launch(plan, runDir);
     await readUntil(place.executor, runDir, 'ready');
-    expect(await killTree(runDir, {reason: 'cancelled', graceMs: 700}, machine)).toEqual({survivors: []});
+    expect(await killTree(runDir, {reason: 'cancelled', graceMs}, machine)).toEqual({survivors: []});
     expect(await place.executor.status(runDir)).toEqual({state: 'killed', reason: 'cancelled', code});
     expect(await readFile(join(runDir, 'out'), 'utf8')).toBe(log);
   });

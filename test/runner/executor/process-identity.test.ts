@@ -34,7 +34,7 @@ describe('the boot clock', () => {
   test('[RD8] the clock of this machine goes on', async () => {
     const before = clock.nowMs();
     expect(before).toBeGreaterThan(0);
-    await expect.poll(() => clock.nowMs(), {timeout: 2_000, interval: 10}).toBeGreaterThan(before);
+    await expect.poll(() => clock.nowMs(), {interval: 10}).toBeGreaterThan(before);
   });
 });
 

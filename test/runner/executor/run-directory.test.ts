@@ -23,7 +23,7 @@ import {
   writeRunFile,
 } from '../../../runner/src/executor/run-directory.ts';
 import {readAll, untilState} from '../../contract/executor-contract.ts';
-import {agent, cgroupBase, clock, hostPlace, machine} from './host-harness.ts';
+import {agent, cgroupBase, hostPlace, machine} from './host-harness.ts';
 
 async function temporary(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'switchyard-run-'));
@@ -143,9 +143,9 @@ describe.skipIf(process.platform !== 'linux' || process.getuid?.() !== 0)(
       await using place = await hostPlace({cgroupBase, parent: await smallDisk()});
       const {plan, runDir} = place.attempt(agent('fills-disk', 'unlink'));
       await place.executor.launch(plan, runDir);
-      await expect.poll(() => readAgentIdentity(runDir), {timeout: 10_000}).toBeDefined();
+      await expect.poll(() => readAgentIdentity(runDir)).toBeDefined();
       const identity = await readAgentIdentity(runDir);
-      await expect.poll(() => identity !== undefined && isAlive(identity, machine), {timeout: 10_000}).toBe(false);
+      await expect.poll(() => identity !== undefined && isAlive(identity, machine)).toBe(false);
       expect(await place.executor.status(runDir)).toMatchObject({state: 'running'});
       expect(await readdir(runDir)).not.toContain('exit');
       const filler = join(runDir, 'home', 'filler');
@@ -220,10 +220,8 @@ describe('logs', () => {
     const tail = tailFile({path, offset: 5, isComplete: never, signal: AbortSignal.timeout(10_000)});
     const first = tail.next();
     await wait(30); // lets the reader reach its wait; the outcome is the same without
-    const writtenMs = clock.nowMs();
     await appendFile(path, 'defgh');
     expect((await first).value).toMatchObject({offset: 5, bytes: Buffer.from('fgh')});
-    expect(clock.nowMs() - writtenMs).toBeLessThan(5_000);
     await tail.return();
   });
 });

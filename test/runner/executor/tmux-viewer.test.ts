@@ -14,7 +14,7 @@ async function viewerPlace() {
   const place = await hostPlace({cgroupBase});
   const tmux = async (...args: string[]): Promise<string> => {
     const argv = ['tmux', '-S', join(place.root, 'tmux.sock'), '-f', '/dev/null', ...args] as [string, ...string[]];
-    return String((await runCommand(argv, {cwd: '/', env, timeoutMs: 5_000})).stdout);
+    return String((await runCommand(argv, {cwd: '/', env, timeoutMs: 20_000})).stdout);
   };
   return {
     place,
@@ -44,10 +44,10 @@ describe.skipIf(!hasTmux)('the viewer (skipped: tmux is not installed)', () => {
       /^tmux -S \S+ -f \/dev\/null attach-session -r -t '=\S+'$|attach-session -r -t =\S+$/,
     );
     await view.place.executor.write(runDir, Buffer.from('one\n'));
-    await expect.poll(() => view.screen(name), {timeout: 5_000}).toContain('got one');
+    await expect.poll(() => view.screen(name)).toContain('got one');
     await view.tmux('send-keys', '-t', `=${name}:`, 'typed', 'Enter');
     await view.place.executor.write(runDir, Buffer.from('two\n'));
-    await expect.poll(() => view.screen(name), {timeout: 5_000}).toContain('got two');
+    await expect.poll(() => view.screen(name)).toContain('got two');
     expect(await view.screen(name)).not.toContain('got typed');
     expect(await view.viewer.open(attempt, runDir)).toEqual({name, attachCommand});
   });
@@ -58,7 +58,7 @@ describe.skipIf(!hasTmux)('the viewer (skipped: tmux is not installed)', () => {
     await view.viewer.open(attempt, runDir);
     const {name, attachCommand} = await view.viewer.takeOver(attempt, runDir);
     expect(attachCommand).not.toContain(' -r ');
-    await expect.poll(() => view.screen(name), {timeout: 5_000}).toContain('ready');
+    await expect.poll(() => view.screen(name)).toContain('ready');
     await view.tmux('send-keys', '-t', `=${name}:`, 'from a person', 'Enter');
     await readUntil(view.place.executor, runDir, 'got from a person');
     await view.viewer.close(attempt);

@@ -122,7 +122,7 @@ test('[RN11] A cancel stops the agent and exits as cancelled', async () => {
   };
   startRunner();
   await until('hello', () => plane.hellos.length > 0);
-  await plane.offer(anyTask, 1);
+  await plane.offer(anyTask, 1, {prompt: 'long'});
   await idle();
   expect(plane.exits).toMatchObject([{result: {kind: 'cancelled'}, signal: 'SIGTERM'}]);
 });
@@ -222,7 +222,7 @@ test('[RN2] After a restart an old offer that is played again is rejected', asyn
 });
 
 test('[RN5] Cut off from the control plane, the attempt is fenced before its deadline and never reported', async () => {
-  plane.config = {...plane.config, ttl_ms: 1_500, renew_ms: 300, soft_stop_ms: 400, hard_kill_ms: 400};
+  plane.config = {...plane.config, ttl_ms: 12_000, renew_ms: 300, soft_stop_ms: 9_000, hard_kill_ms: 9_000};
   plane.hooks.onMessage = (message, peer) => {
     if (message.t === 'accept') answer(message, peer);
   };

@@ -125,7 +125,7 @@ test('[LK14] Labels say the system, the executors and the agents that answer in 
   await writeFile(join(programs, 'claude'), '#!/bin/sh\necho "9.8.7 (Claude Code)"\n', {mode: 0o755});
   await writeFile(join(programs, 'codex'), '#!/bin/sh\nexec sleep 600\n', {mode: 0o755});
   const path = `${programs}:/usr/bin:/bin`;
-  const facts = await machineFacts({path, home: '/nonexistent', executors: ['host'], deadlineMs: 2_000});
+  const facts = await machineFacts({path, home: '/nonexistent', executors: ['host'], deadlineMs: 5_000});
   expect(facts.agents.filter(({name}) => name === 'claude' || name === 'codex')).toEqual([
     {name: 'claude', version: '9.8.7'},
   ]);

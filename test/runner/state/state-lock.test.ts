@@ -22,7 +22,7 @@ afterEach(async () => {
 async function start(): Promise<{child: ChildProcess; said: string}> {
   const child = spawn(process.execPath, [holder, directory], {stdio: ['ignore', 'pipe', 'inherit']});
   children.push(child);
-  const [said] = await once(createInterface({input: child.stdout}), 'line', {signal: AbortSignal.timeout(15_000)});
+  const [said] = await once(createInterface({input: child.stdout}), 'line', {signal: AbortSignal.timeout(20_000)});
   return {child, said: String(said)};
 }
 

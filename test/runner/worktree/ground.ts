@@ -16,7 +16,7 @@ export const task = 'tsk_01jd0000000000000000000001';
 
 export function temporaryDirectory(): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'worktree-')));
-  onTestFinished(() => expect.poll(() => isRemoved(path), {timeout: 15_000}).toBe(true));
+  onTestFinished(() => expect.poll(() => isRemoved(path)).toBe(true));
   return path;
 }
 

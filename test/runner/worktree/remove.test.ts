@@ -156,7 +156,7 @@ describe('a removal', () => {
     expect(sh(worktree.mirror.path, 'for-each-ref', '--format=%(refname)')).toBe(
       ['refs/remotes/origin/HEAD', 'refs/remotes/origin/main', ref].join('\n'),
     );
-    await expect.poll(() => readdirSync(join(ground.context.root, 'trash')), {timeout: 10_000}).toEqual([]);
+    await expect.poll(() => readdirSync(join(ground.context.root, 'trash'))).toEqual([]);
     expect(await removeWorktree(ground.context, worktree)).toEqual({salvaged: undefined});
     const again = await addWorktree(ground.context, {
       mirror: worktree.mirror,
@@ -199,7 +199,7 @@ describe('a removal', () => {
       expect(await codeOf(() => discard(context, path))).toBe('internal');
     }
     await discard(context, join(context.root, 'worktrees', 'link'));
-    await expect.poll(() => readdirSync(join(context.root, 'trash')), {timeout: 10_000}).toEqual([]);
+    await expect.poll(() => readdirSync(join(context.root, 'trash'))).toEqual([]);
     expect(readFileSync(join(base, 'mine/deep/file.txt'), 'utf8')).toBe('mine\n');
   });
 
@@ -230,7 +230,7 @@ describe('a removal', () => {
     put(context.root, 'trash/x/readonly/file', 'x');
     chmodSync(join(context.root, 'trash/x/readonly'), 0o500);
     expect(await emptyTrash(context)).toEqual({entries: 1});
-    await expect.poll(() => readdirSync(join(context.root, 'trash')), {timeout: 10_000}).toEqual([]);
+    await expect.poll(() => readdirSync(join(context.root, 'trash'))).toEqual([]);
     expect(await emptyTrash(context)).toEqual({entries: 0});
   });
 });

@@ -93,7 +93,7 @@ describe('the calls of the Worker', () => {
           .bind(pool)
           .first<{n: number}>()
       )?.n ?? 0;
-    await expect.poll(told, {timeout: 5_000}).toBe(1);
+    await expect.poll(told).toBe(1);
   });
 
   test('[FL30] what was left to tell reaches the directory, and the outbox is empty afterwards', async () => {
@@ -108,13 +108,14 @@ describe('the calls of the Worker', () => {
     await session.expect('exit_ack');
     const history = async () =>
       env.DB.prepare('SELECT outcome, runner FROM attempt_history WHERE task = ?').bind(id).first();
-    await expect.poll(history, {timeout: 5_000}).toEqual({outcome: 'succeeded', runner: machine.id});
-    await expect.poll(async () => (await pool.stub.probe()).outboxRows, {timeout: 5_000}).toBe(0);
+    await expect.poll(history).toEqual({outcome: 'succeeded', runner: machine.id});
+    await expect.poll(async () => (await pool.stub.probe()).outboxRows).toBe(0);
     session.close();
   });
 
   test('[FL31] what cannot be delivered is kept, tried again later, and stops nobody behind it', async () => {
     const pool = newPool();
+    const begunMs = Date.now();
     await runInDurableObject(pool.stub, (_, {storage}) => {
       const row = JSON.stringify({kind: 'directory.runner', pool: null, runner: null});
       storage.sql.exec('INSERT INTO outbox (due_ms, id, failures, row) VALUES (1, 999999, 1, ?)', row);
@@ -122,12 +123,12 @@ describe('the calls of the Worker', () => {
     await evictDurableObject(pool.stub);
     const machine = await enrolledMachine(pool);
     const told = async () => env.DB.prepare('SELECT state FROM runner WHERE id = ?').bind(machine.id).first();
-    await expect.poll(told, {timeout: 5_000}).toEqual({state: 'enrolled'});
+    await expect.poll(told).toEqual({state: 'enrolled'});
     const kept = await runInDurableObject(pool.stub, (_, {storage}) =>
       storage.sql.exec<{failures: number; due_ms: number}>('SELECT failures, due_ms FROM outbox').toArray(),
     );
     expect(kept).toMatchObject([{failures: 2}]);
-    expect(kept[0]?.due_ms).toBeGreaterThan(Date.now() - 5_000);
+    expect(kept[0]?.due_ms).toBeGreaterThan(begunMs);
   });
 
   test('[FL32] tasks are listed newest first, by page, by state and by repository', async () => {

@@ -53,7 +53,7 @@ describe('the agents of the older API', () => {
     });
     expect(starting).toMatchObject({agent_type: 'reviewer', completed_at: null, error: null});
     attempt.phase('running');
-    await vi.waitFor(async () => expect(await get(`/api/agents/${id}`)).toMatchObject({status: 'running'}));
+    await expect.poll(async () => get(`/api/agents/${id}`)).toMatchObject({status: 'running'});
     await attempt.end(failure, 2);
     const ended = await get<AgentView>(`/api/agents/${id}`);
     expect(ended).toMatchObject({id, status: 'failed', exit_code: 2, error: 'agent_failed: exit code 2'});

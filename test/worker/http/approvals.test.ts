@@ -29,7 +29,7 @@ async function asking(over: object = {}): Promise<World> {
     expires_in_ms: 3_600_000,
     ...over,
   });
-  await expect.poll(async () => (await inbox(admin)).approvals.length, {timeout: 5_000}).toBe(1);
+  await expect.poll(async () => (await inbox(admin)).approvals.length).toBe(1);
   const [approval] = (await inbox(admin)).approvals;
   if (approval === undefined) throw new Error('nothing was asked');
   return {admin, task, attempt, approval};
