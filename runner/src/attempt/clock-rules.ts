@@ -1,3 +1,4 @@
+import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
 import {planOf, type Attempt} from './attempt-state.ts';
 import type {RunnerState} from './runner-state.ts';
 import {advance, emit, heldItems, put, seal, sendExit, sign, stateOf, type Turn} from './turn.ts';
@@ -43,7 +44,7 @@ function applyDeadline(turn: Turn, attempt: Attempt): void {
 function timeoutBootMs({state, isHeldBack, spec, goBootMs, agentStartBootMs, agentEndBootMs}: Attempt): number | null {
   if (isHeldBack) return null;
   if (state === 'preparing') return goBootMs === null ? null : goBootMs + workMaxMs;
-  if (state === 'running') return agentStartBootMs === null ? null : agentStartBootMs + spec.timeout_ms;
+  if (state === 'running') return agentStartBootMs === null ? null : agentStartBootMs + timeoutMsOf(spec);
   if (state === 'finishing') return agentEndBootMs === null ? null : agentEndBootMs + workMaxMs;
   return null;
 }

@@ -1,3 +1,4 @@
+import {expectsChange} from '@switchyard/shared/domain/role-defaults.ts';
 import type {AttemptResult, GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Worktree} from '../worktree/places.ts';
 import {commitTree, pushTree, readTreeEvidence, type Trees} from './attempt-tree.ts';
@@ -62,7 +63,7 @@ async function push(
 }
 
 function missingChange({spec}: AttemptPlan, git: GitEvidence | null): AttemptResult | null {
-  if (spec.expect_change === false || (git !== null && git.commits > 0 && git.files_changed > 0)) return null;
+  if (!expectsChange(spec) || (git !== null && git.commits > 0 && git.files_changed > 0)) return null;
   return {
     kind: 'failed',
     code: 'agent_no_change',

@@ -1,6 +1,7 @@
 import {readFile} from 'node:fs/promises';
 import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {errnoOf} from './errno.ts';
@@ -76,9 +77,7 @@ export function judge(policy: Policy, spec: TaskSpec, repository: string | undef
     listRefusal('executor', spec.executor, policy.executors) ??
     listRefusal('driver', spec.agent.driver, policy.drivers) ??
     commandRefusal(policy, spec) ??
-    (spec.timeout_ms > policy.timeout_max_ms
-      ? `the task may take ${spec.timeout_ms} ms, at most ${policy.timeout_max_ms} ms is allowed`
-      : undefined);
+    timeRefusal(policy, timeoutMsOf(spec));
   return why === undefined ? {allowed: true} : {allowed: false, code: 'policy_refused', detail: why};
 }
 
@@ -94,6 +93,10 @@ function repositoryRefusal(policy: Policy, repository: string | undefined): stri
 
 function listRefusal(what: string, value: string, allowed: readonly string[]): string | undefined {
   return allowed.includes(value) ? undefined : `the ${what} ${value} is not allowed`;
+}
+
+function timeRefusal({timeout_max_ms: maxMs}: Policy, askedMs: number): string | undefined {
+  return askedMs > maxMs ? `the task may take ${askedMs} ms, at most ${maxMs} ms is allowed` : undefined;
 }
 
 function commandRefusal({commands}: Policy, spec: TaskSpec): string | undefined {

@@ -3,6 +3,8 @@ import {utf8} from '../crypto/bytes.ts';
 import {limits} from '../policy/limits.ts';
 import {usdPattern} from '../policy/money.ts';
 import {taskIdSchema} from './id.ts';
+import {asksModel, promptRoleOf} from './role-defaults.ts';
+import {taskBriefSchema} from './task-brief.ts';
 
 const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/, 'expected a label such as os=linux');
 const key = z.string().min(1).max(200);
@@ -38,12 +40,17 @@ export const repositorySchema = z.strictObject({
 });
 
 export const agentSchema = z.strictObject({
-  /** The role: what kind of work this is. */
-  type: z.enum(['starter', 'coding', 'reviewer', 'deployer', 'verifier', 'auditor']).default('coding'),
+  /** The role: what kind of work this is; `coding` when absent. */
+  type: z.enum(['starter', 'coding', 'reviewer', 'deployer', 'verifier', 'auditor']).optional(),
   /** The codec that speaks to the agent's program. `scripted` is the bundled agent that needs no model. */
   driver: z.enum(['claude', 'codex', 'gemini', 'opencode', 'exec', 'scripted']).default('scripted'),
   /** The command of the `exec` driver; the prompt arrives on its standard input. */
   command: argv.optional(),
+  /**
+   * What a model is told: `role` is the prompt of its role, made from this task, and asks for an outcome; `as_is` is the
+   * prompt of the task and nothing else. When absent, `role` where `type` is stated and `as_is` where it is not.
+   */
+  prompt: z.enum(['role', 'as_is']).optional(),
   /** How standard output is read: `json` as one event per line, `text` as it is. */
   output: z.enum(['text', 'json']).default('text'),
   /** What the agent may do at all: by its role when absent. */
@@ -101,6 +108,7 @@ export const taskSpecSchema = z
   .strictObject({
     title: z.string().min(1).max(500).optional(),
     prompt: z.string().min(1).max(limits.promptCharactersMax),
+    brief: taskBriefSchema.optional(),
     repository: repositorySchema.optional(),
     agent: agentSchema.prefault({}),
     executor: z.enum(['host']).default('host'),
@@ -119,10 +127,10 @@ export const taskSpecSchema = z
     /** Milliseconds since 1970 after which a task that still waits fails. */
     deadline_ms: millisecondsTime.optional(),
     budget: budgetSchema.optional(),
-    /** How long one attempt may run. */
-    timeout_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutDefaultMs),
+    /** How long one attempt may run: by its role when absent. */
+    timeout_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).optional(),
     attempts_max: z.int().min(1).max(limits.attemptsMax).default(limits.attemptsMax),
-    /** Whether the completion needs a commit on the branch of the attempt; true when there is a repository. */
+    /** Whether the completion needs a commit on the branch of the attempt: by its role when absent. */
     expect_change: z.boolean().optional(),
     metadata: z
       .record(z.string().min(1).max(100), z.string().max(2_000))
@@ -132,6 +140,14 @@ export const taskSpecSchema = z
   .refine(spec => spec.agent.driver !== 'exec' || spec.agent.command !== undefined, {
     path: ['agent', 'command'],
     message: 'the exec driver needs a command',
+  })
+  .refine(({agent}) => agent.prompt !== 'role' || asksModel(agent), {
+    path: ['agent', 'prompt'],
+    message: 'the prompt of a role is for a model: this driver takes the prompt as it is',
+  })
+  .refine(({agent, brief}) => brief === undefined || promptRoleOf(agent) !== undefined, {
+    path: ['brief'],
+    message: 'only the prompt of a role tells a brief: state agent.type and a driver that asks a model',
   })
   .refine(fitsEnvelope, `the whole task is larger than ${limits.specBytesMax} bytes as signed JSON`)
   .meta({id: 'TaskSpec'});

@@ -57,6 +57,8 @@ export const limitTable = {
   specBytesMax: bytes(384_000, 'Largest task spec inside a signed dispatch, where its quotes are escaped twice.'),
   envelopeCharactersMax: characters(524_288, 'Longest signed dispatch; every spec of the size above fits into it.'),
   promptCharactersMax: characters(200_000, 'Longest prompt of a task.'),
+  briefTextCharactersMax: characters(20_000, 'Longest text in the brief of a task, such as a review.'),
+  briefEntriesMax: count(50, 'Most entries in one list of the brief of a task.'),
   outcomeBytesMax: bytes(65_536, 'Longest outcome of an agent, as JSON.'),
   messageCharactersMax: characters(20_000, 'Longest message to a task.'),
   askInputCharactersMax: characters(16_000, 'Longest input of a tool call that is shown to a person; the rest is cut.'),

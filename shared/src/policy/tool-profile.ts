@@ -16,13 +16,21 @@ export const profileOfRole = {
   auditor: 'readonly',
 } as const satisfies Record<string, ToolProfile>;
 
+/** The role of a task that names none. */
+export const usualRole = 'coding';
+
 export type ToolWish = {
-  readonly type: keyof typeof profileOfRole;
+  readonly type?: keyof typeof profileOfRole | undefined;
   readonly profile?: ToolProfile | undefined;
   readonly tools?: readonly string[] | undefined;
 };
 
+/** What the task says, else what its role says. */
+export function profileOf({type = usualRole, profile}: Pick<ToolWish, 'type' | 'profile'>): ToolProfile {
+  return profile ?? profileOfRole[type];
+}
+
 /** The tools of an attempt: those that the task lists, else those of its profile, else those of its role. */
-export function toolsOf({type, profile, tools}: ToolWish): readonly string[] {
-  return tools ?? toolProfiles[profile ?? profileOfRole[type]];
+export function toolsOf({tools, ...wish}: ToolWish): readonly string[] {
+  return tools ?? toolProfiles[profileOf(wish)];
 }

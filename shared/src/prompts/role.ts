@@ -21,6 +21,8 @@ export type RoleRule = {
   readonly executor: 'docker' | 'host';
   readonly profile: ToolProfile;
   readonly events: readonly string[];
+  /** Whether its work is a change on the branch of the attempt. */
+  readonly expectsChange: boolean;
 };
 
 const minuteMs = 60_000;
@@ -41,5 +43,6 @@ export function ruleOfRole(role: Role): RoleRule {
     executor,
     profile: profileOfRole[role],
     events: [...roleEvents[role], everyRoleEvent],
+    expectsChange: role === 'coding',
   };
 }

@@ -1,3 +1,4 @@
+import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
 import {dispatchedSpecSchema, dispatchSchema} from '@switchyard/shared/protocol/envelope.ts';
 import {startMs} from '../control-plane/fleet-object.ts';
 import {verified} from '../control-plane/proof.ts';
@@ -22,7 +23,7 @@ export const reconnectKeeps: Invariant = {
       const dispatch = verified(envelopes.get(key) ?? '', dispatchSchema);
       const begunMs = goMs.get(`${machine} ${key}`);
       if (dispatch === undefined || begunMs === undefined) return Infinity;
-      const {timeout_ms: timeoutMs} = dispatchedSpecSchema.parse(JSON.parse(dispatch.spec));
+      const timeoutMs = timeoutMsOf(dispatchedSpecSchema.parse(JSON.parse(dispatch.spec)));
       return begunMs + timeoutMs / (hosts[machine]?.plan.clockRate ?? 1);
     };
     return {

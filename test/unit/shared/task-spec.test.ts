@@ -149,14 +149,13 @@ describe('a task', () => {
   test('[DO5] is its prompt and defaults', () => {
     expect(taskSpecSchema.parse({prompt: 'a'})).toEqual({
       prompt: 'a',
-      agent: {type: 'coding', driver: 'scripted', output: 'text'},
+      agent: {driver: 'scripted', output: 'text'},
       executor: 'host',
       checks: [],
       priority: 3,
       requires: [],
       prefers: [],
       depends_on: [],
-      timeout_ms: limits.taskTimeoutDefaultMs,
       attempts_max: limits.attemptsMax,
       metadata: {},
     });
@@ -259,7 +258,11 @@ describe('a task', () => {
         fc.record({url: fc.constant('https://example.test/a.git'), base: some(fc.constantFrom(...good))}),
       ),
       agent: some(
-        fc.record({type: some(fc.constantFrom('coding', 'reviewer')), output: some(fc.constantFrom('text', 'json'))}),
+        fc.record({
+          type: some(fc.constantFrom('coding', 'reviewer')),
+          prompt: some(fc.constant('as_is' as const)),
+          output: some(fc.constantFrom('text', 'json')),
+        }),
       ),
       checks: some(fc.array(fc.array(short, {minLength: 1, maxLength: 3}), {maxLength: 3})),
       requires: some(fc.array(label, {maxLength: 3})),

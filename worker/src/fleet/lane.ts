@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import {roleOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {slotClass} from '@switchyard/shared/domain/slots.ts';
 import type {Spender} from './budget-row.ts';
@@ -43,7 +44,7 @@ export function laneOf(spec: TaskSpec): string {
     [...new Set(spec.requires)].toSorted(),
     spec.concurrency?.key ?? null,
     spec.concurrency?.limit ?? 0,
-    spec.agent.type,
+    roleOf(spec.agent),
     spec.repository?.url ?? null,
   ]);
 }

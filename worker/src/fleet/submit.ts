@@ -1,6 +1,7 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {newTaskId, type RandomBytes, type TaskId} from '@switchyard/shared/domain/id.ts';
 import {concurrencyOnSubmit, orderKey} from '@switchyard/shared/domain/queue-order.ts';
+import {roleOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Batch} from './batch.ts';
@@ -149,7 +150,7 @@ function newRow(batch: Batch, {id, spec, retriedFrom}: Omit<Enqueue, 'unmet' | '
     deadline_ms: spec.deadline_ms ?? null,
     title: spec.title ?? firstLine(spec.prompt),
     repository: spec.repository?.url ?? null,
-    agent_type: spec.agent.type,
+    agent_type: roleOf(spec.agent),
     created_ms: nowMs,
     retried_from: retriedFrom,
   };

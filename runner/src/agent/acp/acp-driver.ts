@@ -1,6 +1,5 @@
 import {errorCodes, SwitchyardError, type ErrorCode} from '@switchyard/shared/domain/error.ts';
-import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
-import {profileOfRole, type ToolProfile} from '@switchyard/shared/policy/tool-profile.ts';
+import {profileOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading} from '../driver.ts';
 import {acpAgents, type AcpAgent, type AcpAgentName} from './acp-agent.ts';
@@ -48,7 +47,7 @@ function due(agent: AcpAgent, state: AcpState, {spec, workingDirectory}: DriverI
   if (!isInitialized) return [...lines, request('initialize', requestIds.initialize, clientInfo)];
   if (session === null)
     return [...lines, request('session/new', requestIds.newSession, {cwd: workingDirectory, mcpServers: []})];
-  const modeId = agent.modeOf(profileOf(spec));
+  const modeId = agent.modeOf(profileOf(spec.agent));
   if (modeId !== null && !isModeSet)
     return [...lines, request('session/set_mode', requestIds.setMode, {sessionId: session, modeId})];
   return [...lines, request('session/prompt', requestIds.prompt, promptOf(session, spec.prompt))];
@@ -61,8 +60,6 @@ function asks({asks: open, end, turns, text}: AcpState): readonly Ask[] {
   const isOver = end !== null && 'stopReason' in end && end.stopReason === 'end_turn';
   return [...open.map(({ask}) => ask), ...(isOver ? [{kind: 'stop', id: `stop-${turns}`, said: text} as const] : [])];
 }
-
-const profileOf = ({agent}: TaskSpec): ToolProfile => agent.profile ?? profileOfRole[agent.type];
 
 const clientInfo = {
   protocolVersion: 1,
