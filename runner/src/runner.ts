@@ -12,7 +12,7 @@ import {logAddress} from './attempt/attempt-paths.ts';
 import {nearestRealPath} from './agent/nearest-real-path.ts';
 import {machineCharter, rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
-import {fileVault} from './secrets/key-vault.ts';
+import {KeyStore} from './secrets/key-store.ts';
 import {modelKeys} from './secrets/model-keys.ts';
 import {checkOffer} from './attempt/offer-check.ts';
 import {upkeep} from './attempt/upkeep.ts';
@@ -125,7 +125,16 @@ async function assemble(
   fatal.promise.catch(() => undefined);
   const models = new AttemptModels({
     stateDirectory,
-    keys: modelKeys(fileVault(stateDirectory, process.env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), stateDirectory),
+    keys: modelKeys(
+      new KeyStore({
+        directory: stateDirectory,
+        env: process.env,
+        platform: process.platform,
+        nowMs: () => performance.now(),
+        randomHex: bytes => randomBytes(bytes).toString('hex'),
+      }),
+      stateDirectory,
+    ),
     wallMs: Date.now,
     awakeMs: () => performance.now(),
     log: onLine,

@@ -2,7 +2,7 @@ import {mkdirSync, writeFileSync} from 'node:fs';
 import {delimiter, join} from 'node:path';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
-import {fileVault} from '../../runner/src/secrets/key-vault.ts';
+import {fileVault} from '../../runner/src/secrets/file-vault.ts';
 import {modelKeys} from '../../runner/src/secrets/model-keys.ts';
 import {Bed, type RunnerProcess} from '../fixtures/installation.ts';
 import {ModelApi} from '../fixtures/model-api/model-api.ts';

@@ -1,4 +1,5 @@
 import type {Command} from 'commander';
+import {KeyStore} from '../secrets/key-store.ts';
 import {checkMachine, type Finding} from '../services/machine-check.ts';
 import {leaf} from './leaf.ts';
 import type {Surroundings} from './surroundings.ts';
@@ -12,10 +13,12 @@ export function doctorCommand(world: Surroundings): Command {
       examples: ['doctor', 'doctor --json | jq ".findings[] | select(.level != \\"ok\\")"'],
     },
     async (_, options) => {
-      const {terminal, env, nowMs} = world;
+      const {terminal, env, nowMs, randomHex} = world;
       const {layout, url} = await world.settings(options);
       const progress = options.json === true ? undefined : terminal.progress('Trying each part');
-      const check = {layout, url: url.value, path: env['PATH'], platform: process.platform, nowMs};
+      const {platform} = process;
+      const keys = new KeyStore({directory: layout.runnerDirectory, env, platform, nowMs, randomHex});
+      const check = {layout, url: url.value, path: env['PATH'], platform, nowMs, keys};
       const findings = await checkMachine(check).finally(() => progress?.end());
       const isGood = findings.every(({level}) => level !== 'fail');
       if (options.json === true) terminal.out(JSON.stringify({ok: isGood, findings}));

@@ -2,19 +2,20 @@ import type {Command} from 'commander';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {checkKey} from '../agent/proxy/key-check.ts';
 import {isProviderName, providerNames, providers, type ProviderName} from '../agent/proxy/provider.ts';
-import {fileVault} from '../secrets/key-vault.ts';
-import {modelKeys, type ModelKeys} from '../secrets/model-keys.ts';
+import {KeyStore, type KeyPlace} from '../secrets/key-store.ts';
+import {keyStoreNames} from '../secrets/key-vault.ts';
+import {modelKeyName, modelKeys, type ModelKeys} from '../secrets/model-keys.ts';
 import {leaf, text, type Run} from './leaf.ts';
 import {secretInput} from './secret-input.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
 import {UsageError} from './usage-error.ts';
 
-type World = Pick<Surroundings, 'terminal' | 'settings' | 'env' | 'askSecret' | 'readInput'>;
+type World = Pick<Surroundings, 'terminal' | 'settings' | 'env' | 'askSecret' | 'readInput' | 'nowMs' | 'randomHex'>;
 
 /** The keys of model providers on this machine: agents never see them, the runner's proxy puts them into requests. */
 export function modelKeyCommands(world: World): readonly Command[] {
-  return [...storeCommands(world), ...readCommands(world)];
+  return [...storeCommands(world), ...readCommands(world), moveCommand(world)];
 }
 
 function storeCommands(world: World): readonly Command[] {
@@ -23,7 +24,7 @@ function storeCommands(world: World): readonly Command[] {
     (verb: 'set' | 'rotate'): Run =>
     async ([name], options) => {
       const provider = providerOf(name);
-      const keys = await openKeys(world, options);
+      const {keys, store: kept} = await openKeys(world, options);
       if (verb === 'rotate' && (await keys.get(provider)) === undefined)
         throw new SwitchyardError(
           'configuration_invalid',
@@ -32,8 +33,11 @@ function storeCommands(world: World): readonly Command[] {
       const value = await secretInput(world, `Key for ${provider}: `, 'key');
       const url = text(options, 'at') ?? (verb === 'rotate' ? (await keys.urls())[provider] : undefined);
       await keys.set(provider, value, url);
-      if (options.json === true) terminal.out(JSON.stringify({provider, stored: keys.place}));
-      else terminal.out(`${provider}: stored in ${keys.place}; agents that run use it from their next request on`);
+      const place = await kept.place();
+      if (options.json === true)
+        return terminal.out(JSON.stringify({provider, stored: place?.vault.place, store: place?.vault.store}));
+      terminal.out(`${provider}: stored in ${place?.vault.place}; agents that run use it from their next request on`);
+      for (const line of placeHints(place)) terminal.err(line);
     };
   return [
     leaf(
@@ -66,7 +70,8 @@ function readCommands(world: World): readonly Command[] {
         examples: ['keys list', 'keys list --json'],
       },
       async (_, options) => {
-        const keys = await openKeys(world, options);
+        const {keys, store} = await openKeys(world, options);
+        const place = await store.place();
         const urls = await keys.urls();
         const rows = await Promise.all(
           providerNames.map(async provider => ({
@@ -75,7 +80,12 @@ function readCommands(world: World): readonly Command[] {
             url: urls[provider] ?? providers[provider].upstream,
           })),
         );
-        if (options.json === true) return terminal.out(JSON.stringify({place: keys.place, keys: rows}));
+        if (options.json === true)
+          return terminal.out(
+            JSON.stringify({place: place?.vault.place ?? null, store: place?.vault.store ?? null, keys: rows}),
+          );
+        if (place !== undefined) terminal.err(`The keys of this machine are kept in ${place.vault.place}`);
+        for (const line of placeHints(place)) terminal.err(line);
         const cells = rows.map(({provider, stored, url}) => [provider, stored ? 'yes' : '-', url]);
         for (const line of table(['PROVIDER', 'KEY', 'AT'], cells, terminal.columns)) terminal.out(line);
       },
@@ -86,7 +96,8 @@ function readCommands(world: World): readonly Command[] {
         summary: 'ask each provider whether it takes its key; costs nothing',
         examples: ['keys check', 'keys check anthropic --json'],
       },
-      async ([name], options) => check(world, await openKeys(world, options), {name, isJson: options.json === true}),
+      async ([name], options) =>
+        check(world, (await openKeys(world, options)).keys, {name, isJson: options.json === true}),
     ),
     leaf(
       {
@@ -96,7 +107,7 @@ function readCommands(world: World): readonly Command[] {
       },
       async ([name], options) => {
         const provider = providerOf(name);
-        const deleted = await (await openKeys(world, options)).delete(provider);
+        const deleted = await (await openKeys(world, options)).keys.delete(provider);
         if (options.json === true) terminal.out(JSON.stringify({provider, deleted}));
         else terminal.out(deleted ? `${provider}: deleted` : `${provider}: there was no key`);
       },
@@ -133,7 +144,39 @@ function providerOf(name: string | undefined): ProviderName {
   throw new UsageError(`there is no provider ${name ?? ''}; there are ${providerNames.join(', ')}`);
 }
 
-async function openKeys({settings, env}: World, options: CommonOptions): Promise<ModelKeys> {
-  const {layout} = await settings(options);
-  return modelKeys(fileVault(layout.runnerDirectory, env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), layout.runnerDirectory);
+function moveCommand(world: World): Command {
+  const {terminal} = world;
+  return leaf(
+    {
+      name: 'move',
+      summary: `keep the keys of this machine in another store (${keyStoreNames.join(', ')})`,
+      examples: ['keys move --to secret-service', 'keys move --to file'],
+      configure: command => command.requiredOption('--to <store>', 'where to'),
+    },
+    async (_, options) => {
+      const to = keyStoreNames.find(name => name === text(options, 'to'));
+      if (to === undefined) throw new UsageError(`--to takes one of ${keyStoreNames.join(', ')}`);
+      const {store} = await openKeys(world, options);
+      const {vault, moved} = await store.moveTo(to, providerNames.map(modelKeyName));
+      if (options.json === true) terminal.out(JSON.stringify({store: vault.store, place: vault.place, moved}));
+      else terminal.out(`${moved} ${moved === 1 ? 'key' : 'keys'} moved to ${vault.place}`);
+    },
+  );
+}
+
+async function openKeys(
+  {settings, env, nowMs, randomHex}: World,
+  options: CommonOptions,
+): Promise<{readonly keys: ModelKeys; readonly store: KeyStore}> {
+  const {runnerDirectory: directory} = (await settings(options)).layout;
+  const store = new KeyStore({directory, env, platform: process.platform, nowMs, randomHex});
+  return {store, keys: modelKeys(store, directory)};
+}
+
+/** What a person can do about a place that is not the best one. */
+function placeHints(place: KeyPlace | undefined): readonly string[] {
+  if (place === undefined || place.osTrouble === null) return [];
+  return [
+    `Not in the key store of the operating system: ${place.osTrouble}. Mend that, then run switchyard keys move.`,
+  ];
 }

@@ -7,7 +7,6 @@ import type {KeyVault} from './key-vault.ts';
 
 /** Keys of model providers, and where a provider is reached when that is not its own address. */
 export type ModelKeys = {
-  readonly place: string;
   readonly get: (provider: string) => Promise<string | undefined>;
   readonly set: (provider: string, value: string, url: string | undefined) => Promise<void>;
   readonly delete: (provider: string) => Promise<boolean>;
@@ -17,7 +16,7 @@ export type ModelKeys = {
 const URLS_FILE = 'model-urls.json';
 const urlsSchema = z.record(z.string(), z.url({protocol: /^https?$/}));
 
-export function modelKeys(vault: KeyVault, directory: string): ModelKeys {
+export function modelKeys(store: Pick<KeyVault, 'get' | 'set' | 'delete'>, directory: string): ModelKeys {
   const path = join(directory, URLS_FILE);
   const urls = async (): Promise<Record<string, string>> => {
     const text = await readStateFile(path);
@@ -27,16 +26,17 @@ export function modelKeys(vault: KeyVault, directory: string): ModelKeys {
     throw new SwitchyardError('configuration_invalid', `${path} does not map providers to http or https URLs`);
   };
   return {
-    place: vault.place,
-    get: async provider => vault.get(nameOf(provider)),
+    get: async provider => store.get(modelKeyName(provider)),
     async set(provider, value, url) {
-      await vault.set(nameOf(provider), value);
+      if (!/^[\x21-\x7e]+$/.test(value))
+        throw new SwitchyardError('configuration_invalid', 'a key is printable ASCII without spaces');
+      await store.set(modelKeyName(provider), value);
       const {[provider]: _replaced, ...rest} = await urls();
       await writePrivateFile(path, JSON.stringify(url === undefined ? rest : {...rest, [provider]: url}));
     },
-    delete: async provider => vault.delete(nameOf(provider)),
+    delete: async provider => store.delete(modelKeyName(provider)),
     urls,
   };
 }
 
-const nameOf = (provider: string): string => `model/${provider}`;
+export const modelKeyName = (provider: string): string => `model/${provider}`;

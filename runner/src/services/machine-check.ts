@@ -8,6 +8,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {findCgroupBase} from '../executor/cgroup.ts';
 import {readPolicyFile} from '../state/policy-file.ts';
 import {agentClis, findAgentClis, findProgram} from './agent-clis.ts';
+import type {KeyStore} from '../secrets/key-store.ts';
 import {errnoOf} from '../state/errno.ts';
 import type {StateLayout} from './state-layout.ts';
 
@@ -25,6 +26,7 @@ export type MachineCheck = {
   readonly path: string | undefined;
   readonly platform: NodeJS.Platform;
   readonly nowMs: () => number;
+  readonly keys: Pick<KeyStore, 'place' | 'trouble'>;
 };
 
 /** git learnt `worktree add --no-track` and friends long before; 2.36 is the oldest that is tested. */
@@ -48,6 +50,7 @@ export async function checkMachine(check: MachineCheck): Promise<readonly Findin
     cgroupFinding,
     policyFinding,
     agentFinding,
+    keysFinding,
   ];
   const local = Promise.all(parts.map(async part => part(check)));
   const [findings, reached] = await Promise.all([local, controlPlaneFindings(check)]);
@@ -166,6 +169,23 @@ function agentFinding({path}: MachineCheck): Finding {
       .slice(0, 2)
       .join('; ')}.`,
   };
+}
+
+/** Keys that cannot be read stop every agent that needs a model, so they are tried, not only looked for. */
+async function keysFinding({keys}: MachineCheck): Promise<Finding> {
+  try {
+    const place = await keys.place();
+    if (place === undefined) return ok('keys', 'none is stored: agents that need a model have none');
+    const trouble = await keys.trouble();
+    if (trouble !== undefined)
+      return {name: 'keys', level: 'fail', detail: trouble, fix: `Open ${place.vault.place}, or move them to a file.`};
+    if (place.osTrouble === null) return ok('keys', `in ${place.vault.place}`);
+    const detail = `in ${place.vault.place}, encrypted; the key store of the system: ${place.osTrouble}`;
+    return {name: 'keys', level: 'ok', detail, fix: 'Mend that and run switchyard keys move, or leave it so.'};
+  } catch (error) {
+    const detail = error instanceof SwitchyardError ? error.detail : String(error);
+    return {name: 'keys', level: 'fail', detail, fix: 'switchyard keys list shows where they are.'};
+  }
 }
 
 async function controlPlaneFindings({url, nowMs}: MachineCheck): Promise<readonly Finding[]> {

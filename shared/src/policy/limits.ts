@@ -98,6 +98,8 @@ export const limitTable = {
   modelRequestBytesMax: bytes(10_485_760, 'A request of an agent to a model; a conversation with pictures fits.'),
   modelRequestHeadersMs: ms(30_000, 'An agent sends the headers of a request to the model proxy in this time.'),
   usageLimitMinMs: ms(60_000, 'A provider that is silent for longer is waited for by the queue, not by the agent.'),
+  keyStoreMs: ms(10_000, 'The key store of the operating system answers in this time, or it is locked.'),
+  keyRememberedMs: ms(60_000, 'A runner asks the key store of the operating system again for a key after this time.'),
   budgetAnswerMs: ms(10_000, 'A request to a model waits this long for a larger slice of the budget.'),
   toolCallsPerMinuteMax: count(120, 'An agent that calls more tools in a minute runs in circles.'),
   messagesPerMinuteMax: count(6_000, 'An agent that says more in a minute, piece by piece, runs in circles.'),

@@ -4,7 +4,7 @@ import {createServer} from 'node:http';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect, onTestFinished, test} from 'vitest';
-import {fileVault} from '../../../runner/src/secrets/key-vault.ts';
+import {fileVault} from '../../../runner/src/secrets/file-vault.ts';
 import {modelKeys} from '../../../runner/src/secrets/model-keys.ts';
 import {lastJson, runCli} from '../../fixtures/cli.ts';
 
