@@ -404,7 +404,7 @@ export class FleetObject {
   #tell({kind, ...told}: Told): void {
     const {see, fenceLog, finishLog} = this.#parts;
     const {task = '', epoch = 0, state = '', outcome = '', log_bytes: logBytes = 0, at_ms: atMs = 0} = told;
-    if (kind === 'log.fence') fenceLog(task, epoch);
+    if (kind === 'log.fence' || kind === 'log.seal') fenceLog(task, epoch);
     if (kind === 'log.finish' && epoch === 0) finishLog(task, state);
     if (kind === 'history.attempt') see({t: 'history', task, epoch, outcome, logBytes, endedAtMs: atMs - startMs});
   }

@@ -88,6 +88,21 @@ describe('the lease', () => {
     expect(world.task(attempt.task)).toMatchObject({state: 'leased', epoch: 2, result: null});
   });
 
+  test('[LP18] an exit with an empty log closes it where the task goes on or a log was begun, and makes none where not', () => {
+    const again = leased();
+    again.machine.exit(again.attempt, failedResult);
+    expect(again.world.told('log.seal')).toMatchObject([{...again.attempt, runner: again.machine.id}]);
+    const begun = leased();
+    begun.machine.say({t: 'renew', ts: 2, slots: {}, items: [{...begun.attempt, phase: 'running', spool_len: 9}]});
+    begun.machine.exit(begun.attempt);
+    expect(begun.world.told('log.seal')).toMatchObject([begun.attempt]);
+    const never = leased();
+    never.machine.exit(never.attempt);
+    const whole = leased();
+    whole.machine.exit(whole.attempt, failedResult, {log_len: 3});
+    expect([...never.world.told('log.seal'), ...whole.world.told('log.seal')]).toEqual([]);
+  });
+
   test('[LP6] an exit is taken once and acknowledged as often as it comes', () => {
     const {world, machine, attempt} = leased();
     machine.exit(attempt);

@@ -1,6 +1,7 @@
 import {evictDurableObject, runDurableObjectAlarm, runInDurableObject} from 'cloudflare:test';
 import {beforeAll, describe, expect, test} from 'vitest';
 import {generatePrivateJwk, importSigningKey} from '@switchyard/shared/crypto/jws.ts';
+import {pageOf} from '../../../worker/src/routes/task-log.ts';
 import {
   connect,
   enrolledMachine,
@@ -118,6 +119,25 @@ describe('the socket of a runner', () => {
     }
     session.send(await exitOf(machine, ref, {log_len: 7, log_sha256, log_receipt: receipt}));
     await session.expect('exit_ack');
+    session.close();
+  });
+
+  test('[LP18] the page of a task that ended without a log is whole, and no log is asked for it', async () => {
+    const pool = newPool();
+    const machine = await enrolledMachine(pool);
+    const session = await welcomed(pool, machine);
+    const {id} = await pool.submit();
+    await session.expect('offer');
+    session.send({t: 'accept', task: id, epoch: 1, ts: 1});
+    await session.expect('go');
+    const access = async () => valueOf(await pool.stub.logAccess(root, {task: id, live: false}));
+    expect(await access()).toMatchObject({isEmpty: false});
+    session.send(await exitOf(machine, {task: id, epoch: 1}));
+    await session.expect('exit_ack');
+    const ended = await access();
+    expect(ended).toMatchObject({isEmpty: true});
+    const none = {} as Parameters<typeof pageOf>[0];
+    expect(await pageOf(none, ended, {from: 0, bytesMax: 10})).toMatchObject({epoch: 1, length: 0, sealed: true});
     session.close();
   });
 

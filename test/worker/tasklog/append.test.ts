@@ -125,6 +125,42 @@ describe('the log of a task takes bytes', () => {
     expect((await log.read({from: 0, bytesMax: 10})).epoch).toBe(0);
   });
 
+  test('[TL27] an attempt that ended without a byte is sealed as empty, before and behind others, and takes none', async () => {
+    const {connect, stored, log, runner: own} = newLog();
+    const runner = await connect(2);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('two')));
+    await runner.json();
+    await log.sealEmpty(1, own);
+    await log.sealEmpty(3, own);
+    await log.sealEmpty(3, own);
+    expect(await runner.json()).toMatchObject({t: 'gone'});
+    for (const epoch of [1, 3]) {
+      const page = await log.read({from: 0, bytesMax: 10, epoch});
+      expect(page).toMatchObject({epoch, length: 0, sealed: true});
+      expect(await (await connect(epoch)).json()).toMatchObject({t: 'gone'});
+    }
+    expect(await log.read({from: 0, bytesMax: 10, epoch: 2})).toMatchObject({length: 3, sealed: false});
+    const last = await connect(4);
+    await last.json();
+    last.socket.send(frame(0, utf8('four')));
+    await last.json();
+    expect(text(await stored())).toBe('twofour');
+  });
+
+  test('[TL27] bytes of an attempt that is said to have none stay, and get no seal', async () => {
+    const {connect, stored, log, runner: own} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    runner.socket.send(frame(0, utf8('there')));
+    await runner.json();
+    await log.sealEmpty(1, own);
+    runner.socket.send(frame(5, utf8(' more')));
+    expect(await runner.json()).toMatchObject({t: 'gone'});
+    expect(await log.read({from: 0, bytesMax: 10, epoch: 1})).toMatchObject({length: 5, sealed: false});
+    expect(text(await stored())).toBe('there');
+  });
+
   test('[TL6] a newer connection of the same attempt replaces the older one', async () => {
     const {connect} = newLog();
     const older = await connect(1);

@@ -98,6 +98,7 @@ function targetsOf(environment: Environment, pool: string): ConstructorParameter
     tellLog: async row => {
       const log = TASK_LOG.get(TASK_LOG.idFromName(taskLogName(pool, row.task)));
       if (row.kind === 'log.fence') await log.fence(row.epoch);
+      else if (row.kind === 'log.seal') await log.sealEmpty(row.epoch, row.runner);
       else await ('epoch' in row ? log.finishAttempt(row.epoch, row.state) : log.finish(row.state));
     },
   };

@@ -1,5 +1,6 @@
 import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
 import {failureOf} from '@switchyard/shared/domain/settle.ts';
+import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import {noteAttempt} from './attempt-end.ts';
@@ -35,7 +36,17 @@ export function takeExit(batch: Batch, from: From, {ref, exit}: {readonly ref: R
     return;
   }
   noteAttempt(batch, {before: row, after}, exit.record);
+  if (exit.record.log_len === 0) sealEmptyLog(batch, row, after);
   batch.send(from.runner, {t: 'exit_ack', ...of});
+}
+
+/**
+ * An empty log ends without a receipt, and the ticket of its runner lasts: the log is told that nothing follows. Where
+ * no log was begun and the task is over, there is none to tell, and none is made for it.
+ */
+function sealEmptyLog(batch: Batch, {id: task, epoch, runner, log_bytes, log_live}: TaskRow, after: TaskRow): void {
+  if (runner === null || (isFinished(after.state) && log_bytes === 0 && log_live === 0)) return;
+  batch.emit({kind: 'log.seal', at_ms: batch.nowMs, task, epoch, runner});
 }
 
 /** What the team or the provider has to give before the task can go on: no fault of the attempt, so it burns none. */

@@ -81,6 +81,8 @@ export type LogAccess = {
   readonly epoch: number;
   /** How the attempt that was asked for ended; null while it has not, or where none was. */
   readonly ended: AttemptEnd | null;
+  /** The only attempt has ended, and its exit says that it wrote nothing: there may be no log to ask. */
+  readonly isEmpty: boolean;
 };
 
 /** An attempt under the id by which the older API knows it. */

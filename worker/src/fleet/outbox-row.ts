@@ -94,12 +94,23 @@ export type LogFenceRow = {
   readonly epoch: number;
 };
 
+/** The exit of this attempt said that its log is empty, and was taken: no byte may come into it any more. */
+export type LogSealRow = {
+  readonly kind: 'log.seal';
+  readonly at_ms: number;
+  readonly task: TaskId;
+  readonly epoch: number;
+  readonly runner: string;
+};
+
 /** Rows for the log of one task. */
-export type LogRow = LogFinishRow | LogFenceRow;
+export type LogRow = LogFinishRow | LogFenceRow | LogSealRow;
 
 export type OutboxRow = DirectoryRow | LogRow;
 
-export const isLogRow = (row: OutboxRow): row is LogRow => row.kind === 'log.finish' || row.kind === 'log.fence';
+const logKinds: ReadonlySet<string> = new Set<LogRow['kind']>(['log.finish', 'log.fence', 'log.seal']);
+
+export const isLogRow = (row: OutboxRow): row is LogRow => logKinds.has(row.kind);
 
 export const directoryBatchMax = 500;
 

@@ -113,6 +113,7 @@ const kinds: ReadonlySet<string> = new Set<OutboxRow['kind']>([
   'audit',
   'log.finish',
   'log.fence',
+  'log.seal',
 ]);
 
 /** Throws for a kind that this version does not know: it must not be dropped as if it were delivered. */

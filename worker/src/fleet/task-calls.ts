@@ -115,7 +115,8 @@ export function logAccess(
     if (asked !== undefined && asked > epoch)
       throw new SwitchyardError('not_found', `the task has no attempt ${asked}`);
     const ended = asked === undefined ? null : endOfAttempt(service.core.parts.sql, row, asked);
-    return {task: id, state, epoch, ended};
+    const isEmpty = isFinished(state) && epoch === 1 && row.result !== null && row.log_bytes === 0;
+    return {task: id, state, epoch, ended, isEmpty};
   };
   if (!live) return reading(service, {caller, scope: 'read'}, sight => access(found(rowOf(sight, task), task)));
   return writing(service, {caller, scope: 'read'}, batch => {

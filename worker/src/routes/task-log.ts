@@ -73,10 +73,10 @@ function resumeOffset(lastEventId: string | undefined): number | undefined {
 
 type Range = {readonly from: number; readonly bytesMax: number; readonly epoch?: number | undefined};
 
-/** A task that was never offered has no log: no object is made for the answer. */
-export async function pageOf(log: TaskLogStub, {epoch}: LogAccess, range: Range): Promise<LogPage> {
-  if (epoch === 0) return {epoch, from: range.from, to: range.from, length: 0, sealed: false, bytes: new Uint8Array()};
-  return log.read(range);
+/** A task that was never offered, or whose only attempt wrote nothing, has no log: no object is made for the answer. */
+export async function pageOf(log: TaskLogStub, {epoch, isEmpty}: LogAccess, range: Range): Promise<LogPage> {
+  if (epoch !== 0 && !isEmpty) return log.read(range);
+  return {epoch, from: range.from, to: range.from, length: 0, sealed: isEmpty, bytes: new Uint8Array()};
 }
 
 type Following = {

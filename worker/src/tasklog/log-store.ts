@@ -39,6 +39,8 @@ export type LogStore = {
   readonly newest: () => AttemptRange | undefined;
   /** Begins an attempt at the end of the stream; the lower ones never change again. */
   readonly open: (epoch: number, runner: string) => void;
+  /** Begins an attempt that stays empty, between its neighbours where a later one has begun; one that is there stays. */
+  readonly openEmpty: (epoch: number, runner: string) => void;
   readonly append: (chunk: StoredChunk) => void;
   readonly seal: (epoch: number, sha256: string) => void;
   /** The chunk that holds the byte at `offset`; undefined at the end of the stream. */
@@ -82,6 +84,15 @@ export function logStore(sql: LogSql): LogStore {
     newest: () => attempts().at(-1),
     open: (epoch, runner) => {
       sql.exec('INSERT INTO attempt (epoch, base, runner) VALUES (?, ?, ?)', epoch, endOf(), runner);
+    },
+    openEmpty: (epoch, runner) => {
+      const base = attempts().find(later => later.epoch > epoch)?.base ?? endOf();
+      sql.exec(
+        'INSERT INTO attempt (epoch, base, runner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+        epoch,
+        base,
+        runner,
+      );
     },
     append: ({start, rawBytes, isGzip, bytes, atMs}) => {
       sql.exec(

@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import type {LogUp} from '@switchyard/shared/protocol/log-control.ts';
 import type {LogHash} from './log-hash.ts';
 import type {LogStore} from './log-store.ts';
@@ -31,4 +32,14 @@ export function takeEnd(
     return {kind: 'gone', why: 'the stored bytes are not those that the hash names'};
   store.seal(epoch, sha256);
   return {kind: 'sealed', length: len, sha256};
+}
+
+const emptySha256 = createHash('sha256').digest('hex');
+
+/** The end of an attempt whose exit said that its log is empty. What was stored of it stays, and is vouched for by nobody. */
+export function sealEmpty(store: LogStore, epoch: number, runner: string): void {
+  store.fence(epoch);
+  store.openEmpty(epoch, runner);
+  const attempt = store.attempts().find(each => each.epoch === epoch);
+  if (attempt?.length === 0) store.seal(epoch, emptySha256);
 }

@@ -41,6 +41,8 @@ export interface TaskLogRpc {
   finishAttempt(epoch: number, state: AttemptEnd): Promise<void>;
   /** This attempt and every lower one may write no more: the tickets of their runners are worth nothing. */
   fence(epoch: number): Promise<void>;
+  /** This attempt ended without a byte: it is fenced, and sealed as empty unless there are bytes of it. Safe to repeat. */
+  sealEmpty(epoch: number, runner: string): Promise<void>;
 }
 
 /**

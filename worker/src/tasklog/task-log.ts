@@ -18,6 +18,7 @@ import {logStore} from './log-store.ts';
 import {tellWatching, type Log} from './log.ts';
 import {exchangeMessages, type LogExchange} from './runner-exchange.ts';
 import {fenceRunners, greetRunner, takeRunnerMessages, type Arrival} from './runner-sockets.ts';
+import {sealEmpty} from './seal.ts';
 import {openingOf, socketStateOf} from './socket-role.ts';
 import {tryClose} from './socket-send.ts';
 import {logStateHeader, type LogChunks, type LogPage, type TaskLogRpc} from './task-log-rpc.ts';
@@ -81,6 +82,12 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
 
   async fence(epoch: number): Promise<void> {
     this.#log.store.fence(epoch);
+    fenceRunners(this.#log);
+  }
+
+  async sealEmpty(epoch: number, runner: string): Promise<void> {
+    const {store} = this.#log;
+    this.ctx.storage.transactionSync(() => sealEmpty(store, epoch, runner));
     fenceRunners(this.#log);
   }
 
