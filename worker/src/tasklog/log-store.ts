@@ -125,6 +125,13 @@ export function logStore(sql: LogSql): LogStore {
         atMs: row.at_ms,
       };
     },
+    ...endingsOf(sql),
+    ...fenceOf(sql),
+  };
+}
+
+function endingsOf(sql: LogSql): Pick<LogStore, 'ending' | 'finish' | 'attemptEnding' | 'finishAttempt'> {
+  return {
     ending: () => {
       const [row] = sql.exec<{state: string}>('SELECT state FROM ending').toArray();
       return row === undefined ? undefined : taskStateSchema.parse(row.state);
@@ -139,7 +146,6 @@ export function logStore(sql: LogSql): LogStore {
     finishAttempt: (epoch, state) => {
       sql.exec('INSERT INTO attempt_ending (epoch, state) VALUES (?, ?) ON CONFLICT (epoch) DO NOTHING', epoch, state);
     },
-    ...fenceOf(sql),
   };
 }
 
