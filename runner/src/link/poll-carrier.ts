@@ -64,14 +64,15 @@ export class PollCarrier implements Carrier {
     );
   }
 
-  #next({isIdle}: {isIdle: boolean}): void {
+  #next({isIdle, isChallenged}: {isIdle: boolean; isChallenged: boolean}): void {
     this.#requests -= 1;
-    if (this.#waiting.length === 0 && this.#requests > 0) return;
+    // A challenge is answered by what comes next; to ask again before would get it twice, and its answer counts once.
+    if (this.#waiting.length === 0 && (this.#requests > 0 || isChallenged)) return;
     if (isIdle && this.#waiting.length === 0) this.#pause = setTimeout(() => this.#ask(), idlePauseMs);
     else this.#ask();
   }
 
-  async #exchangeAll(frames: readonly string[]): Promise<{isIdle: boolean}> {
+  async #exchangeAll(frames: readonly string[]): Promise<{isIdle: boolean; isChallenged: boolean}> {
     const begun = performance.now();
     let heard = 0;
     let isChallenged = false;
@@ -80,8 +81,7 @@ export class PollCarrier implements Carrier {
       heard += messages.length;
       isChallenged ||= messages.some(({t}) => t === 'challenge');
     }
-    // A challenge is answered by what comes next; to ask again before would only get another.
-    return {isIdle: isChallenged || (heard === 0 && performance.now() - begun < idlePauseMs / 10)};
+    return {isIdle: heard === 0 && performance.now() - begun < idlePauseMs / 10, isChallenged};
   }
 
   async #exchange(frame: string): Promise<readonly DownMessage[]> {

@@ -1,9 +1,16 @@
 import {afterEach, beforeEach, expect, test} from 'vitest';
 import {randomUUID} from 'node:crypto';
+import {once} from 'node:events';
+import {createServer} from 'node:http';
+import type {AddressInfo} from 'node:net';
+import {text} from 'node:stream/consumers';
+import * as z from 'zod';
 import {generatePrivateJwk, importSigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {newRunnerId} from '@switchyard/shared/domain/id.ts';
+import {encodeBatch} from '@switchyard/shared/protocol/batch.ts';
 import {closeCodes, protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import {connectTokens} from '../../../runner/src/link/connect-token.ts';
+import {PollCarrier} from '../../../runner/src/link/poll-carrier.ts';
 import {anyTask, FakeControlPlane} from '../../fixtures/control-plane.ts';
 import {until} from '../../fixtures/until.ts';
 import {linkedRunner, type LinkedRunner} from './linked-runner.ts';
@@ -25,6 +32,9 @@ async function connect(
   open.push(linked);
   return linked;
 }
+
+const nonce = 'a-nonce-of-the-server';
+const draining = {t: 'draining', held: 0} as const;
 
 const isConnected = ({link}: LinkedRunner): boolean => link.status().state === 'connected';
 
@@ -182,6 +192,34 @@ test('[LK8] Without WebSockets the same messages travel by polling, and the WebS
   await until('the WebSocket again', () => linked.link.status().transport === 'websocket');
   expect(plane.complaints).toEqual([]);
   expect(plane.hellos.length).toBeGreaterThan(1);
+});
+
+test('[LK8] A runner that polls asks for nothing more until it has answered its challenge, however long that takes', async () => {
+  const frames: string[] = [];
+  const server = createServer((request, response) => {
+    void text(request).then(body => {
+      const {frame} = z.object({frame: z.string()}).parse(JSON.parse(body));
+      frames.push(frame);
+      response.end(JSON.stringify({frame: encodeBatch(frames.length === 1 ? [{t: 'challenge', nonce}] : [])}));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const {port} = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const carrier = new PollCarrier(
+    {url, session: 'a-session-that-polls', log: () => undefined, issueToken: async () => 'token'},
+    {
+      // As long as a busy machine may take to sign.
+      onMessages: messages => void (messages.length > 0 && setTimeout(() => carrier.send([draining]), 2_500)),
+      onEnd: () => undefined,
+    },
+  );
+  await until('the answer', () => frames.some(frame => frame.includes('draining')));
+  carrier.leave('seen');
+  server.closeAllConnections();
+  server.close();
+  expect(frames.slice(0, 2)).toEqual([encodeBatch([]), encodeBatch([draining])]);
 });
 
 test('[LK9] A message that breaks its schema is left out and said, the rest goes', async () => {
