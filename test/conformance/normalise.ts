@@ -75,10 +75,11 @@ export type Normalised = {
  * the moment, such as how a log is cut into frames, is brought into one form.
  */
 export function normalise(conversation: readonly Line[], {keepsRenewals = false} = {}): Normalised {
-  const names = new Names();
   const renewals = keepsRenewals ? steadyRenewals(conversation) : new Set<unknown>();
   const told = conversation.filter(line => isTold(line, renewals));
-  const lines = collapse(inOrder(joinFrames(told)).map(line => transcribed(line, names)));
+  const {kept, sameTs} = saidOnce(inOrder(joinFrames(told)));
+  const names = new Names(sameTs);
+  const lines = phasesAfterGo(kept).map(line => transcribed(line, names));
   return {lines: numbered(lines), values: names.values};
 }
 
@@ -86,9 +87,15 @@ class Names {
   readonly values = new Map<string, unknown>();
   readonly #names = new Map<string, string>();
   readonly #counts = new Map<string, number>();
+  readonly #sameTs: ReadonlyMap<unknown, unknown>;
 
-  of(kind: string, value: unknown): unknown {
-    if (value === null || value === 0) return value;
+  constructor(sameTs: ReadonlyMap<unknown, unknown> = new Map()) {
+    this.#sameTs = sameTs;
+  }
+
+  of(kind: string, told: unknown): unknown {
+    if (told === null || told === 0) return told;
+    const value = kind === 'ts' ? (this.#sameTs.get(told) ?? told) : told;
     const key = `${kind} ${JSON.stringify(value)}`;
     const known = this.#names.get(key);
     if (known !== undefined) return known;
@@ -224,25 +231,49 @@ function claimsOf(jws: string): unknown {
   return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
 }
 
-/** What is said again until it is answered is told once, and a renewal stands for all that follow it alike. */
-function collapse(lines: readonly Unnumbered[]): readonly Unnumbered[] {
-  const repeats = new Set(['exit', 'phase', 'accept', 'challenge', 'renew', 'renewed']);
-  const kept: Unnumbered[] = [];
-  const said = new Map<string, string>();
-  for (const line of lines) {
-    const type = String(line.message?.['t']);
-    if (line.on === 'control' && line.does !== undefined) said.clear();
-    if (repeats.has(type)) {
-      const shape = JSON.stringify(line.message).replaceAll(/"\$ts\d+"/g, '"$ts"');
-      const key = type === 'phase' ? `${shape} ${kept.length}` : shape;
-      if (said.has(key) && type !== 'phase') continue;
-      if (type === 'phase' && JSON.stringify(kept.at(-1)?.message) === JSON.stringify(line.message)) continue;
-      said.set(key, type);
+/** What is said again until it is answered; a renewal stands for all that follow it alike. */
+const saidAgain: ReadonlySet<string> = new Set(['exit', 'phase', 'accept', 'challenge', 'renew', 'renewed']);
+
+/**
+ * Each message once. Requests say more of them again than sockets do: whatever the server tells one stays in its mailbox
+ * until the next one shows that it arrived, and two may be on their way. `sameTs` has the time of each message that was
+ * left out of these, with that of the one which stands for it: an answer may echo either.
+ */
+function saidOnce(lines: readonly Line[]): {kept: readonly Line[]; sameTs: ReadonlyMap<unknown, unknown>} {
+  const names = new Names();
+  const sameTs = new Map<unknown, unknown>();
+  const said = new Map<string, unknown>();
+  const kept = lines.filter(line => {
+    if (line.kind !== 'message') {
+      if (line.on === 'control') said.clear();
+      return true;
     }
-    kept.push(line);
-  }
-  return kept;
+    const {t: type, ts} = line.message;
+    if (line.over !== 'request' && !saidAgain.has(String(type))) return true;
+    const {on, message} = transcribed(line, names);
+    const shape = JSON.stringify([on, message]).replaceAll(/"\$ts\d+"/g, '"$ts"');
+    const isFirst = !said.has(shape);
+    if (isFirst) said.set(shape, ts);
+    else if (line.over === 'request' && ts !== undefined) sameTs.set(ts, said.get(shape));
+    return isFirst;
+  });
+  return {kept, sameTs};
 }
+
+/** Requests overtake each other: the phases that they tell stand behind the `go` of their attempt, in their own order. */
+function phasesAfterGo(lines: readonly Line[]): readonly Line[] {
+  const numberOf = (line: Line): number => (line.kind === 'message' ? Number(line.message['seq']) : 0);
+  const phases = lines.filter(isPolledPhase).toSorted((left, right) => numberOf(left) - numberOf(right));
+  return lines.flatMap(line => {
+    if (isPolledPhase(line)) return [];
+    if (line.kind !== 'message' || line.message['t'] !== 'go') return [line];
+    const {message: go} = line;
+    return [line, ...phases.filter(phase => phase.kind === 'message' && ref(phase.message) === ref(go))];
+  });
+}
+
+const isPolledPhase = (line: Line): boolean =>
+  line.kind === 'message' && line.over === 'request' && line.message['t'] === 'phase';
 
 function numbered(lines: readonly Unnumbered[]): readonly TranscriptLine[] {
   const all: TranscriptLine[] = [];

@@ -35,6 +35,9 @@ export const leaseOf = ({renewMs}: Pick<Recording, 'renewMs'>): TranscriptHeader
   hard_kill_ms: 2_000,
 });
 
+/** Seconds for which an agent works while something is done to it: enough on a machine that has other work. */
+const busyS = 10;
+
 const marks = 'echo "mark 1"; echo "mark 2"';
 
 /** Every conversation that is recorded from the real pair. */
@@ -90,7 +93,7 @@ export const recordings: readonly Recording[] = [
     transcript: 'message',
     says: 'A person sends a message to an agent that takes none.',
     sockets: true,
-    script: `${marks}; sleep 5`,
+    script: `${marks}; sleep ${busyS}`,
     renewMs: seldomMs,
     play: async ({submit, bed, proxy}) => {
       const {id} = await submit();
@@ -104,7 +107,7 @@ export const recordings: readonly Recording[] = [
     transcript: 'reconnect',
     says: 'The network goes while an agent runs: the session and the log are opened again and go on where they were.',
     sockets: true,
-    script: 'echo "mark 1"; sleep 6; echo "mark 2"',
+    script: `echo "mark 1"; sleep ${busyS}; echo "mark 2"`,
     renewMs: seldomMs,
     play: async ({submit, bed, proxy}) => {
       const {id} = await submit();
@@ -118,7 +121,7 @@ export const recordings: readonly Recording[] = [
     transcript: 'drain',
     says: 'A runner is drained while it works: what it holds goes on to its end.',
     sockets: true,
-    script: `${marks}; sleep 4`,
+    script: `${marks}; sleep ${busyS}`,
     renewMs: seldomMs,
     play: async ({submit, bed, runner, proxy}) => {
       const {id} = await submit();
@@ -147,14 +150,14 @@ export const recordings: readonly Recording[] = [
     renewMs: seldomMs,
     play: async ({submit, proxy}) => {
       await submit();
-      await heard(proxy, 'exit_ack', 60_000);
+      await heard(proxy, 'exit_ack');
     },
   },
 ];
 
-async function heard(proxy: RecordingProxy, type: string, deadlineMs = 30_000): Promise<void> {
+async function heard(proxy: RecordingProxy, type: string): Promise<void> {
   const {lines} = proxy.conversation;
-  await until(type, () => lines.some(line => line.kind === 'message' && line.message['t'] === type), deadlineMs);
+  await until(type, () => lines.some(line => line.kind === 'message' && line.message['t'] === type), 60_000);
 }
 
 /** The log has come so far, and was acknowledged. */

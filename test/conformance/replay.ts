@@ -9,7 +9,7 @@ import {judge, Misconduct, ticketOf, type Attempt, type Trial} from './trial.ts'
 /** What the fake control plane says by itself; everything else that a server does stands in the transcript. */
 const automatic: ReadonlySet<string> = new Set(['challenge', 'welcome', 'renewed', 'state', 'ack', 'nack', 'sealed']);
 
-const stepMs = 15_000;
+const stepMs = 30_000;
 const pollMs = 60_000;
 
 /** Plays the server's part of a recorded conversation to a runner; the runner must play the other one. */

@@ -19,9 +19,13 @@ type Said = readonly [
 ];
 
 function told(...said: readonly Said[]): readonly Line[] {
+  return toldOver('websocket', said);
+}
+
+function toldOver(over: Line['over'], said: readonly Said[]): readonly Line[] {
   const conversation = new Conversation();
   for (const [from, on, what] of said) {
-    const of = {from, on, over: 'websocket'} as const;
+    const of = {from, on, over};
     if (Array.isArray(what)) {
       const [offset, text] = what as readonly [number, string];
       conversation.add(of, {kind: 'frame', frame: {offset, bytes: Buffer.from(text), isGzip: false}});
@@ -79,6 +83,46 @@ describe('a transcript', () => {
       [2, undefined, undefined, 'sealed'],
       [3, [2], undefined, 'exit'],
     ]);
+  });
+
+  test('[CF5] does not depend on how often requests said it, or which of them came first', () => {
+    const hello = {t: 'hello', session: 'one', ts: 5};
+    const accept = {t: 'accept', ...attempt, ts: 7};
+    const go = {t: 'go', ...attempt, echo: 7, log_ticket: 'abc'};
+    const phase = (name: string, seq: number): Said => [
+      'runner',
+      'control',
+      {t: 'phase', ...attempt, phase: name, seq},
+    ];
+    const acknowledged: Said = ['server', 'control', {t: 'exit_ack', ...attempt}];
+    const linesOver = (over: Line['over'], ...said: readonly Said[]): readonly unknown[] =>
+      normalise(toldOver(over, said)).lines.map(({message}) => message);
+    const once = linesOver(
+      'request',
+      ['runner', 'control', hello],
+      ['runner', 'control', accept],
+      ['server', 'control', go],
+      phase('preparing', 1),
+      phase('running', 2),
+      acknowledged,
+    );
+    const again = linesOver(
+      'request',
+      ['runner', 'control', hello],
+      ['runner', 'control', {...hello, ts: 6}],
+      ['runner', 'control', accept],
+      ['runner', 'control', {...accept, ts: 8}],
+      ['server', 'control', {...go, echo: 8}],
+      phase('running', 2),
+      ['server', 'control', go],
+      acknowledged,
+      phase('preparing', 1),
+      acknowledged,
+    );
+    expect(again).toEqual(once);
+    expect(once).toHaveLength(6);
+    // A socket says nothing again but what waits for an answer.
+    expect(linesOver('websocket', acknowledged, acknowledged)).toHaveLength(2);
   });
 
   test('[CF6] that differs is told by the first line that does; a missing phase is no difference', () => {
