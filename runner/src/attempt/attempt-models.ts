@@ -3,9 +3,10 @@ import type {ModelAccess} from '../agent/driver.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Link} from '../link/link.ts';
 import type {ModelKeys} from '../secrets/model-keys.ts';
+import type {AgentTools} from './agent-tools.ts';
 import type {AttemptLoop} from './attempt-loop.ts';
 import {runDirectoryOf} from './attempt-paths.ts';
-import type {AttemptRef} from './attempt-state.ts';
+import {attemptKey, type AttemptRef} from './attempt-state.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
 import {RunawayWatch} from './runaway-watch.ts';
 import {SpendingDesk} from './spending-desk.ts';
@@ -20,6 +21,9 @@ export type AttemptModelsOptions = {
   readonly log: (line: string) => void;
 };
 
+/** Hands that can say a line into the log of an attempt. */
+type NotingWork = AttemptWork & {readonly note: (plan: AttemptPlan, line: string) => Promise<void>};
+
 /**
  * The way of attempts to their models, the meter on it, and what the control plane hears of it. Made before the loop that
  * it serves, and opened once there is one.
@@ -28,11 +32,17 @@ export class AttemptModels {
   readonly #options: AttemptModelsOptions;
   readonly #door = Promise.withResolvers<ModelDoor>();
   readonly #desk: SpendingDesk;
+  readonly #running = new Map<string, AttemptPlan>();
   #opened: ModelDoor | undefined;
+  #work: NotingWork | undefined;
 
   constructor(options: AttemptModelsOptions) {
     this.#options = options;
-    this.#desk = new SpendingDesk({spent: async of => (await this.#door.promise).spent(of), log: options.log});
+    this.#desk = new SpendingDesk({
+      spent: async of => (await this.#door.promise).spent(of),
+      warned: (of, line) => this.#note(of, line),
+      log: options.log,
+    });
   }
 
   async open(loop: AttemptLoop): Promise<void> {
@@ -56,6 +66,17 @@ export class AttemptModels {
     return (await this.#door.promise).open(plan, provider);
   }
 
+  /** Our tools, as agents call them over the same way. */
+  get tools(): AgentTools {
+    return {
+      access: async plan => (await this.#door.promise).tools(plan),
+      taker: async plan => {
+        const door = await this.#door.promise;
+        return decide => door.takeCalls(plan, decide);
+      },
+    };
+  }
+
   /** The same link, over which spending is told and answered. */
   over(link: Link): Link {
     return this.#desk.over(link);
@@ -69,17 +90,25 @@ export class AttemptModels {
    * Hands whose agents are watched: one that runs away is ended, and of those that failed the meter knows better than
    * their own words whether they were stopped by it.
    */
-  metered(observer: WorkObserver, hands: (observer: WorkObserver) => AttemptWork): AttemptWork {
+  metered(observer: WorkObserver, hands: (observer: WorkObserver) => NotingWork): AttemptWork {
     const watch = new RunawayWatch({
       outputBytes: plan => work.spoolLength(plan),
       modelBytes: of => this.#opened?.bytes(of) ?? 0,
       nowMs: this.#options.awakeMs,
     });
     const work = hands(watch.hear(observer));
+    this.#work = work;
     return {
       prepare: async (plan, signal) => work.prepare(plan, signal),
-      run: async (plan, signal) =>
-        this.#judged(plan, await watch.guard(plan, signal, async until => work.run(plan, until))),
+      run: async (plan, signal) => {
+        const key = attemptKey(plan);
+        this.#running.set(key, plan);
+        try {
+          return await this.#judged(plan, await watch.guard(plan, signal, async until => work.run(plan, until)));
+        } finally {
+          this.#running.delete(key);
+        }
+      },
       finish: async (plan, end, signal) => work.finish(plan, end, signal),
       stop: async (plan, graceMs) => work.stop(plan, graceMs),
       seal: async (plan, closing, signal) => work.seal(plan, closing, signal),
@@ -88,6 +117,14 @@ export class AttemptModels {
       extend: async (plan, deadline) => work.extend(plan, deadline),
       spoolLength: plan => work.spoolLength(plan),
     };
+  }
+
+  #note(of: AttemptRef, line: string): void {
+    const plan = this.#running.get(attemptKey(of));
+    if (plan === undefined) return;
+    this.#work
+      ?.note(plan, line)
+      .catch((error: unknown) => this.#options.log(`${attemptKey(of)}: the log took no line: ${String(error)}`));
   }
 
   async #judged(plan: AttemptPlan, end: AgentEnd): Promise<AgentEnd> {

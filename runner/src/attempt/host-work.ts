@@ -257,6 +257,11 @@ export class HostWork implements AttemptWork {
     }
   }
 
+  /** Writes a line of ours into the log; for nothing once the attempt is cleaned away. */
+  async note(plan: AttemptPlan, line: string): Promise<void> {
+    await this.#held.get(keyOf(plan))?.opened?.note(line);
+  }
+
   spoolLength(plan: AttemptPlan): number {
     return this.#held.get(keyOf(plan))?.opened?.length ?? 0;
   }

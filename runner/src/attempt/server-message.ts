@@ -20,6 +20,7 @@ export async function eventOf(
     case 'challenge':
     case 'rotate':
     case 'allowance':
+    case 'budget_warning':
       return undefined;
     case 'server_drain':
       log(`the control plane restarts in ${message.after_ms} ms`);

@@ -16,6 +16,8 @@ type Question = {readonly of: Held; readonly wants: Figures; readonly answered: 
 export type SpendingDeskOptions = {
   /** What an attempt has spent so far; null before its first answer of a model. */
   readonly spent: (of: AttemptRef) => Promise<Spent | null>;
+  /** A budget of the team that this attempt counts for is nearly spent. */
+  readonly warned: (of: AttemptRef, line: string) => void;
   readonly log: (line: string) => void;
 };
 
@@ -40,7 +42,10 @@ export class SpendingDesk {
     if (held === undefined) return {own: noLimits, slice: noLimits};
     const {spec, allowance} = held;
     return {
-      own: ownLimits(spec, allowance?.spent_before ?? noFigures),
+      own: ownLimits(spec, {
+        task: allowance?.spent_before ?? noFigures,
+        session: allowance?.session_spent ?? noFigures,
+      }),
       slice: this.#slices.get(attemptKey(held)) ?? allowance?.slice ?? noLimits,
     };
   }
@@ -96,6 +101,8 @@ export class SpendingDesk {
     } else if (message.t === 'allowance') {
       this.#slices.set(attemptKey(message), message.slice);
       for (const question of this.#questions) if (isAnswerTo(question, message)) question.answered(true);
+    } else if (message.t === 'budget_warning') {
+      this.#options.warned(message, `${message.percent} percent of the budget ${message.budget} are spent`);
     } else if (message.t === 'gone' || message.t === 'exit_ack') {
       this.#slices.delete(attemptKey(message));
     }

@@ -27,8 +27,17 @@ export function limitsOf({tokens_max, cost_usd_max, turns_max}: StatedLimits): L
   };
 }
 
-/** What the task itself lets this attempt spend, given what earlier attempts have spent. */
-export function ownLimits({budget, agent}: Pick<TaskSpec, 'budget' | 'agent'>, spentBefore: Figures): Limits {
-  const total = left(limitsOf(budget?.total ?? {}), spentBefore, noFigures);
-  return smallest([limitsOf(budget ?? {}), total, {...noLimits, turns: agent.turns_max ?? null}]);
+/** What was spent before an attempt began. */
+export type SpentBefore = {
+  /** By all earlier attempts of the task. */
+  readonly task: Figures;
+  /** By those of them whose session this one goes on with: it is the same work, so it counts as if it were one attempt. */
+  readonly session: Figures;
+};
+
+/** What the task itself lets this attempt spend. */
+export function ownLimits({budget, agent}: Pick<TaskSpec, 'budget' | 'agent'>, {task, session}: SpentBefore): Limits {
+  const total = left(limitsOf(budget?.total ?? {}), task, noFigures);
+  const each = smallest([limitsOf(budget ?? {}), {...noLimits, turns: agent.turns_max ?? null}]);
+  return smallest([left(each, session, noFigures), total]);
 }

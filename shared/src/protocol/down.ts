@@ -96,6 +96,14 @@ export const allowanceMessageSchema = z.strictObject({
   wants: figuresSchema.nullable(),
 });
 
+/** A budget that this attempt counts for is spent so far; said once for each step, to be written into its log. */
+export const budgetWarningSchema = z.strictObject({
+  t: z.literal('budget_warning'),
+  ...attemptRef,
+  budget: z.string().max(100),
+  percent: z.int().nonnegative(),
+});
+
 export const drainSchema = z.strictObject({t: z.literal('drain')});
 export const resumeSchema = z.strictObject({t: z.literal('resume')});
 /** `x` is the key of this runner from now on: it connects again with it. The one before is good for a while. */
@@ -119,5 +127,6 @@ export const downMessageSchema = z.discriminatedUnion('t', [
   serverDrainSchema,
   answerSchema,
   allowanceMessageSchema,
+  budgetWarningSchema,
 ]);
 export type DownMessage = z.infer<typeof downMessageSchema>;

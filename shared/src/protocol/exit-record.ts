@@ -1,9 +1,11 @@
 import * as z from 'zod';
+import {utf8} from '../crypto/bytes.ts';
 import {errorCodes, isErrorCode} from '../domain/error.ts';
 import {runnerIdSchema} from '../domain/id.ts';
 import {limits} from '../policy/limits.ts';
 import {askIdSchema} from './ask-message.ts';
 import {attemptRef} from './attempt-message.ts';
+import {resourcesSchema} from './resources.ts';
 import {spentSchema} from './spending.ts';
 
 const sha256Hex = z.string().regex(/^[0-9a-f]{64}$/);
@@ -51,6 +53,16 @@ export const gitEvidenceSchema = z.strictObject({
 export type GitEvidence = z.infer<typeof gitEvidenceSchema>;
 
 /**
+ * What an agent stated as the outcome of its role. Its runner has read it by the schema of that role and version; here it
+ * counts as it is, so that a runner with later prompts can report what came of them.
+ */
+export const statedOutcomeSchema = z
+  .looseObject({event: z.string().max(100)})
+  .refine(outcome => utf8(JSON.stringify(outcome)).length <= limits.outcomeBytesMax, 'the outcome is too long')
+  .meta({id: 'StatedOutcome'});
+export type StatedOutcome = z.infer<typeof statedOutcomeSchema>;
+
+/**
  * The payload that the runner signs (compact JWS, EdDSA, `typ` switchyard-exit+jws): provenance of a result. An exit is
  * accepted only with `log_receipt`, the TaskLog's word that it holds exactly these bytes; an empty log needs none.
  */
@@ -67,6 +79,10 @@ export const exitRecordSchema = z.strictObject({
   git: gitEvidenceSchema.nullable(),
   /** What the attempt spent on models; not stated by a runner of an older protocol. */
   spent: spentSchema.optional(),
+  /** What its processes used, by the last sample; not stated where none was taken. */
+  resources: resourcesSchema.optional(),
+  /** Where the agent was told the prompt of a role: which one, and what it stated as its outcome. */
+  role: z.strictObject({prompt: z.string().max(100), outcome: statedOutcomeSchema.nullable()}).optional(),
   /** Milliseconds spent, by the runner's boot clock. */
   timings: z.strictObject({
     prepare_ms: z.number().nonnegative(),

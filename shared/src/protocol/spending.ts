@@ -40,5 +40,7 @@ export const allowanceSchema = z.strictObject({
   slice: limitsSchema,
   /** What earlier attempts of the task have spent of its own budget. */
   spent_before: figuresSchema,
+  /** The part of it that attempts spent which were put off to wait for a person, and that this one goes on for. */
+  session_spent: figuresSchema.optional(),
 });
 export type Allowance = z.infer<typeof allowanceSchema>;

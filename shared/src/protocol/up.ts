@@ -4,6 +4,7 @@ import {limits} from '../policy/limits.ts';
 import {askSchema, askWithdrawnSchema} from './ask-message.ts';
 import {attemptPhaseSchema, attemptRef, bootMs, heldAttemptSchema, slotsSchema} from './attempt-message.ts';
 import {reportedErrorCodeSchema} from './exit-record.ts';
+import {resourcesSchema} from './resources.ts';
 import {figuresSchema, spentSchema} from './spending.ts';
 
 /** Messages from the runner to the Fleet. All are safe to send again: the answers are idempotent. */
@@ -90,6 +91,11 @@ export const metricsSchema = z.strictObject({
   memory_free_bytes: z.number().nonnegative(),
   disk_free_bytes: z.number().nonnegative(),
   rss_bytes: z.number().nonnegative(),
+  /** Of each attempt whose agent runs. */
+  attempts: z
+    .array(z.strictObject({...attemptRef, ...resourcesSchema.shape}))
+    .max(limits.slotsMax * 4)
+    .optional(),
 });
 
 export const upMessageSchema = z.discriminatedUnion('t', [

@@ -26,15 +26,28 @@ export const protocolHistory = [
     change:
       'A runner says `spending`, the Fleet says `allowance`; dispatches may hold one, exit records what was spent.',
   },
+  {
+    version: 5,
+    date: '2026-11-21',
+    schemaHash: 'ce11e9c53fcfed92',
+    change:
+      'An allowance may say what the session has spent; `metrics` and exit records say what an attempt uses of its machine; the Fleet says `budget_warning`.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
 
 /** From this version on a runner tells what its attempts spend, and keeps to what it is given. */
 export const spendingProtocol = 4;
+
+/** From this version on a runner counts what an attempt spent that waited for the one which goes on for it. */
+export const sessionSpendingProtocol = 5;
+
+/** From this version on a runner tells what the processes of its attempts use. */
+export const resourcesProtocol = 5;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

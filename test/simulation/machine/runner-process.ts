@@ -326,6 +326,7 @@ export class RunnerProcess {
       case 'server_drain':
       case 'rotate':
       case 'allowance':
+      case 'budget_warning':
       // No agent of the simulation asks.
       case 'answer':
         return;

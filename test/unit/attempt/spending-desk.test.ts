@@ -18,7 +18,12 @@ const slice = {...noLimits, tokens: 50};
 function desk(spent: Spent | null) {
   const sent: LinkUp[] = [];
   let handlers: LinkHandlers | undefined;
-  const it = new SpendingDesk({spent: async () => spent, log: () => undefined});
+  const warnings: string[] = [];
+  const it = new SpendingDesk({
+    spent: async () => spent,
+    warned: ({task}, line) => void warnings.push(`${task} ${line}`),
+    log: () => undefined,
+  });
   const link = it.over({
     start: given => void (handlers = given),
     send: message => void sent.push(message),
@@ -34,7 +39,7 @@ function desk(spent: Spent | null) {
   const hear = (message: object): void => handlers?.onMessage(message as DownMessage);
   const welcome = (protocol: number = PROTOCOL_VERSION): void => hear({t: 'welcome', protocol});
   const answer = (more: object = {}): void => hear({t: 'allowance', ...of, slice, wants, ...more});
-  return {desk: it, link, sent, welcome, answer, hear};
+  return {desk: it, link, sent, warnings, welcome, answer, hear};
 }
 
 const spent: Spent = {...noneSpent, turns: 2, output_tokens: 40};
@@ -75,6 +80,13 @@ test('[BG26] the answer to a later, larger question serves an earlier one', asyn
   const asked = at.desk.enlarge(of, wants);
   at.answer({wants: {...wants, tokens: 51}});
   expect(await asked).toBe(true);
+});
+
+test('[BG12] the log of an attempt says that a budget is nearly spent', () => {
+  const at = desk(null);
+  at.welcome();
+  at.hear({t: 'budget_warning', ...of, budget: 'every-day', percent: 75});
+  expect(at.warnings).toEqual(['tsk_1 75 percent of the budget every-day are spent']);
 });
 
 test('[BG7] no answer in time is said as that', async () => {

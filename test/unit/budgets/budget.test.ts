@@ -186,16 +186,27 @@ test('[BG12] the kind that is nearest to its limit counts', () => {
 
 const spec = (budget: object, turns_max?: number) => taskSpecSchema.parse({prompt: 'x', agent: {turns_max}, budget});
 
+const before = (task: Figures, session: Figures = noFigures) => ({task, session});
+
 test('[BG4] an attempt may spend its own limit or what is left for all attempts, whichever is less', () => {
   const budget = {tokens_max: 100, cost_usd_max: '1.50', total: {tokens_max: 150, cost_usd_max: '9'}};
-  expect(ownLimits(spec(budget), noFigures)).toEqual({cost_micros: 1_500_000, tokens: 100, turns: null});
+  expect(ownLimits(spec(budget), before(noFigures))).toEqual({cost_micros: 1_500_000, tokens: 100, turns: null});
   const spent = {cost_micros: 8_000_000, tokens: 120, turns: 3};
-  expect(ownLimits(spec(budget), spent)).toEqual({cost_micros: 1_000_000, tokens: 30, turns: null});
-  expect(ownLimits(spec(budget), {...spent, tokens: 151})).toMatchObject({tokens: 0});
+  expect(ownLimits(spec(budget), before(spent))).toEqual({cost_micros: 1_000_000, tokens: 30, turns: null});
+  expect(ownLimits(spec(budget), before({...spent, tokens: 151}))).toMatchObject({tokens: 0});
+});
+
+test('[BG29] an attempt that goes on for one that waited has what that one left of the limits for each', () => {
+  const spent = {cost_micros: 400_000, tokens: 60, turns: 2};
+  const limits = ownLimits(spec({tokens_max: 100, cost_usd_max: '1'}, 3), before(spent, spent));
+  expect(limits).toEqual({cost_micros: 600_000, tokens: 40, turns: 1});
+  expect(ownLimits(spec({tokens_max: 50}), before(spent, spent))).toMatchObject({tokens: 0});
+  const total = {tokens_max: 100, total: {tokens_max: 70}};
+  expect(ownLimits(spec(total), before(spent, spent))).toMatchObject({tokens: 10});
 });
 
 test('[BG4] turns are bounded by the agent, the attempt and the task', () => {
-  expect(ownLimits(spec({turns_max: 5}, 3), noFigures).turns).toBe(3);
-  expect(ownLimits(spec({turns_max: 2}, 3), noFigures).turns).toBe(2);
-  expect(ownLimits(spec({total: {turns_max: 4}}, 3), {...noFigures, turns: 2}).turns).toBe(2);
+  expect(ownLimits(spec({turns_max: 5}, 3), before(noFigures)).turns).toBe(3);
+  expect(ownLimits(spec({turns_max: 2}, 3), before(noFigures)).turns).toBe(2);
+  expect(ownLimits(spec({total: {turns_max: 4}}, 3), before({...noFigures, turns: 2})).turns).toBe(2);
 });

@@ -10,13 +10,14 @@ import {
   type Figures,
   type Limits,
 } from '@switchyard/shared/policy/budget.ts';
+import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {noneSpent, type Spent} from '@switchyard/shared/protocol/spending.ts';
+import {PROTOCOL_VERSION, protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import type {Budget} from '../../../worker/src/fleet/budget-row.ts';
 import {costsBy} from '../../../worker/src/fleet/cost-views.ts';
 import {Lanes} from '../../../worker/src/fleet/lanes.ts';
 import {migrate} from '../../../worker/src/fleet/migrator.ts';
 import {SpendingBook} from '../../../worker/src/fleet/spending-book.ts';
-import {insertTasks} from '../../../worker/src/fleet/task-row.ts';
 import {waitingFor} from '../../../worker/src/fleet/waiting-for.ts';
 import {CoreWorld, failedResult, fleetMigrations, type Attempt, type TestMachine} from '../../fixtures/fleet-core.ts';
 import {nodeSqlite} from '../../fixtures/node-sqlite.ts';
@@ -77,6 +78,7 @@ test('[BG13] an offer carries a slice of what is left, and nothing where no budg
   expect(world.take(machine.id, 'offer')[0]?.allowance).toEqual({
     slice: {...noLimits, turns: 2},
     spent_before: noFigures,
+    session_spent: noFigures,
   });
   expect(world.core.memory.spending.reservedOf('all').turns).toBe(2);
 });
@@ -316,6 +318,92 @@ test('[BG22] costs are summed up by task, type, repository and day, on the day o
   expect(by('day', tomorrow).total.turns).toBe(2);
 });
 
+test('[BG29] an attempt that goes on for those that waited is told what they have spent, and one that begins anew is not', () => {
+  const {world, machine} = opened(1);
+  world.one();
+  const waited: AttemptResult = {kind: 'waiting', asks: ['x']};
+  machine.exit(machine.accept(), {kind: 'interrupted', detail: 'stopped'}, {spent: turnsOf(4)});
+  machine.exit(machine.accept(), waited, {spent: turnsOf(3)});
+  machine.exit(machine.accept(), waited, {spent: turnsOf(2)});
+  const [offer] = world.take(machine.id, 'offer');
+  expect(offer).toMatchObject({epoch: 4, allowance: {spent_before: {turns: 9}, session_spent: {turns: 5}}});
+  machine.say({t: 'accept', task: offer?.task, epoch: 4, ts: 1});
+  machine.exit({task: offer?.task ?? '', epoch: 4}, {kind: 'interrupted', detail: 'stopped'}, {spent: turnsOf(1)});
+  const [fresh] = world.take(machine.id, 'offer');
+  expect(fresh?.allowance).toMatchObject({spent_before: {turns: 10}, session_spent: {turns: 0}});
+});
+
+const protocolsUpTo = (version: number): readonly number[] => protocolVersions.filter(each => each <= version);
+
+test('[BG30] a runner that cannot keep to a budget is offered nothing that has one, and the task says why it waits', () => {
+  const world = new CoreWorld();
+  const old = world.machine();
+  old.hello(4, [], {protocols: protocolsUpTo(3)});
+  makeBudget(world, {id: 'reviews', scope: 'agent_type', target: 'reviewer'});
+  const review = world.one({agent: {type: 'reviewer'}});
+  const own = world.one({budget: {total: {turns_max: 5}}});
+  const free = world.one();
+  expect(old.offers().map(({task}) => task)).toEqual([free]);
+  const why = 'no connected runner that matches is new enough to keep to a budget: upgrade one';
+  expect([review, own].map(id => reason(world, id))).toEqual([why, why]);
+  const upgraded = world.machine();
+  upgraded.hello(4);
+  expect(upgraded.offers().map(({task}) => task)).toEqual([review, own]);
+  old.hello(4, []);
+  expect(world.core.sight().memory.runners.get(old.id)?.row.protocol).toBe(PROTOCOL_VERSION);
+});
+
+test('[BG30] a runner that is older is told only what it knows', () => {
+  const second = (version: number) => {
+    const world = new CoreWorld();
+    const old = world.machine();
+    old.hello(1, [], {protocols: protocolsUpTo(version)});
+    const id = world.one();
+    machineEnds(old, id);
+    return world.take(old.id, 'offer')[0];
+  };
+  expect(second(3)).not.toHaveProperty('allowance');
+  expect(second(4)?.allowance).toEqual({slice: noLimits, spent_before: expect.objectContaining({turns: 1})});
+});
+
+function machineEnds(machine: TestMachine, task: string): void {
+  const [offer] = machine.offers().filter(each => each.task === task);
+  if (offer === undefined) throw new Error('no offer came');
+  machine.say({t: 'accept', ...offer, ts: 1});
+  say(machine, offer, turnsOf(1));
+  machine.exit(offer, {kind: 'interrupted', detail: 'stopped'});
+}
+
+test('[BG31] an offer that is said again over a new connection carries the same slice', () => {
+  const {world, machine} = opened();
+  makeBudget(world);
+  world.one();
+  const [first] = world.take(machine.id, 'offer');
+  machine.hello(4);
+  const [again] = world.take(machine.id, 'offer');
+  expect(again).toEqual(first);
+  expect(again?.allowance?.slice.turns).toBe(2);
+  expect(world.core.memory.spending.reservedOf('all').turns).toBe(2);
+});
+
+test('[BG12] a warning reaches every task that spends of the budget, and no other', () => {
+  const {world, machine} = opened();
+  makeBudget(world, {id: 'reviews', scope: 'agent_type', target: 'reviewer'});
+  const ids = [world.one({agent: {type: 'reviewer'}}), world.one({agent: {type: 'reviewer'}}), world.one()];
+  const attempts = machine.offers();
+  for (const of of attempts) machine.say({t: 'accept', ...of, ts: 1});
+  const [first] = attempts;
+  if (first === undefined) throw new Error('no offer came');
+  world.take(machine.id);
+  for (const turns of [10, 10, 11]) say(machine, first, turnsOf(turns));
+  const told = world.take(machine.id, 'budget_warning');
+  expect(told).toEqual(
+    ids.slice(0, 2).map(task => ({t: 'budget_warning', task, epoch: 1, budget: 'reviews', percent: 50})),
+  );
+  const events = world.sql.all<{task: string}>("SELECT task FROM task_event WHERE kind = 'budget.warning'");
+  expect(events.map(({task}) => task).toSorted()).toEqual(ids.slice(0, 2).toSorted());
+});
+
 type Move =
   | {readonly do: 'submit'; readonly type: 'coding' | 'reviewer'}
   | {readonly do: 'spend' | 'ask'; readonly who: number; readonly turns: number}
@@ -418,8 +506,14 @@ test('[BG16] tasks that waited before there were budgets are found by them', () 
   const row = world.task(world.one({agent: {type: 'reviewer'}, repository: {url: 'https://example.com/a.git'}}));
   const sql = nodeSqlite();
   migrate(sql, fleetMigrations.slice(0, 5), world.nowMs);
-  const older: unknown[] = JSON.parse(row.lane);
-  insertTasks(sql, [{...row, lane: JSON.stringify(older.slice(0, 5))}]);
+  const lane: unknown[] = JSON.parse(row.lane);
+  const older = new Map(Object.entries({...row, lane: JSON.stringify(lane.slice(0, 5))}));
+  const columns = sql.all<{name: string}>("SELECT name FROM pragma_table_info('task')").map(({name}) => name);
+  const places = columns.map(() => '?').join(', ');
+  sql.run(
+    `INSERT INTO task (${columns.join(', ')}) VALUES (${places})`,
+    ...columns.map(name => older.get(name) ?? null),
+  );
   migrate(sql, fleetMigrations, world.nowMs);
   expect([...new Lanes(sql).all()].map(({text}) => text)).toEqual([row.lane]);
 });

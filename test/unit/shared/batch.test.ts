@@ -145,6 +145,7 @@ const down: Arbitraries<DownMessage> = {
     slice: fc.record({cost_micros: limit, tokens: limit, turns: limit}),
     wants: fc.option(figures, {nil: null}),
   },
+  budget_warning: {t: fc.constant('budget_warning'), ...attempt, budget: text(100), percent: count},
 };
 
 describe.each([

@@ -31,6 +31,7 @@ test('[BG13] the slice is inside the signed dispatch, and what was spent outlive
   expect(dispatch?.allowance).toEqual({
     slice: turns(1),
     spent_before: {cost_micros: 0, tokens: 0, turns: 0},
+    session_spent: {cost_micros: 0, tokens: 0, turns: 0},
   });
   const {epoch} = offer;
   session.send({t: 'accept', task: task.id, epoch, ts: 1_000});
@@ -54,6 +55,7 @@ test('[BG17] the one alarm begins the next period, and what waited is offered', 
   session.send({t: 'accept', task: first.id, epoch, ts: 1_000});
   await session.expect('go');
   session.send(await exitOf(machine, {task: first.id, epoch}, {spent}));
+  expect(await session.expect('budget_warning')).toMatchObject({budget: 'day', percent: 100});
   await session.expect('exit_ack');
   const second = await at.submit();
   expect(second.waiting_for).toBe('budget: nothing is left of day');

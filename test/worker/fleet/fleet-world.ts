@@ -14,6 +14,7 @@ import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task
 import type {DownMessage} from '@switchyard/shared/protocol/down.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import {runnerHeader, runnerKeyHeader, type Outcome} from '../../../worker/src/fleet/fleet-rpc.ts';
 import {helloText} from '../../../worker/src/fleet/check-up.ts';
 import {firstTask, submissionText} from '../../../worker/src/fleet/submission-text.ts';
@@ -109,7 +110,7 @@ export async function helloOf(machine: Machine, nonce: string, options: HelloOpt
     session,
     sig: await signBytes(machine.key, utf8(helloText({nonce, runner: machine.id, session}))),
     version: '0.1.0',
-    protocols: [1],
+    protocols: [...protocolVersions],
     boot_id: 'boot',
     lease_class: 'standard',
     slots: options.slots ?? {default: 1},

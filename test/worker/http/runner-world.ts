@@ -13,7 +13,7 @@ import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {encodeLogFrame} from '@switchyard/shared/protocol/log-frame.ts';
 import type {Spent} from '@switchyard/shared/protocol/spending.ts';
-import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
+import {protocolVersions, RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
 import {openInbox, type Inbox} from '../socket-inbox.ts';
 import {call, json, origin} from './api-world.ts';
 
@@ -95,7 +95,7 @@ export async function runAttempt(machine: EnrolledRunner): Promise<RunningAttemp
     session,
     sig: await signBytes(machine.key, utf8(proof)),
     version: '0.1.0',
-    protocols: [1],
+    protocols: [...protocolVersions],
     boot_id: 'boot',
     lease_class: 'standard',
     slots: {host: 1},

@@ -160,6 +160,17 @@ export class Batch {
     )[0]?.outcome;
   }
 
+  /** The newest attempt of a task that ended in any other way than this one; 0 where none did. */
+  newestEndBut(task: string, outcome: string): number {
+    const unwritten = this.#attempts.filter(each => each[0] === task && each[3] !== outcome).map(each => each[1]);
+    const [written] = this.context.sql.all<{epoch: number | null}>(
+      'SELECT max(epoch) AS epoch FROM attempt WHERE task = ? AND outcome <> ?',
+      task,
+      outcome,
+    );
+    return Math.max(0, written?.epoch ?? 0, ...unwritten);
+  }
+
   attemptEnded({id, epoch, runner, started_ms}: TaskRow, ended: EndedAttempt): void {
     if (runner === null) return;
     const {nowMs} = this;

@@ -55,17 +55,14 @@ const spentFrom = (row: Sums): Spent => ({
   turns: row.turns ?? 0,
 });
 
-/** What attempts of a task have spent: one of them, or all. `unwritten` is what this batch adds. */
+/** What attempts of a task have spent, from one epoch to another. `unwritten` is what this batch adds. */
 export function spentByTask(
   {sql, unwritten}: {readonly sql: Sql; readonly unwritten: readonly Cost[]},
-  {task, epoch}: {readonly task: string; readonly epoch?: number},
+  {task, from, to = Number.MAX_SAFE_INTEGER}: {readonly task: string; readonly from: number; readonly to?: number},
 ): Spent {
-  const written =
-    epoch === undefined
-      ? sql.all<Sums>(`SELECT ${sums} FROM cost WHERE task = ?`, task)
-      : sql.all<Sums>(`SELECT ${sums} FROM cost WHERE task = ? AND epoch = ?`, task, epoch);
+  const written = sql.all<Sums>(`SELECT ${sums} FROM cost WHERE task = ? AND epoch BETWEEN ? AND ?`, task, from, to);
   return unwritten
-    .filter(cost => cost.task === task && (epoch === undefined || cost.epoch === epoch))
+    .filter(cost => cost.task === task && cost.epoch >= from && cost.epoch <= to)
     .reduce((sum, {spent}) => addSpent(sum, spent), spentFrom(one(written)));
 }
 

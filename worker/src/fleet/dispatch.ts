@@ -3,11 +3,13 @@ import {compareCandidates, level, type Candidate} from '@switchyard/shared/domai
 import {freeSlots} from '@switchyard/shared/domain/slots.ts';
 import type {Batch} from './batch.ts';
 import {Heap} from './heap.ts';
+import {requiredLabels} from './required-labels.ts';
 import type {LaneKey} from './lane.ts';
 import type {Lane} from './lanes.ts';
 import type {Runner} from './runner-row.ts';
+import {sendOffer} from './offer.ts';
 import {readLabels} from './task-columns.ts';
-import {allow} from './spending.ts';
+import {setAside} from './spending.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
 
@@ -80,10 +82,11 @@ function candidates(
   const {concurrency} = key;
   if (concurrency !== null && memory.live.active(concurrency.key) >= concurrency.limit) return [];
   if (memory.spending.blocking(key.spender, nowMs) !== undefined) return [];
+  const requires = requiredLabels(memory, key);
   return runners.filter(
     ({row, slots, labels}) =>
       freeSlots(slots, memory.live.heldBy(row.id), key.slotClass) > 0 &&
-      missingLabels(key.requires, labels).length === 0 &&
+      missingLabels(requires, labels).length === 0 &&
       !memory.avoidance.isAvoided(text, row.id),
   );
 }
@@ -125,6 +128,6 @@ function offer(batch: Batch, row: TaskRow, {row: runner}: Runner): void {
   const change = {epoch, runner: runner.id, expires_ms: untilMs, phase: null, phase_seq: -1, event_seq: -1};
   const next = advance(batch, row, {event: 'offered', change, data: {runner: runner.id}});
   if (next === undefined) return;
-  const allowance = allow(batch, next, epoch);
-  batch.send(runner.id, {t: 'offer', task: row.id, epoch, untilMs, ...(allowance === undefined ? {} : {allowance})});
+  setAside(batch, next);
+  sendOffer(batch, next);
 }

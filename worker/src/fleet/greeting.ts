@@ -7,6 +7,7 @@ import {closeCodes, protocolVersions} from '@switchyard/shared/protocol/version.
 import type {Batch} from './batch.ts';
 import {renewItems} from './lease.ts';
 import {sendMessages} from './messages.ts';
+import {sendOffer} from './offer.ts';
 import type {RunnerRow} from './runner-row.ts';
 import type {From} from './up-work.ts';
 
@@ -37,7 +38,7 @@ export function greet(
     refuse(closeCodes.protocolTooOld, `the server speaks protocol ${protocolVersions.join(', ')}`);
     return;
   }
-  replaceSession(batch, from, {row: runner.row, hello});
+  replaceSession(batch, from, {row: {...runner.row, protocol}, hello});
   const verdicts = hello.inventory.map(item => judge(batch, from, item));
   batch.send(from.runner, {
     t: 'welcome',
@@ -99,13 +100,7 @@ function sendOwed(batch: Batch, {runner}: From, hello: Hello): void {
   const named = new Set(hello.inventory.map(({task, epoch}) => `${task} ${epoch}`));
   for (const row of batch.memory.live.ofRunner(runner)) {
     const isNamed = named.has(`${row.id} ${row.epoch}`);
-    if (row.state === 'offered' && !isNamed)
-      batch.send(runner, {
-        t: 'offer',
-        task: row.id,
-        epoch: row.epoch,
-        untilMs: row.expires_ms ?? 0,
-      });
+    if (row.state === 'offered' && !isNamed) sendOffer(batch, row);
     if (row.state === 'leased' && row.phase === 'running' && isNamed) sendMessages(batch, row);
   }
   if (batch.runner(runner)?.row.draining === 1) batch.send(runner, {t: 'drain'});

@@ -41,13 +41,16 @@ export function laneOf(spec: TaskSpec): string {
   return JSON.stringify([
     slotClass(spec),
     spec.fairness_key ?? spec.repository?.url ?? '',
-    [...new Set(spec.requires)].toSorted(),
+    [...new Set([...spec.requires, ...(spec.budget === undefined ? [] : [meterLabel])])].toSorted(),
     spec.concurrency?.key ?? null,
     spec.concurrency?.limit ?? 0,
     roleOf(spec.agent),
     spec.repository?.url ?? null,
   ]);
 }
+/** The label of every runner that can keep to a budget. */
+export const meterLabel = 'switchyard=meter';
+
 
 /** The label that every runner has of itself. */
 const ownLabel = 'runner=';

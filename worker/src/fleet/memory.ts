@@ -1,6 +1,7 @@
 import type {PoolSettings} from '@switchyard/shared/api/pool-contracts.ts';
 import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskId} from '@switchyard/shared/domain/id.ts';
+import type {Resources} from '@switchyard/shared/protocol/resources.ts';
 import {firstExpiryMs, tasksThatAsk} from './approval-row.ts';
 import {Avoidance} from './avoidance.ts';
 import {loadCredentials, type CredentialRecord} from './credential-row.ts';
@@ -14,6 +15,8 @@ import {one, type Sql} from './sql.ts';
 import {countIdempotencyKeys} from './submitted-before.ts';
 import {TurnTaking} from './turn-taking.ts';
 
+type AttemptResources = Resources & {readonly task: string; readonly epoch: number};
+
 /**
  * What the Fleet keeps in memory of its own database. It is the only writer, so this is never out of date; it is read
  * again from the database when the object starts and after a transaction that failed.
@@ -26,6 +29,8 @@ export type Memory = {
   readonly turns: TurnTaking;
   readonly avoidance: Avoidance;
   readonly metrics: Map<string, NonNullable<RunnerView['metrics']>>;
+  /** What the attempts of each runner use of it, by its newest report. */
+  readonly resources: Map<string, readonly AttemptResources[]>;
   /** When each runner last sent a message. */
   readonly seenMs: Map<string, number>;
   readonly freshSpecs: FreshSpecs;
@@ -63,6 +68,7 @@ export function loadMemory(sql: Sql): Memory {
     turns: new TurnTaking(),
     avoidance: new Avoidance(),
     metrics: new Map(),
+    resources: new Map(),
     seenMs: new Map(),
     freshSpecs: new FreshSpecs(),
     spending: new SpendingBook(sql),

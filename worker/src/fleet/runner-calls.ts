@@ -98,6 +98,7 @@ function addRunner(batch: Batch, {runner, name, labels, jwk}: Enrolment, enrolle
     x: jwk.x,
     previous_x: null,
     previous_until_ms: null,
+    protocol: 0,
     enrolled_labels: enrolledLabels,
     labels: JSON.stringify(labels),
     slots: '{}',

@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {Slots} from '@switchyard/shared/domain/slots.ts';
-import {labelOfRunner} from './lane.ts';
+import {spendingProtocol} from '@switchyard/shared/protocol/version.ts';
+import {labelOfRunner, meterLabel} from './lane.ts';
 import type {Sql} from './sql.ts';
 
 export type RunnerRow = {
@@ -26,6 +27,8 @@ export type RunnerRow = {
   readonly transport: 'websocket' | 'poll' | null;
   readonly draining: number;
   readonly revoked_ms: number | null;
+  /** Which version of the protocol its newest session speaks; 0 before the first. */
+  readonly protocol: number;
   readonly enrolled_ms: number;
   readonly seen_ms: number | null;
 };
@@ -46,6 +49,7 @@ export function readRunner(row: RunnerRow): Runner {
     row,
     labels: new Set([
       labelOfRunner(row.id),
+      ...(row.protocol >= spendingProtocol ? [meterLabel] : []),
       ...labelsColumn.parse(JSON.parse(row.enrolled_labels)),
       ...labelsColumn.parse(JSON.parse(row.labels)),
     ]),
@@ -71,6 +75,7 @@ export const runnerColumns = [
   'seen_ms',
   'previous_x',
   'previous_until_ms',
+  'protocol',
 ] as const satisfies readonly (keyof RunnerRow)[];
 
 const upsert = `INSERT INTO runner (${runnerColumns.join(', ')})

@@ -12,26 +12,41 @@ import {
 } from '@switchyard/shared/policy/budget.ts';
 import {dayOf, periodStartMs} from '@switchyard/shared/policy/budget-period.ts';
 import {noneSpent, type Allowance, type Spent} from '@switchyard/shared/protocol/spending.ts';
+import {sessionSpendingProtocol, spendingProtocol} from '@switchyard/shared/protocol/version.ts';
 import {heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
-import {dueMs, limitsAt, type Budget, type Slice} from './budget-row.ts';
+import {dueMs, isFor, limitsAt, type Budget, type Slice} from './budget-row.ts';
 import {addSpent, isNothing, spentByTask, spentMore} from './cost-row.ts';
 import type {TaskRow} from './task-row.ts';
 import type {From, Ref} from './up-work.ts';
 
-/** What has to be signed into an offer; undefined where no budget holds and nothing was spent before. */
-export function allow(batch: Batch, row: TaskRow, epoch: number): Allowance | undefined {
-  const {spending} = batch.memory;
-  const rest = spending.rest(row, batch.nowMs);
-  const slice = firstSlice(rest);
-  if (isLimited(slice)) setSlice(batch, row.id, {...spenderOf(row), epoch, spent: noneSpent, granted: slice});
-  const before = epoch === 1 ? noFigures : spentBefore(batch, row);
-  const isFirst = before.turns === 0;
-  return isFirst && !isLimited(slice) ? undefined : {slice, spent_before: before};
+/** Sets a slice aside for an attempt that is offered, where a budget holds. */
+export function setAside(batch: Batch, row: TaskRow): void {
+  const granted = firstSlice(batch.memory.spending.rest(row, batch.nowMs));
+  if (isLimited(granted)) setSlice(batch, row.id, {...spenderOf(row), epoch: row.epoch, spent: noneSpent, granted});
 }
 
-function spentBefore(batch: Batch, {id}: TaskRow): Figures {
-  return figuresOf(spentByTask({sql: batch.context.sql, unwritten: batch.memory.spending.unwritten}, {task: id}));
+/**
+ * What has to be signed into an offer; undefined where no budget holds and nothing was spent before, and for a runner
+ * that would not understand it, which is offered nothing that needs it.
+ */
+export function allowanceFor(batch: Batch, row: TaskRow, protocol: number): Allowance | undefined {
+  const {spending} = batch.memory;
+  const slice = spending.slice(row.id)?.granted ?? noLimits;
+  const before = row.epoch === 1 ? noFigures : spentBefore(batch, row, 0);
+  const isFirst = before.turns === 0;
+  if (protocol < spendingProtocol || (isFirst && !isLimited(slice))) return undefined;
+  const session = protocol < sessionSpendingProtocol ? {} : {session_spent: sessionSpent(batch, row)};
+  return {slice, spent_before: before, ...session};
+}
+
+/** By attempts that were put off to wait for a person, and that this one goes on for. */
+function sessionSpent(batch: Batch, row: TaskRow): Figures {
+  return spentBefore(batch, row, batch.newestEndBut(row.id, 'waiting'));
+}
+
+function spentBefore({context: {sql}, memory}: Batch, {id}: TaskRow, afterEpoch: number): Figures {
+  return figuresOf(spentByTask({sql, unwritten: memory.spending.unwritten}, {task: id, from: afterEpoch + 1}));
 }
 
 /** Gives back what an attempt was given and did not spend. */
@@ -86,7 +101,8 @@ export function chargeLate(
     return;
   }
   const {spending} = batch.memory;
-  const known = spentByTask({sql: batch.context.sql, unwritten: spending.unwritten}, ref);
+  const places = {sql: batch.context.sql, unwritten: spending.unwritten};
+  const known = spentByTask(places, {task: ref.task, from: ref.epoch, to: ref.epoch});
   const more = spentMore(known, spent);
   if (!isNothing(more)) book(batch, row, {epoch: ref.epoch, more});
 }
@@ -98,20 +114,25 @@ function book(batch: Batch, row: TaskRow, {epoch, more}: {readonly epoch: number
   batch.undoable(spending.addCost(cost));
   for (const budget of spending.matching(row)) {
     const spent = addFigures(budget.spent, figuresOf(more));
-    const warned = warn(batch, row, {...budget, spent});
+    const warned = warn(batch, {...budget, spent});
     batch.undoable(spending.setBudget(budget.id, {...budget, spent, warned}));
   }
 }
 
-/** Says each warning of a period once: to whoever manages the pool, and in the history of the task that reached it. */
-function warn(batch: Batch, {id}: TaskRow, budget: Budget): number {
+/**
+ * Says each warning of a period once: to whoever manages the pool, and in the history and the log of every task that
+ * spends of the budget right then.
+ */
+function warn(batch: Batch, budget: Budget): number {
   const percent = percentSpent(limitsAt(budget, batch.nowMs), budget.spent);
   const level = warningAt(percent);
   if (level <= budget.warned) return budget.warned;
   const data = {budget: budget.id, percent: level};
   batch.audit({actor: 'fleet', action: 'budget.warning', target: budget.id, detail: JSON.stringify(data)});
-  const current = batch.memory.live.get(id);
-  if (current !== undefined) batch.change(current, {}, {kind: 'budget.warning', data});
+  for (const row of [...batch.memory.live.all()].filter(each => isFor(budget, each))) {
+    batch.change(row, {}, {kind: 'budget.warning', data});
+    if (row.state === 'leased') batch.send(row.runner, {t: 'budget_warning', task: row.id, epoch: row.epoch, ...data});
+  }
   return level;
 }
 

@@ -67,7 +67,8 @@ function handle(batch: Batch, from: From, message: Exclude<CheckedUp, {t: 'hello
       stateSlots(batch, from, {default: 0});
       return;
     case 'metrics': {
-      const {t: _type, ...metrics} = message;
+      const {t: _type, attempts = [], ...metrics} = message;
+      batch.memory.resources.set(from.runner, attempts);
       batch.memory.metrics.set(from.runner, metrics);
       return;
     }

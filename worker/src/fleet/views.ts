@@ -3,6 +3,7 @@ import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {slotsTotal} from '@switchyard/shared/domain/slots.ts';
+import {meterLabel} from './lane.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {Memory} from './memory.ts';
 import type {Runner} from './runner-row.ts';
@@ -71,7 +72,7 @@ export function runnerView({memory}: Pick<Sight, 'memory'>, {row, labels, slots}
     id: row.id,
     name: row.name,
     state: stateOf(row),
-    labels: [...labels],
+    labels: [...labels].filter(label => label !== meterLabel),
     slots: slotsTotal(slots),
     held,
     version: row.version,

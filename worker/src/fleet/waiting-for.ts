@@ -1,8 +1,9 @@
 import {missingLabels} from '@switchyard/shared/domain/labels.ts';
 import {freeSlots, slotsTotal} from '@switchyard/shared/domain/slots.ts';
 import type {Budget} from './budget-row.ts';
-import {isPinnedLane, readLane, type LaneKey} from './lane.ts';
+import {isPinnedLane, meterLabel, readLane, type LaneKey} from './lane.ts';
 import type {Memory} from './memory.ts';
+import {requiredLabels} from './required-labels.ts';
 import type {Runner} from './runner-row.ts';
 import type {TaskRow} from './task-row.ts';
 
@@ -50,13 +51,20 @@ function runnerReason(memory: Memory, key: LaneKey, lane: string): string | null
   return reason !== null && isPinnedLane(lane) ? 'the runner that holds the session of its agent' : reason;
 }
 
-function matchReason({runners, live, avoidance}: Memory, key: LaneKey, lane: string): string | null {
+const meterReason = 'no connected runner that matches is new enough to keep to a budget: upgrade one';
+
+function matchReason(memory: Memory, key: LaneKey, lane: string): string | null {
+  const {runners, live, avoidance} = memory;
   const enrolled = [...runners.values()].filter(({row}) => row.revoked_ms === null);
   if (enrolled.length === 0) return 'no runner is enrolled in this pool';
-  const matching = enrolled.filter(({labels}) => missingLabels(key.requires, labels).length === 0);
-  if (matching.length === 0) return labelReason(key.requires, enrolled);
-  const connected = matching.filter(({row}) => row.connection !== null);
-  if (connected.length === 0) return 'no runner that matches is connected';
+  const stated = key.requires.filter(label => label !== meterLabel);
+  const matching = enrolled.filter(({labels}) => missingLabels(stated, labels).length === 0);
+  if (matching.length === 0) return labelReason(stated, enrolled);
+  const linked = matching.filter(({row}) => row.connection !== null);
+  if (linked.length === 0) return 'no runner that matches is connected';
+  const requires = requiredLabels(memory, key);
+  const connected = linked.filter(({labels}) => missingLabels(requires, labels).length === 0);
+  if (connected.length === 0) return meterReason;
   const taking = connected.filter(({row, slots}) => row.draining === 0 && slotsTotal(slots) > 0);
   if (taking.length === 0) return 'every runner that matches is draining';
   const free = taking.filter(({row, slots}) => freeSlots(slots, live.heldBy(row.id), key.slotClass) > 0);
