@@ -79,6 +79,8 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   const key = await loadRunnerKey(stateDirectory);
   const {policy, isDefault} = await readPolicyFile(join(stateDirectory, 'policy.json'));
   if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
+  const {blockedNames} = selectEnvironment(process.env, policy.environment);
+  if (blockedNames.length > 0) options.onLine(`kept from agents, as secrets: ${blockedNames.join(', ')}`);
   const charter = await machineCharter(stateDirectory, options.onLine);
   const clock = bootClock(hostBootSources(Date.now));
   const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
@@ -274,7 +276,7 @@ function hostWork({
   policy,
   charter,
 }: WorkParts): HostWork {
-  const {env} = selectEnvironment(process.env);
+  const {env} = selectEnvironment(process.env, policy.environment);
   const path = agentPath(process.env['PATH'], process.execPath);
   const secretValues = Object.entries(process.env).flatMap(([name, value]) =>
     value !== undefined && value.length <= secretBytesMax / 4 && (isSecretName(name) || isSecretValue(value))

@@ -14,20 +14,23 @@ import {openStage, type Stage} from './stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await openStage({
-    work: [turn(shell('true')), turn(shell('true')), turn(shell('true')), turn(say('done'))],
-    limited: [
-      {
-        moves: [],
-        refuse: {
-          status: 429,
-          type: 'rate_limit_error',
-          message: 'usage limit reached',
-          headers: {'retry-after': '3600'},
+  stage = await openStage(
+    {
+      work: [turn(shell('true')), turn(shell('true')), turn(shell('true')), turn(say('done'))],
+      limited: [
+        {
+          moves: [],
+          refuse: {
+            status: 429,
+            type: 'rate_limit_error',
+            message: 'usage limit reached',
+            headers: {'retry-after': '3600'},
+          },
         },
-      },
-    ],
-  });
+      ],
+    },
+    {'policy.json': JSON.stringify({version: 1, full_access: ['host']})},
+  );
 }, 900_000);
 afterAll(async () => stage.stop(), 120_000);
 

@@ -38,7 +38,19 @@ export const blockedVariableNames: ReadonlySet<string> = new Set([
 ]);
 
 /** `_KEY` only at the end, because settings such as KEY_REPEAT are none; the others anywhere between underscores. */
-const SECRET_NAME = /(?:^|_)KEY$|(?:^|_)(?:TOKEN|SECRET|PASSWORD)(?:_|$)/i;
+const SECRET_NAME =
+  /(?:^|_)(?:API)?KEYS?$|(?:^|_)(?:TOKEN|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|COOKIE)(?:_|$)/i;
+
+/** A session of Claude Code gives these to what it starts; another session would take itself for a part of that one. */
+const ofAnotherSession: ReadonlySet<string> = new Set([
+  'CLAUDE_CODE_CHILD_SESSION',
+  'CLAUDE_CODE_ENTRYPOINT',
+  'CLAUDE_CODE_EXECPATH',
+  'CLAUDE_CODE_MESSAGING_SOCKET',
+  'CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST',
+  'CLAUDE_CODE_SESSION_ID',
+  'CLAUDE_CODE_SSE_PORT',
+]);
 
 const SECRET_VALUES: readonly RegExp[] = [
   /(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{16,}/, // Anthropic, OpenAI and those who copied them
@@ -47,7 +59,8 @@ const SECRET_VALUES: readonly RegExp[] = [
   /(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}/,
   /(?<![A-Za-z0-9])xox[abeprs]-[A-Za-z0-9-]{8,}/,
   /(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}/, // JSON Web Token
-  /^\s*Bearer\s+\S/i,
+  /(?:^|[\s:="'])Bearer\s+\S/i,
+  /(?:api-key|authorization|cookie)["']?\s*[:=]\s*\S/i, // a header, as in ANTHROPIC_CUSTOM_HEADERS
   /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
   /:\/\/[^/\s:@]*:[^/\s@]+@/, // URL with a password
 ];
@@ -59,7 +72,7 @@ export function selectEnvironment(
   const env: Record<string, string> = {};
   const blockedNames: string[] = [];
   for (const [name, value] of Object.entries(source)) {
-    if (value === undefined || !allow.some(pattern => isMatch(name, pattern))) continue;
+    if (value === undefined || ofAnotherSession.has(name) || !allow.some(pattern => isMatch(name, pattern))) continue;
     if (isSecretName(name) || isSecretValue(value)) blockedNames.push(name);
     else env[name] = value;
   }

@@ -4,6 +4,8 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {toolProfiles, toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
+import {defaultEnvironmentPolicy} from '../executor/environment.ts';
 import {errnoOf} from './errno.ts';
 
 /**
@@ -25,6 +27,12 @@ export const policySchema = z.strictObject({
   drivers: z.array(z.string().max(40)).max(64).default(['claude', 'codex', 'gemini', 'opencode', 'exec', 'scripted']),
   /** The first words that a command of the exec driver or a check may have, as patterns; all when absent. */
   commands: z.strictObject({allow: z.array(z.string().min(1).max(500)).max(1_000)}).optional(),
+  /** The executors whose agents may have more tools than the profile `developer`: by default only what walls them in. */
+  full_access: z.array(z.string().max(40)).max(16).default(['docker', 'lima']),
+  /** Names, or prefixes that end in `*`: the variables of the runner that agents see. What looks like a secret stays out. */
+  environment: z
+    .strictObject({allow: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*\*?$/)).max(200)})
+    .default({allow: [...defaultEnvironmentPolicy.allow]}),
   timeout_max_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutMaxMs),
   /** What a charter wants a person to decide. */
   approvals: z
@@ -77,6 +85,7 @@ export function judge(policy: Policy, spec: TaskSpec, repository: string | undef
     listRefusal('executor', spec.executor, policy.executors) ??
     listRefusal('driver', spec.agent.driver, policy.drivers) ??
     commandRefusal(policy, spec) ??
+    accessRefusal(policy, spec) ??
     timeRefusal(policy, timeoutMsOf(spec));
   return why === undefined ? {allowed: true} : {allowed: false, code: 'policy_refused', detail: why};
 }
@@ -93,6 +102,15 @@ function repositoryRefusal(policy: Policy, repository: string | undefined): stri
 
 function listRefusal(what: string, value: string, allowed: readonly string[]): string | undefined {
   return allowed.includes(value) ? undefined : `the ${what} ${value} is not allowed`;
+}
+
+/** An agent with the tools of a whole machine belongs where nothing else is. */
+function accessRefusal({full_access: where}: Policy, {executor, agent}: TaskSpec): string | undefined {
+  const usual: readonly string[] = toolProfiles.developer;
+  const beyond = toolsOf(agent).find(tool => !usual.includes(tool));
+  if (beyond === undefined || where.includes(executor)) return undefined;
+  const line = `"full_access": ${JSON.stringify([...where, executor])}`;
+  return `the tool ${beyond} is of the profile full-access, which the executor ${executor} does not allow here: its owner can write ${line} in policy.json`;
 }
 
 function timeRefusal({timeout_max_ms: maxMs}: Policy, askedMs: number): string | undefined {

@@ -35,6 +35,15 @@ describe('the environment of an agent', () => {
     expect(selectEnvironment(source)).toEqual({env: {}, blockedNames: []});
   });
 
+  test('[EN7] what a session of an agent gives to its own children is not passed on to an agent', () => {
+    const names = ['CLAUDE_CODE_SESSION_ID', 'CLAUDE_CODE_ENTRYPOINT', 'CLAUDE_CODE_SSE_PORT', 'CLAUDECODE'];
+    const source = Object.fromEntries(names.map(name => [name, '1']));
+    expect(selectEnvironment({...source, CLAUDE_CODE_USE_BEDROCK: '1'})).toEqual({
+      env: {CLAUDE_CODE_USE_BEDROCK: '1'},
+      blockedNames: [],
+    });
+  });
+
   test('[EN2] known secrets stay out although a pattern allows them', () => {
     const source = Object.fromEntries([...blockedVariableNames].map(name => [name, 'plain']));
     expect(selectEnvironment(source, everything)).toEqual({
@@ -54,6 +63,10 @@ describe('the environment of an agent', () => {
     'CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR',
     'TOKEN',
     'SECRET_VALUE',
+    'SWITCHYARD_KEYS_PASSPHRASE',
+    'APIKEY',
+    'GOOGLE_APPLICATION_CREDENTIALS',
+    'ANTHROPIC_KEYS',
   ])('[EN2] the name %s is one of a secret', name => expect(isSecretName(name)).toBe(true));
 
   test.for([
@@ -66,6 +79,8 @@ describe('the environment of an agent', () => {
     `xoxb-${'1'.repeat(12)}`,
     `eyJ${'a'.repeat(20)}.${'b'.repeat(20)}.c`,
     'Bearer abc',
+    'Authorization: Bearer abc',
+    'x-api-key: abc\nx-other: d',
     `{"key":"sk-ant-${'x'.repeat(20)}"}`,
     'postgres://user:word@db/x',
     '-----BEGIN OPENSSH PRIVATE KEY-----\nabc',

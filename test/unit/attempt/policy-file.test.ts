@@ -28,6 +28,7 @@ describe('the file', () => {
     ['an unknown field', '{"version":1,"repositorys":{}}'],
     ['another version', '{"version":2}'],
     ['an empty file', ''],
+    ['a pattern that is no name', '{"version":1,"environment":{"allow":["A B"]}}'],
   ] as const)('[PO1] A broken file refuses the start: %s', async ([, text]) => {
     const path = join(directory, 'policy.json');
     await writeFile(path, text);
@@ -69,6 +70,31 @@ test.for([
     });
   },
 );
+
+const wish = (agent: Partial<TaskSpec['agent']>): TaskSpec => specOf({agent: {driver: 'claude', ...agent}});
+
+test.for([
+  ['the profile', {profile: 'full-access'}, 'the tool Task'],
+  ['a tool of that profile', {profile: 'readonly', tools: ['Read', 'WebFetch']}, 'the tool WebFetch'],
+  ['a tool of no profile', {tools: ['mcp__evil__run']}, 'the tool mcp__evil__run'],
+] satisfies [string, Partial<TaskSpec['agent']>, string][])(
+  '[PO4] More than the profile developer is refused outside container and VM, with the line to write: %s',
+  ([, agent, what]) => {
+    expect(judge(defaultPolicy, wish(agent), repository)).toEqual({
+      allowed: false,
+      code: 'policy_refused',
+      detail: `${what} is of the profile full-access, which the executor host does not allow here: its owner can write "full_access": ["docker","lima","host"] in policy.json`,
+    });
+    const own = policySchema.parse({version: 1, full_access: ['docker', 'lima', 'host']});
+    expect(judge(own, wish(agent), repository)).toEqual({allowed: true});
+  },
+);
+
+test.for([{profile: 'developer'}, {tools: ['Bash', 'Read']}, {type: 'reviewer'}] satisfies Partial<
+  TaskSpec['agent']
+>[])('[PO4] What the profile developer has is allowed on the host: %o', agent => {
+  expect(judge(defaultPolicy, wish(agent), repository)).toEqual({allowed: true});
+});
 
 test('[PO2] An executor that is not listed is refused', () => {
   expect(judge({...defaultPolicy, executors: []}, good, repository)).toMatchObject({allowed: false});
