@@ -56,6 +56,8 @@ export const listTasks = contract({
     ...pageQuery,
     state: list(z.enum(taskStates)).optional(),
     repository: z.string().max(2_048).optional(),
+    /** Only what the agent of this task made. */
+    parent: taskIdSchema.optional(),
   }),
   responses: {200: z.object({tasks: z.array(taskViewSchema), next: z.string().nullable()})},
 });

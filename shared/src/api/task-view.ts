@@ -44,6 +44,8 @@ export const taskViewSchema = z
       .nullable(),
     failures: z.array(failureSchema),
     retried_from: taskIdSchema.nullable(),
+    /** The task whose agent made this one as a part of its work. */
+    parent: taskIdSchema.nullable(),
     metadata: z.record(z.string(), z.string()),
   })
   .meta({id: 'Task'});

@@ -6,15 +6,18 @@ import {attemptRef} from './attempt-message.ts';
 export const askIdSchema = z.string().min(1).max(200);
 
 /**
- * The agent waits for a person. Sent again after every `welcome` until it is answered, so neither this nor the answer
+ * The agent waits for a person, or for the Fleet itself. Sent again after every `welcome` until it is answered, so neither this nor the answer
  * needs an acknowledgement.
  */
 export const askSchema = z.strictObject({
   t: z.literal('ask'),
   ...attemptRef,
   id: askIdSchema,
-  /** `permission`: whether the tool call may run. `question`: the input holds it, and the text of the answer is wanted. */
-  kind: z.enum(['permission', 'question']),
+  /**
+   * `permission`: whether the tool call may run. `question`: the input holds it, and the text of the answer is wanted.
+   * `call`: a tool of the Fleet, which answers by itself and once for each id of an attempt; the input is whole.
+   */
+  kind: z.enum(['permission', 'question', 'call']),
   tool: z.string().max(200),
   /** JSON, without the secrets that the log would not show either, and cut where it is too long. */
   input: z.string().max(limits.askInputCharactersMax),

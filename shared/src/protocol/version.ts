@@ -33,9 +33,15 @@ export const protocolHistory = [
     change:
       'An allowance may say what the session has spent; `metrics` and exit records say what an attempt uses of its machine; the Fleet says `budget_warning`.',
   },
+  {
+    version: 6,
+    date: '2026-11-21',
+    schemaHash: 'bc190c8bd3bc2df2',
+    change: 'An `ask` may be a `call`: a tool of the Fleet, which answers it by itself.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 5;
+export const PROTOCOL_VERSION = 6;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
@@ -48,6 +54,9 @@ export const sessionSpendingProtocol = 5;
 
 /** From this version on a runner tells what the processes of its attempts use. */
 export const resourcesProtocol = 5;
+
+/** From this version on the Fleet answers calls of agents by itself. */
+export const callProtocol = 6;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

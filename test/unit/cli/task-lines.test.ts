@@ -28,6 +28,7 @@ function task(change: Partial<TaskView>): TaskView {
       result: null,
       failures: [],
       retried_from: null,
+      parent: null,
       metadata: {},
     }),
     ...change,

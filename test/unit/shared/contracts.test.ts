@@ -70,6 +70,7 @@ test('[AP5] a task that works and one that failed are views as they are', () => 
     result: null,
     failures: [failure],
     retried_from: null,
+    parent: null,
     metadata: {},
   };
   expect(taskViewSchema.parse(view)).toEqual(view);

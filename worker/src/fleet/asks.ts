@@ -1,6 +1,11 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {newApprovalId} from '@switchyard/shared/domain/id.ts';
-import {approvalMachine, type ApprovalEvent, type ApprovalState} from '@switchyard/shared/machine/approval-machine.ts';
+import {
+  approvalMachine,
+  type ApprovalEvent,
+  type ApprovalKind,
+  type ApprovalState,
+} from '@switchyard/shared/machine/approval-machine.ts';
 import {step} from '@switchyard/shared/machine/machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
@@ -22,6 +27,9 @@ import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
 import type {From, Ref} from './up-work.ts';
 
+/** What only a person can answer. */
+type PersonAsk = AskMessage & {readonly kind: ApprovalKind};
+
 const dueApprovalsMax = 500;
 const shownInputMax = 500;
 
@@ -29,7 +37,7 @@ const shownInputMax = 500;
  * An agent waits for a person. The same ask again opens nothing: it is answered where it was decided. An ask that an
  * earlier attempt ended with, and no other, goes on in the attempt that continues its session.
  */
-export function takeAsk(batch: Batch, from: From, ask: AskMessage): void {
+export function takeAsk(batch: Batch, from: From, ask: PersonAsk): void {
   const {sql} = batch.context;
   const task = heldRow(batch, from, ask);
   if (task === undefined || task.state === 'offered') {
@@ -52,7 +60,7 @@ export function takeAsk(batch: Batch, from: From, ask: AskMessage): void {
   open(batch, ask, known);
 }
 
-function open(batch: Batch, ask: AskMessage, known: ApprovalRow | undefined): void {
+function open(batch: Batch, ask: PersonAsk, known: ApprovalRow | undefined): void {
   const {context, memory, nowMs} = batch;
   const {task, epoch, id, kind, tool, input, reason, rule, expires_in_ms: ttlMs} = ask;
   if (known !== undefined && stepOf(batch, known, 'askedAnew') === undefined) return;

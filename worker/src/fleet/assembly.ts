@@ -7,8 +7,9 @@ import agent from '../../../migrations/fleet/0002_agent.sql';
 import runnerKey from '../../../migrations/fleet/0003_runner_key.sql';
 import heldTasks from '../../../migrations/fleet/0004_held_tasks.sql';
 import approval from '../../../migrations/fleet/0005_approval.sql';
-import runnerProtocol from '../../../migrations/fleet/0007_runner_protocol.sql';
 import budget from '../../../migrations/fleet/0006_budget.sql';
+import runnerProtocol from '../../../migrations/fleet/0007_runner_protocol.sql';
+import subtask from '../../../migrations/fleet/0008_subtask.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -33,9 +34,10 @@ export const migrations = [
   {name: '0002_agent', statements: agent},
   {name: '0003_runner_key', statements: runnerKey},
   {name: '0004_held_tasks', statements: heldTasks},
-  {name: '0007_runner_protocol', statements: runnerProtocol},
   {name: '0005_approval', statements: approval},
   {name: '0006_budget', statements: budget},
+  {name: '0007_runner_protocol', statements: runnerProtocol},
+  {name: '0008_subtask', statements: subtask},
 ];
 
 /** Time and chance of the platform. */

@@ -33,7 +33,7 @@ export function cleanUp(sql: Sql, nowMs: number): boolean {
 function forgetTasks(sql: Sql, ids: readonly string[]): void {
   if (ids.length === 0) return;
   const json = JSON.stringify(ids);
-  for (const table of ['task_spec', 'attempt', 'agent', 'task_event', 'alias', 'message', 'approval'])
+  for (const table of ['task_spec', 'attempt', 'agent', 'task_event', 'alias', 'message', 'approval', 'agent_call'])
     sql.run(`DELETE FROM ${table} WHERE task IN (SELECT value FROM json_each(?))`, json);
   // What a task needs is older than the task, so this takes both ends of every dependency sooner or later.
   sql.run('DELETE FROM dependency WHERE needs IN (SELECT value FROM json_each(?))', json);

@@ -47,6 +47,8 @@ export type Submission = {
   /** Names under which a client of an older API knows the task; unique in the pool, found by `taskByAlias`. */
   readonly alias?: string | undefined;
   readonly retriedFrom?: TaskId | undefined;
+  /** The task whose agent made this one. */
+  readonly parent?: TaskId | undefined;
 };
 
 export type SubmittedTasks = {
@@ -66,6 +68,7 @@ export type TaskListQuery = {
   readonly cursor?: string | undefined;
   readonly states?: readonly TaskState[] | undefined;
   readonly repository?: string | undefined;
+  readonly parent?: TaskId | undefined;
 };
 
 export type ApprovalPage = {

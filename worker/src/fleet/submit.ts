@@ -51,7 +51,8 @@ export function submit(
   }));
   const ids = wanted.map(each => {
     const id = newTaskId(batch.nowMs, randomBytes);
-    enqueue(batch, {id, ...each, retriedFrom: submission.retriedFrom ?? null});
+    const {retriedFrom = null, parent = null} = submission;
+    enqueue(batch, {id, ...each, retriedFrom, parent});
     return id;
   });
   const [first] = ids;
@@ -69,14 +70,15 @@ type Enqueue = {
   readonly text: string;
   readonly unmet: Dependencies;
   readonly retriedFrom: TaskId | null;
+  readonly parent: TaskId | null;
 };
 
-function enqueue(batch: Batch, {id, spec, text, unmet, retriedFrom}: Enqueue): void {
+function enqueue(batch: Batch, {id, spec, text, unmet, retriedFrom, parent}: Enqueue): void {
   const competitors = competingTasks(batch, spec);
   const isEarly = (spec.not_before_ms ?? 0) > batch.nowMs;
   const isHeldBack = unmet.open.length > 0 || isEarly;
-  const created = batch.create(newRow(batch, {id, spec, retriedFrom}), text);
-  const data = retriedFrom === null ? {} : {retried_from: retriedFrom};
+  const created = batch.create(newRow(batch, {id, spec, retriedFrom, parent}), text);
+  const data = {...(retriedFrom === null ? {} : {retried_from: retriedFrom}), ...(parent === null ? {} : {parent})};
   const dueMs = unmet.open.length === 0 && isEarly ? spec.not_before_ms : undefined;
   const row = batch.change(
     created,
@@ -115,7 +117,7 @@ function nextQueuedMs({memory, nowMs}: Batch): number {
   return memory.queuedMs;
 }
 
-function newRow(batch: Batch, {id, spec, retriedFrom}: Omit<Enqueue, 'unmet' | 'text'>): TaskRow {
+function newRow(batch: Batch, {id, spec, retriedFrom, parent}: Omit<Enqueue, 'unmet' | 'text'>): TaskRow {
   const {nowMs} = batch;
   const fractionMs = nextQueuedMs(batch) - nowMs;
   return {
@@ -153,6 +155,7 @@ function newRow(batch: Batch, {id, spec, retriedFrom}: Omit<Enqueue, 'unmet' | '
     agent_type: roleOf(spec.agent),
     created_ms: nowMs,
     retried_from: retriedFrom,
+    parent,
   };
 }
 

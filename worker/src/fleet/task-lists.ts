@@ -20,19 +20,21 @@ type Listed = {readonly row: TaskRow; readonly spec: TaskSpec};
  */
 export function pageOfTasks(
   sql: Sql,
-  {limit, cursor = afterEveryTask, states, repository}: TaskListQuery,
+  {limit, cursor = afterEveryTask, states, repository, parent}: TaskListQuery,
 ): {readonly rows: readonly Listed[]; readonly next: string | null} {
-  const isFiltered = states !== undefined || repository !== undefined;
+  const isFiltered = states !== undefined || repository !== undefined || parent !== undefined;
   const rows = sql.all<TaskRow & {spec: string}>(
     `SELECT t.*, s.spec FROM (SELECT * FROM task WHERE id < ?1 ORDER BY id DESC LIMIT ?2) AS t
      JOIN task_spec AS s ON s.task = t.id
      WHERE (?3 IS NULL OR t.state IN (SELECT value FROM json_each(?3))) AND (?4 IS NULL OR t.repository = ?4)
+     AND (?6 IS NULL OR t.parent = ?6)
      ORDER BY t.id DESC LIMIT ?5`,
     cursor,
     isFiltered ? lookedAtMax : limit,
     states === undefined ? null : JSON.stringify(states),
     repository ?? null,
     limit,
+    parent ?? null,
   );
   const listed = rows.map(({spec, ...row}) => ({row, spec: specFrom(spec)}));
   if (rows.length === limit) return {rows: listed, next: rows.at(-1)?.id ?? null};

@@ -51,6 +51,8 @@ type TaskFixed = {
   readonly agent_type: string;
   readonly created_ms: number;
   readonly retried_from: TaskId | null;
+  /** The task whose agent made this one. */
+  readonly parent: TaskId | null;
 };
 
 export type TaskRow = TaskChanging & TaskFixed;
@@ -93,6 +95,7 @@ const fixedColumns = [
   'agent_type',
   'created_ms',
   'retried_from',
+  'parent',
 ] as const satisfies readonly (keyof TaskFixed)[];
 
 /** Every column of the table, in the order in which they are bound. */

@@ -1,6 +1,7 @@
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import type {HeldAttempt} from '@switchyard/shared/protocol/attempt-message.ts';
 import type {Slots} from '@switchyard/shared/domain/slots.ts';
+import {takeCall} from './agent-call.ts';
 import {takeAsk, withdrawAsk} from './asks.ts';
 import type {Batch} from './batch.ts';
 import {takeExit} from './exit.ts';
@@ -55,7 +56,8 @@ function handle(batch: Batch, from: From, message: Exclude<CheckedUp, {t: 'hello
       acknowledgeInput(batch, from, {...message, ref: message});
       return;
     case 'ask':
-      takeAsk(batch, from, message);
+      if (message.kind === 'call') takeCall(batch, from, message);
+      else takeAsk(batch, from, {...message, kind: message.kind});
       return;
     case 'ask_withdrawn':
       withdrawAsk(batch, from, message);
@@ -68,8 +70,8 @@ function handle(batch: Batch, from: From, message: Exclude<CheckedUp, {t: 'hello
       return;
     case 'metrics': {
       const {t: _type, attempts = [], ...metrics} = message;
-      batch.memory.resources.set(from.runner, attempts);
       batch.memory.metrics.set(from.runner, metrics);
+      batch.memory.resources.set(from.runner, attempts);
       return;
     }
   }

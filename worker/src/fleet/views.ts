@@ -3,8 +3,8 @@ import type {RunnerView} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {slotsTotal} from '@switchyard/shared/domain/slots.ts';
-import {meterLabel} from './lane.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {meterLabel} from './lane.ts';
 import type {Memory} from './memory.ts';
 import type {Runner} from './runner-row.ts';
 import type {Sql} from './sql.ts';
@@ -47,6 +47,7 @@ export function taskView({memory, pool, nowMs}: Sight, row: TaskRow, spec: TaskS
     result: readResult(row.result),
     failures: [...readFailures(row.failures)],
     retried_from: row.retried_from,
+    parent: row.parent,
     metadata: spec.metadata,
   };
 }

@@ -14,8 +14,8 @@ export function mountTasks(api: Api): void {
   mount(
     api,
     contracts.listTasks,
-  )(async ({fleet, caller, query: {limit, cursor, state, repository}}) => {
-    const page = unwrap(await fleet.listTasks(caller, {limit, cursor, states: state, repository}));
+  )(async ({fleet, caller, query: {state, ...query}}) => {
+    const page = unwrap(await fleet.listTasks(caller, {...query, states: state}));
     return {status: 200, body: {tasks: [...page.tasks], next: page.next}};
   });
 
