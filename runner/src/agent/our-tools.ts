@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import {agentCalls, type AgentCallName} from '@switchyard/shared/domain/agent-call.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 
 /** The name under which agents see our tools. */
@@ -12,9 +13,10 @@ const tools = {
   },
   ask_person: {
     description:
-      'Ask the people who wait for this task a question that only they can answer, and wait for the answer. It may take days: decide by yourself whatever you can.',
+      'Ask the people who wait for this task a question that only they can answer, and wait for the answer. It may take days: decide by yourself whatever you can. Asked again, the same question goes on waiting.',
     input: z.strictObject({question: z.string().min(1).max(10_000)}),
   },
+  ...agentCalls,
 } as const;
 
 export type OurTool = keyof typeof tools;
@@ -26,7 +28,7 @@ export type OurToolCall = {
 export const ourTools = Object.entries(tools).map(([name, {description, input}]) => ({
   name,
   description,
-  inputSchema: z.toJSONSchema(input),
+  inputSchema: z.toJSONSchema(input, {io: 'input'}),
 }));
 
 /** @throws SwitchyardError invalid_request when there is no such tool, or its input is not what it takes */
@@ -36,12 +38,21 @@ export function ourToolCall(tool: string, input: unknown): OurToolCall {
       return {tool, input: checked(tool, tools[tool].input, input)};
     case 'ask_person':
       return {tool, input: checked(tool, tools[tool].input, input)};
+    case 'emit_event':
+      return {tool, input: checked(tool, tools[tool].input, input)};
+    case 'create_subtask':
+      return {tool, input: checked(tool, tools[tool].input, input)};
     default:
       throw new SwitchyardError(
         'invalid_request',
         `there is no tool ${tool.slice(0, 100)}; there are ${Object.keys(tools).join(', ')}`,
       );
   }
+}
+
+/** Whether the control plane answers a call, and nobody else. */
+export function isFleetCall(call: OurToolCall): call is Extract<OurToolCall, {tool: AgentCallName}> {
+  return Object.hasOwn(agentCalls, call.tool);
 }
 
 function checked<Input>(tool: OurTool, schema: z.ZodType<Input>, input: unknown): Input {

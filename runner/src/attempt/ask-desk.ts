@@ -1,5 +1,5 @@
 import type {AnswerMessage, AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
-import {askProtocol} from '@switchyard/shared/protocol/version.ts';
+import {askProtocol, callProtocol} from '@switchyard/shared/protocol/version.ts';
 import type {PersonReply} from '../agent/tool-gate.ts';
 import type {LinkUp} from '../link/link.ts';
 import {attemptKey, type AttemptRef} from './attempt-state.ts';
@@ -18,7 +18,7 @@ export type OpenAsk = {
 
 type Entry = {readonly message: AskMessage; readonly resolve: (answer: PersonReply) => void};
 
-const tooOld: PersonReply = {decision: 'reject', text: 'the control plane is too old to ask a person', by: null};
+const tooOld: PersonReply = {decision: 'reject', text: 'the control plane is too old for this', by: null};
 
 /**
  * What agents of this runner ask people. Nothing of it is kept: an agent that waits is found by its own output after a
@@ -69,7 +69,7 @@ export class AskDesk {
 
   #say({message, resolve}: Entry): void {
     if (this.#protocol === null) return;
-    if (this.#protocol < askProtocol) resolve(tooOld);
+    if (this.#protocol < (message.kind === 'call' ? callProtocol : askProtocol)) resolve(tooOld);
     else this.#send(message);
   }
 }

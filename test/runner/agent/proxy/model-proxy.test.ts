@@ -148,6 +148,7 @@ test('[MP9] a runner that starts over knows the tokens of the agents that lived 
   const {port} = at.proxy;
   await at.proxy.close();
   const next = await ModelProxy.start({
+    callTool: async (from, tool, input) => at.calls.call(from, tool, input),
     port,
     secret,
     keyOf: async () => REAL_KEY,

@@ -8,6 +8,7 @@ import {noLimits, type Figures, type Limits} from '@switchyard/shared/policy/bud
 import type {AuditEntry} from '../../../../runner/src/agent/proxy/audit-log.ts';
 import {grantToken} from '../../../../runner/src/agent/proxy/grant.ts';
 import {Ledger} from '../../../../runner/src/agent/proxy/ledger.ts';
+import {McpCalls} from '../../../../runner/src/agent/proxy/mcp-calls.ts';
 import {ModelProxy} from '../../../../runner/src/agent/proxy/model-proxy.ts';
 import {createRunDirectory} from '../../../../runner/src/executor/run-directory.ts';
 import {ModelApi} from '../../../fixtures/model-api/model-api.ts';
@@ -24,6 +25,7 @@ export type Place = {
   readonly audit: AuditEntry[];
   readonly runDir: string;
   readonly ledger: Ledger;
+  readonly calls: McpCalls;
 } & Held;
 
 type Held = {live: boolean; key: string | undefined; slice: Limits; wallMs: number};
@@ -47,6 +49,7 @@ export async function place({
   const audit: AuditEntry[] = [];
   const held: Held = {live: true, key: REAL_KEY, slice, wallMs: Date.UTC(2026, 10, 20, 12)};
   const ledger = new Ledger(() => runDir);
+  const calls = new McpCalls();
   const proxy = await ModelProxy.start({
     port: 0,
     secret,
@@ -57,6 +60,7 @@ export async function place({
     enlarge: async (_, wanted) => enlarge(wanted, held),
     ledger,
     audit: entry => void audit.push(entry),
+    callTool: async (from, tool, input) => calls.call(from, tool, input),
     nowMs: () => performance.now(),
     wallMs: () => held.wallMs,
   });
@@ -65,7 +69,7 @@ export async function place({
     await api.close();
     await rm(runDir, {recursive: true});
   });
-  return Object.assign(held, {api, proxy, audit, runDir, ledger});
+  return Object.assign(held, {api, proxy, audit, runDir, ledger, calls});
 }
 
 export const body = (more: object = {}) =>
