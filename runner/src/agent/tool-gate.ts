@@ -34,6 +34,8 @@ export type ToolGateOptions = {
   ) => Promise<PersonReply | 'later'>;
   /** A line of progress for people. */
   readonly progress: (text: string) => Promise<void>;
+  /** Whether an agent that wants to end its turn may. */
+  readonly mayEnd: (ask: Extract<Ask, {kind: 'stop'}>) => Promise<Answer>;
 };
 
 type Permission = Extract<Ask, {kind: 'permission'}>;
@@ -54,7 +56,7 @@ export function toolGate(options: ToolGateOptions): (ask: Ask, withdrawn: AbortS
   return async (ask, withdrawn) => {
     switch (ask.kind) {
       case 'stop':
-        return {kind: 'allow', reason: 'the turn may end'};
+        return options.mayEnd(ask);
       case 'permission':
         if (ask.tool === QUESTION_TOOL) return questionAsked(options, ask, withdrawn);
         if (ask.tool.startsWith(OUR_PREFIX)) return {kind: 'allow', reason: USUAL};

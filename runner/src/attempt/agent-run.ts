@@ -16,6 +16,8 @@ import type {AttemptLog} from './attempt-log.ts';
 import {agentOutput, runProgram, type Program} from './attempt-program.ts';
 import {AUTHOR} from './attempt-tree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
+import {runChecksRound} from './checks-run.ts';
+import {turnGate, type TurnGate, type TurnGateOptions} from './turn-gate.ts';
 
 export type AgentRunOptions = {
   readonly plan: AttemptPlan;
@@ -26,6 +28,11 @@ export type AgentRunOptions = {
   /** The agent was never started: from then on its home belongs to it, and nothing is written there any more. */
   readonly isNew: boolean;
   readonly environment: Readonly<Record<string, string>>;
+  /** What tells whether the work is complete. */
+  readonly work: Pick<TurnGateOptions, 'trees' | 'worktree' | 'onChecked'> & {
+    /** Of programs that are started later than the agent. */
+    readonly deadline: () => Deadline;
+  };
   readonly executor: Executor;
   readonly log: AttemptLog;
   readonly signal: AbortSignal;
@@ -49,6 +56,7 @@ export type AgentRun = {
 /** Starts the agent of an attempt unless it was started, and keeps up the conversation with it until it has ended. */
 export function startAgent(options: AgentRunOptions): AgentRun {
   const {plan, input, runDir, executor, log, tell, ruling, people} = options;
+  const mayEnd = endGate(options);
   return withDriver(plan.spec, driver => {
     const planned = driver.plan(input);
     const broken = Promise.withResolvers<never>();
@@ -60,6 +68,7 @@ export function startAgent(options: AgentRunOptions): AgentRun {
         spec: plan.spec,
         ruling,
         progress: tell,
+        mayEnd: async ask => mayEnd(ask, AbortSignal.any([options.signal, over.signal])),
         askPerson: async (question, how) =>
           askPerson(
             {...people, mask: text => log.mask(text), over: AbortSignal.any([options.signal, over.signal])},
@@ -88,6 +97,21 @@ export function startAgent(options: AgentRunOptions): AgentRun {
         .then(status => ({status, read: end => session.end(end)})),
       message: async (id, text) => session.message(id, text),
     };
+  });
+}
+
+function endGate({plan, input, runDir, cwd, environment, executor, log, tell, work}: AgentRunOptions): TurnGate {
+  return turnGate({
+    ...work,
+    plan,
+    runDir,
+    tell,
+    outcomeComplaint: () => null,
+    runChecks: async (round, signal) => {
+      const host = {executor, log, signal};
+      const {nodePath} = input;
+      return runChecksRound(plan, {runDir, cwd, deadline: work.deadline(), nodePath, environment, host, tell}, round);
+    },
   });
 }
 

@@ -1,6 +1,6 @@
 import {checksDirectoryOf} from './attempt-paths.ts';
-import type {AttemptPlan} from './attempt-work.ts';
 import type {AttemptLog} from './attempt-log.ts';
+import type {AttemptName} from '../executor/attempt-name.ts';
 import type {Deadline} from '../executor/run-directory.ts';
 import type {Executor, LaunchPlan} from '../executor/executor.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
@@ -38,7 +38,7 @@ export type ProgramHost = {readonly executor: Executor; readonly log: AttemptLog
  * writes any more. An abort leaves the program alone and rejects with the reason of the signal.
  */
 export async function runProgram(
-  plan: AttemptPlan,
+  {task, epoch}: AttemptName,
   program: Program,
   {
     host,
@@ -48,7 +48,7 @@ export async function runProgram(
   const {executor, signal} = host;
   const runDir = program.output.directory;
   const launch: LaunchPlan = {
-    attempt: {task: plan.task, epoch: plan.epoch},
+    attempt: {task, epoch},
     argv: program.argv,
     env: program.env,
     cwd: program.cwd,

@@ -3,11 +3,13 @@ import type {GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
 import {baseRules} from '../worktree/base-rules.ts';
 import {commitRest} from '../worktree/commit-rest.ts';
 import {readEvidence} from '../worktree/evidence.ts';
+import {gitFailure, textOf} from '../worktree/git.ts';
 import type {Mirrors} from '../worktree/mirror.ts';
 import {mirrorOf, type Worktree, type WorktreeContext} from '../worktree/places.ts';
 import {rebranch} from '../worktree/rebranch.ts';
 import {pushAttempt} from '../worktree/push.ts';
 import {parseRepository} from '../worktree/repository-url.ts';
+import {mirrorGit} from '../worktree/sealed-git.ts';
 import {addWorktree, findWorktree, removeAttempt} from '../worktree/worktree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 
@@ -99,6 +101,13 @@ export async function readTreeEvidence({context}: Trees, worktree: Worktree): Pr
     deletions: diff.deletions,
     pushed: false,
   };
+}
+
+export async function treeOfCommit({context}: Trees, {mirror}: Worktree, sha: string): Promise<string> {
+  const args = ['rev-parse', `${sha}^{tree}`];
+  const result = await mirrorGit(context, mirror)(args);
+  if (result.exitCode !== 0) throw gitFailure(args, result);
+  return textOf(result.stdout);
 }
 
 /** Sends exactly this commit. Throws where the branch could not be pushed; the worktree keeps the work. */

@@ -12,7 +12,8 @@ export type CompletionRequest = {
   readonly signal: AbortSignal;
   /** Says a line of progress to people and to the log. */
   readonly tell: (line: string) => Promise<void>;
-  readonly checksPass: () => Promise<boolean>;
+  /** Whether they pass on the files of this commit, which are those of the worktree. */
+  readonly checksPass: (headSha: string | null) => Promise<boolean>;
 };
 
 /**
@@ -23,12 +24,27 @@ export async function complete(request: CompletionRequest): Promise<Completion> 
   const {end, worktree, trees} = request;
   if (end.result !== null)
     return {result: end.result, git: worktree === undefined ? null : await readTreeEvidence(trees, worktree)};
-  const git = worktree === undefined ? null : await commit(request, worktree);
-  const missing = worktree === undefined ? null : missingChange(request.plan, git);
+  if (worktree !== undefined) return completeTree(request, worktree);
+  const result = (await checksPass(request, null)) ? succeeded(end) : checksFailed;
+  return {result, git: null};
+}
+
+async function completeTree(request: CompletionRequest, worktree: Worktree): Promise<Completion> {
+  const git = await commit(request, worktree);
+  const missing = missingChange(request.plan, git);
   if (missing !== null) return {result: missing, git};
-  if (request.plan.spec.checks.length > 0 && !(await request.checksPass())) return {result: checksFailed, git};
-  const pushed = worktree === undefined || git === null || git.commits === 0 ? git : await push(request, worktree, git);
-  return {result: {kind: 'succeeded', ...(end.summary === null ? {} : {summary: end.summary})}, git: pushed};
+  if (!(await checksPass(request, git?.head_sha ?? null))) return {result: checksFailed, git};
+  const pushed = git === null || git.commits === 0 ? git : await push(request, worktree, git);
+  return {result: succeeded(request.end), git: pushed};
+}
+
+const succeeded = ({summary}: AgentEnd): AttemptResult => ({
+  kind: 'succeeded',
+  ...(summary === null ? {} : {summary}),
+});
+
+async function checksPass({plan, checksPass: pass}: CompletionRequest, headSha: string | null): Promise<boolean> {
+  return plan.spec.checks.length === 0 || pass(headSha);
 }
 
 const checksFailed: AttemptResult = {

@@ -13,15 +13,15 @@ import type {Ruling} from '../agent/ruling.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Executor} from '../executor/executor.ts';
 import {createRunDirectory, readRunFile, runFiles, writeRunFile, type Deadline} from '../executor/run-directory.ts';
-import {isFinal, type RunStatus} from '../executor/run-status.ts';
 import {discard} from '../worktree/remove.ts';
 import type {PersonPorts} from './ask-person.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
 import {keepAgentHome, readAgentHome} from './agent-home.ts';
-import {agentHomeOf, checksDirectoryOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
-import {checksPass} from './checks-run.ts';
+import {agentHomeOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
+import {checksDirectories, endRounds, runChecks} from './checks-run.ts';
 import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
-import {findTree, prepareTree, rulesOfTree, type Trees} from './attempt-tree.ts';
+import {farewell, isOver, overWithin} from './program-end.ts';
+import {findTree, prepareTree, rulesOfTree, treeOfCommit, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 
@@ -47,9 +47,8 @@ export type HostWorkOptions = {
   readonly wait: (ms: number) => Promise<void>;
 };
 
-const STOP_POLL_MS = 50;
+const BEGIN_POLL_MS = 50;
 const BEGIN_MS_MAX = 60_000;
-const FAREWELL_MS = 5_000;
 
 /** What this process holds of one attempt; everything else is on disk. */
 type Held = {
@@ -58,6 +57,8 @@ type Held = {
   /** Opened by the first verb that writes to it, also after a restart. */
   log: Promise<AttemptLog> | undefined;
   opened: AttemptLog | undefined;
+  /** The tree on which the checks passed before the agent ended. */
+  checkedTree: string | undefined;
   /** While this process keeps up the conversation with the agent. */
   message: AgentRun['message'] | undefined;
 };
@@ -129,11 +130,19 @@ export class HostWork implements AttemptWork {
       },
       cwd,
       environment: agentEnvironment,
+      work: {
+        trees,
+        worktree: await findTree(trees, await placed(trees, plan)),
+        deadline: () => held.deadline,
+        onChecked: tree => {
+          held.checkedTree = tree;
+        },
+      },
       ruling: ruling === null ? null : call => ruling(call, {workspace: cwd, home, branch: plan.branch}),
       people: {...people, open: ask => observer.askPerson(plan, ask)},
       tell: async detail => this.#tell(plan, log, detail),
       onEvent: event => observer.agentEvent(plan, event),
-      finish: async () => this.#farewell(runDir, signal),
+      finish: async () => farewell(this.#options, runDir, signal),
     });
     held.message = agent.message;
     const {status, read} = await agent.ended;
@@ -148,24 +157,25 @@ export class HostWork implements AttemptWork {
 
   async finish(plan: AttemptPlan, end: AgentEnd, signal: AbortSignal): Promise<Completion> {
     const log = await this.#log(plan);
-    const {trees} = this.#options;
+    const held = this.#hold(plan);
+    const {trees, executor, nodePath, agentEnvironment: environment} = this.#options;
+    await endRounds(executor, held.runDir);
     const worktree = await findTree(trees, await placed(trees, plan));
+    const tell = async (line: string): Promise<void> => this.#tell(plan, log, line);
     const {result, git} = await complete({
       plan,
       end,
       worktree,
       signal,
       trees,
-      tell: async line => this.#tell(plan, log, line),
-      checksPass: async () =>
-        checksPass(plan, {
-          ...this.#hold(plan),
-          cwd: await workingDirectory(trees, plan),
-          nodePath: this.#options.nodePath,
-          environment: this.#options.agentEnvironment,
-          host: {executor: this.#options.executor, log, signal},
-          tell: async line => this.#tell(plan, log, line),
-        }),
+      tell,
+      checksPass: async headSha => {
+        if (held.checkedTree !== undefined && worktree !== undefined && headSha !== null)
+          if ((await treeOfCommit(trees, worktree, headSha)) === held.checkedTree) return true;
+        const cwd = await workingDirectory(trees, plan);
+        const run = {...held, cwd, nodePath, environment, tell, host: {executor, log, signal}};
+        return (await runChecks(plan, run)).passed;
+      },
     });
     if (result.kind === 'failed') await log.note(`${result.code}: ${result.detail}`);
     return {result, git};
@@ -174,31 +184,12 @@ export class HostWork implements AttemptWork {
   async stop(plan: AttemptPlan, graceMs: number): Promise<void> {
     const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
     const {executor} = this.#options;
-    for (const directory of [checksDirectoryOf(runDir), runDir]) {
+    for (const directory of [...(await checksDirectories(runDir)), runDir]) {
       if (isOver(await executor.status(directory))) continue;
       await executor.signal(directory, 'SIGTERM');
-      await this.#overWithin(directory, graceMs);
+      await overWithin(this.#options, directory, graceMs);
     }
     await this.#killAll(plan);
-  }
-
-  async #overWithin(directory: string, graceMs: number): Promise<boolean> {
-    for (let waitedMs = 0; waitedMs < graceMs; waitedMs += STOP_POLL_MS) {
-      if (isOver(await this.#options.executor.status(directory))) return true;
-      await this.#options.wait(STOP_POLL_MS);
-    }
-    return false;
-  }
-
-  /** An agent whose work is done has a moment to leave by itself; some never do. */
-  async #farewell(runDir: string, signal: AbortSignal): Promise<void> {
-    // Some agents leave at the end of their input, and only then.
-    await this.#options.executor.write(runDir, new Uint8Array(), {end: true}).catch(() => undefined);
-    for (const last of ['SIGTERM', 'SIGKILL'] as const) {
-      if (await this.#overWithin(runDir, FAREWELL_MS)) return;
-      if (signal.aborted) return;
-      await this.#options.executor.signal(runDir, last, 'its work is done');
-    }
   }
 
   async seal(plan: AttemptPlan, closing: {readonly line: string}, signal: AbortSignal): Promise<SealedLog> {
@@ -250,7 +241,7 @@ export class HostWork implements AttemptWork {
   ): Promise<void> {
     const held = this.#hold(plan);
     held.deadline = {softMs: Math.floor(softBootMs), hardMs: Math.floor(hardBootMs)};
-    for (const directory of [held.runDir, checksDirectoryOf(held.runDir)]) {
+    for (const directory of [held.runDir, ...(await checksDirectories(held.runDir))]) {
       const {state} = await this.#options.executor.status(directory);
       if (state === 'running' || state === 'claimed')
         await this.#options.executor.refreshDeadline(directory, held.deadline);
@@ -276,6 +267,7 @@ export class HostWork implements AttemptWork {
       deadline: this.#options.deadlineUnknown(),
       log: undefined,
       opened: undefined,
+      checkedTree: undefined,
       message: undefined,
     };
     this.#held.set(key, held);
@@ -308,10 +300,10 @@ export class HostWork implements AttemptWork {
 
   /** Waits, not for ever, until the agent is there or will never be: a message may come while it is being started. */
   async #begun(runDir: string): Promise<void> {
-    for (let waitedMs = 0; waitedMs < BEGIN_MS_MAX; waitedMs += STOP_POLL_MS) {
+    for (let waitedMs = 0; waitedMs < BEGIN_MS_MAX; waitedMs += BEGIN_POLL_MS) {
       const {state} = await this.#options.executor.status(runDir);
       if (state !== 'absent' && state !== 'claimed') return;
-      await this.#options.wait(STOP_POLL_MS);
+      await this.#options.wait(BEGIN_POLL_MS);
     }
   }
 
@@ -322,7 +314,7 @@ export class HostWork implements AttemptWork {
 
   async #killAll(plan: AttemptPlan): Promise<void> {
     const runDir = runDirectoryOf(this.#options.stateDirectory, plan);
-    for (const directory of [checksDirectoryOf(runDir), runDir]) {
+    for (const directory of [...(await checksDirectories(runDir)), runDir]) {
       if ((await readRunFile(directory, 'meta.json')) === undefined) continue;
       const {survivors} = await this.#options.executor.signal(directory, 'SIGKILL');
       if (survivors.length > 0)
@@ -338,5 +330,3 @@ const startLine = (driver: string): string =>
   `starting the agent (${driver === 'scripted' ? 'scripted, bundled, no model' : driver})`;
 
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;
-
-const isOver = (status: RunStatus): boolean => status.state === 'absent' || isFinal(status);

@@ -57,7 +57,7 @@ export async function pushAttempt(
   if (head === undefined) return {outcome: 'no-branch'};
   if (request.headSha !== undefined && head !== request.headSha) return {outcome: 'moved', headSha: head};
   const [files, recorded] = await Promise.all([
-    sensitiveFiles(git, request.baseSha ?? worktree.baseSha, head, request.allowSensitive),
+    committedSecrets(git, {baseSha: request.baseSha ?? worktree.baseSha, head, allowed: request.allowSensitive}),
     git(['rev-parse', '--verify', '--quiet', pushedRef(worktree.task, worktree.epoch)]),
   ]);
   if (files.length > 0) return {outcome: 'sensitive-files', files};
@@ -115,12 +115,10 @@ async function push(
 }
 
 /** Every file that a commit of the attempt adds or changes: one that a later commit removes would be sent all the same. */
-async function sensitiveFiles(
+export async function committedSecrets(
   git: BoundGit,
-  baseSha: string,
-  head: string,
-  allowed: readonly string[] = [],
-): Promise<string[]> {
+  {baseSha, head, allowed = []}: {baseSha: string; head: string; allowed?: readonly string[] | undefined},
+): Promise<readonly string[]> {
   const args = [
     'log',
     '--format=',

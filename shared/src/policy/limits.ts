@@ -108,7 +108,10 @@ export const limitTable = {
   usageLimitMinMs: ms(60_000, 'A provider that is silent for longer is waited for by the queue, not by the agent.'),
   keyStoreMs: ms(10_000, 'The key store of the operating system answers in this time, or it is locked.'),
   keyRememberedMs: ms(60_000, 'A runner asks the key store of the operating system again for a key after this time.'),
-  modelProxyAnswerMs: ms(10_000, 'The model proxy of a runner says in this time that it is well, or no agent is started.'),
+  modelProxyAnswerMs: ms(
+    10_000,
+    'The model proxy of a runner says in this time that it is well, or no agent is started.',
+  ),
   modelProxyCheckMs: ms(5_000, 'A runner asks its model proxy again whether it is well after this time.'),
   budgetAnswerMs: ms(10_000, 'A request to a model waits this long for a larger slice of the budget.'),
   toolCallsPerMinuteMax: count(120, 'An agent that calls more tools in a minute runs in circles.'),
@@ -118,7 +121,10 @@ export const limitTable = {
     3_600_000,
     'A tool of an agent that says nothing and needs no processor for so long waits for what never comes.',
   ),
-  completionRemindersMax: count(3, 'An agent that wants to end with something missing is sent back so often in an attempt.'),
+  completionRemindersMax: count(
+    3,
+    'An agent that wants to end with something missing is sent back so often in an attempt.',
+  ),
   budgetsMax: count(200, 'Most budgets of one pool.'),
   overrideMaxMs: ms(2_678_400_000, 'Longest time for which a budget may be overridden: a month.'),
   costDaysMax: count(400, 'Most days of one look at the costs.'),

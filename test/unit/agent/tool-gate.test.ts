@@ -26,6 +26,7 @@ function gate(reply: PersonReply | 'later', safetyHeuristics: object | null = he
     spec: taskSpecSchema.parse({prompt: 'x', agent: {driver: 'claude'}}),
     ruling: book === null ? null : call => rulingOf(book, call, {workspace: '/wt'}),
     progress: async () => undefined,
+    mayEnd: async () => ({kind: 'allow', reason: 'complete'}),
     askPerson: async question => {
       asked.push(question);
       return reply;
