@@ -20,6 +20,8 @@ export type ModelAccess = {
 export type DriverInput = {
   readonly task: string;
   readonly spec: TaskSpec;
+  /** What the agent is told first: the prompt of its role, or that of the task as it is. */
+  readonly prompt: string;
   /** A file with the prompt, readable by the agent, outside the worktree. */
   readonly promptPath: string;
   /** The Node that runs this program, for the bundled agent. */

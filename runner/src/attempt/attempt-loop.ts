@@ -4,7 +4,8 @@ import {taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {AnswerMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
-import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
+import {exitRecordSchema, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {roleProtocol} from '@switchyard/shared/protocol/version.ts';
 import type {Spent} from '@switchyard/shared/protocol/spending.ts';
 import type {Link, LinkUp} from '../link/link.ts';
 import type {MachineMetrics} from '../link/machine-metrics.ts';
@@ -80,6 +81,7 @@ export class AttemptLoop {
   #timer: NodeJS.Timeout | undefined;
   /** Nothing is decided any more. */
   #isClosed = false;
+  #protocol = 0;
   #closing: Promise<void> | undefined;
   #refused = 0;
   #seq: number;
@@ -211,6 +213,7 @@ export class AttemptLoop {
 
   /** A session has begun: what waited for one is said. */
   #begin(protocol: number): void {
+    this.#protocol = protocol;
     for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
     this.#desk.begin(protocol);
   }
@@ -280,12 +283,17 @@ export class AttemptLoop {
     let answer: WorkAnswer;
     try {
       const spent = await this.#options.spentBy(of);
-      const payload = exitRecordSchema.parse({...record, runner: this.#options.runner, ...(spent && {spent})});
+      const payload = exitRecordSchema.parse({...this.#understood(record), runner: this.#options.runner, ...(spent && {spent})});
       answer = {verb: 'sign', record: await signJws(this.#options.signingKey(), {typ: EXIT_TYP}, payload)};
     } catch (error) {
       answer = {verb: 'failed', of: 'sign', failure: failureOf(error)};
     }
     this.#dispatch({kind: 'answer', of, answer});
+  }
+
+  /** The record without what a control plane of an older protocol would refuse it for. */
+  #understood({role, ...record}: Omit<ExitRecord, 'runner'>): Omit<ExitRecord, 'runner'> {
+    return role === undefined || this.#protocol < roleProtocol ? record : {...record, role};
   }
 
   #attempt(of: AttemptRef): Attempt | undefined {

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import {epochSchema, taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {attemptStates} from '@switchyard/shared/machine/attempt-machine.ts';
-import {attemptResultSchema, gitEvidenceSchema} from '@switchyard/shared/protocol/exit-record.ts';
+import {attemptResultSchema, gitEvidenceSchema, statedOutcomeSchema} from '@switchyard/shared/protocol/exit-record.ts';
 import {allowanceSchema, type Allowance} from '@switchyard/shared/protocol/spending.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 
@@ -13,6 +13,7 @@ const agentEndSchema = z.strictObject({
   exitCode: z.int().nullable(),
   signal: z.string().nullable(),
   summary: z.string().nullable(),
+  prompt: z.string().nullable().optional(),
   result: attemptResultSchema.nullable(),
 });
 
@@ -58,6 +59,7 @@ export const attemptSchema = z.strictObject({
   /** How it ended. Decided once: what happens later does not change it. */
   result: attemptResultSchema.nullable(),
   git: gitEvidenceSchema.nullable(),
+  outcome: statedOutcomeSchema.nullable().default(null),
   sealed: sealedSchema.nullable(),
   /** The signed exit record, a compact JWS. */
   record: z.string().nullable(),
@@ -110,6 +112,7 @@ export function newAttempt(
     agentEnd: null,
     result: null,
     git: null,
+    outcome: null,
     sealed: null,
     record: null,
     exitSentBootMs: null,

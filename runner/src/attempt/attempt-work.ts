@@ -1,6 +1,6 @@
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {OpenAsk, PersonAsk} from './ask-desk.ts';
-import type {AttemptResult, GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import type {AttemptResult, GitEvidence, StatedOutcome} from '@switchyard/shared/protocol/exit-record.ts';
 
 /** One attempt as its work sees it: fixed from the verified envelope on. */
 export type AttemptPlan = {
@@ -17,11 +17,18 @@ export type AgentEnd = {
   readonly signal: string | null;
   /** The driver's reading of what the agent said of its own work. */
   readonly summary: string | null;
+  /** Which prompt it was told, such as `coding@1.0.0`; nothing where that was the prompt of its task as it is. */
+  readonly prompt?: string | null | undefined;
   /** Set where the attempt has failed already, whatever the worktree holds: a timeout, an agent that never started. */
   readonly result: AttemptResult | null;
 };
 
-export type Completion = {readonly result: AttemptResult; readonly git: GitEvidence | null};
+export type Completion = {
+  readonly result: AttemptResult;
+  readonly git: GitEvidence | null;
+  /** What the agent stated as the outcome of its role. */
+  readonly outcome?: StatedOutcome | null | undefined;
+};
 
 export type SealedLog = {
   readonly length: number;

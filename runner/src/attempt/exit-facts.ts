@@ -6,6 +6,7 @@ export function exitRecordOf(attempt: Attempt): Omit<ExitRecord, 'runner'> | und
   const {sealed, result} = attempt;
   if (sealed === null || result === null) return undefined;
   const end = attempt.endBootMs;
+  const prompt = attempt.agentEnd?.prompt;
   const agentEnd = attempt.agentEndBootMs ?? end;
   return {
     task: attempt.task,
@@ -18,6 +19,7 @@ export function exitRecordOf(attempt: Attempt): Omit<ExitRecord, 'runner'> | und
     log_receipt: sealed.receipt,
     log_dropped: sealed.dropped,
     git: attempt.git,
+    ...(typeof prompt === 'string' ? {role: {prompt, outcome: attempt.outcome}} : {}),
     timings: {
       prepare_ms: span(attempt.goBootMs, attempt.agentStartBootMs ?? end),
       run_ms: span(attempt.agentStartBootMs, agentEnd),

@@ -4,6 +4,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
+import {taskPrompt, type TaskPrompt} from '@switchyard/shared/prompts/task-prompt.ts';
 import {needsOf} from '../agent/drivers.ts';
 import {isTreeAdopted, leave, placed, takeUp, workingDirectory} from './resumed-tree.ts';
 import {describeEnd, lostResult, processEnd} from './run-end.ts';
@@ -24,6 +25,8 @@ import {farewell, isOver, overWithin} from './program-end.ts';
 import {findTree, prepareTree, rulesOfTree, treeOfCommit, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
+import {roleEnd} from './role-outcome.ts';
+import {notedPromptVersion, notePromptVersion} from './role-prompt.ts';
 
 export type HostWorkOptions = {
   readonly stateDirectory: string;
@@ -75,7 +78,7 @@ export class HostWork implements AttemptWork {
   async prepare(plan: AttemptPlan, signal: AbortSignal): Promise<AttemptResult | null> {
     const {runDir} = this.#hold(plan);
     const log = await this.#log(plan);
-    await writeRunFile(runDir, PROMPT_FILE, plan.spec.prompt);
+    await writeRunFile(runDir, PROMPT_FILE, taskPrompt(plan).text);
     const {trees} = this.#options;
     const {isResumed, worktree: adopted} = await takeUp(trees, plan);
     if (isResumed) await this.#tell(plan, log, 'going on where the agent of an earlier attempt waits');
@@ -105,7 +108,9 @@ export class HostWork implements AttemptWork {
     const cwd = await workingDirectory(trees, plan);
     const isNew = (await executor.status(runDir)).state === 'absent';
     const {driver} = plan.spec.agent;
-    if (isNew) await this.#tell(plan, log, startLine(driver));
+    const told = taskPrompt(plan);
+    if (isNew) await notePromptVersion(runDir, told.version);
+    if (isNew) await this.#tell(plan, log, startLine(driver, told));
     const needs = needsOf(driver);
     const home = join(runDir, runFiles.home);
     const agent = startAgent({
@@ -119,6 +124,7 @@ export class HostWork implements AttemptWork {
       input: {
         task: plan.task,
         spec: plan.spec,
+        prompt: told.text,
         promptPath: join(runDir, PROMPT_FILE),
         nodePath,
         homePath: agentHomeOf(trees.context.root, plan.task),
@@ -146,7 +152,7 @@ export class HostWork implements AttemptWork {
     });
     held.message = agent.message;
     const {status, read} = await agent.ended;
-    const end = processEnd(status);
+    const end = {...processEnd(status), prompt: await notedPromptVersion(runDir)};
     await log.note(`the agent ended: ${describeEnd(status)}`);
     const {summary, failure, deferred} = read(end);
     const failed = lostResult(status) ?? failure;
@@ -162,9 +168,10 @@ export class HostWork implements AttemptWork {
     await endRounds(executor, held.runDir);
     const worktree = await findTree(trees, await placed(trees, plan));
     const tell = async (line: string): Promise<void> => this.#tell(plan, log, line);
+    const {end: judged, outcome} = roleEnd(plan.spec, end);
     const {result, git} = await complete({
       plan,
-      end,
+      end: judged,
       worktree,
       signal,
       trees,
@@ -178,7 +185,7 @@ export class HostWork implements AttemptWork {
       },
     });
     if (result.kind === 'failed') await log.note(`${result.code}: ${result.detail}`);
-    return {result, git};
+    return {result, git, outcome};
   }
 
   async stop(plan: AttemptPlan, graceMs: number): Promise<void> {
@@ -326,7 +333,7 @@ export class HostWork implements AttemptWork {
   }
 }
 
-const startLine = (driver: string): string =>
-  `starting the agent (${driver === 'scripted' ? 'scripted, bundled, no model' : driver})`;
+const startLine = (driver: string, {version}: Pick<TaskPrompt, 'version'>): string =>
+  `starting the agent (${driver === 'scripted' ? 'scripted, bundled, no model' : driver})${version === null ? '' : `, told ${version}`}`;
 
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;

@@ -1,5 +1,6 @@
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {attemptKey, inputsKept, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
+import type {Completion} from './attempt-work.ts';
 import type {WorkAnswer, WorkFailure} from './runner-state.ts';
 import {advance, emit, put, refuse, retryLater, sendExit, sign, type Turn} from './turn.ts';
 
@@ -56,10 +57,10 @@ function onFinished(
   turn: Turn,
   attempt: Attempt,
   asked: Attempt['state'],
-  {result, git = null}: {result: AttemptResult; git?: Attempt['git']},
+  {result, git = null, outcome = null}: Pick<Completion, 'result' | 'outcome'> & {readonly git?: Attempt['git']},
 ): void {
   if (attempt.state !== asked) refuse(turn, attempt, 'finished');
-  else advance(turn, attempt, 'finished', {result: attempt.result ?? result, git});
+  else advance(turn, attempt, 'finished', {result: attempt.result ?? result, git, outcome});
 }
 
 function onKilled(turn: Turn, attempt: Attempt): void {

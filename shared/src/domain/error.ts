@@ -89,6 +89,21 @@ export const errorCodes = {
     retry: false,
     hint: 'The agent left no commit on the branch of its task: read its log.',
   },
+  outcome_missing: {
+    status: 422,
+    retry: false,
+    hint: 'The agent ended without the outcome of its role: read the end of its log, or submit the task with agent.prompt as_is.',
+  },
+  agent_escalated: {
+    status: 422,
+    retry: false,
+    hint: 'The agent gave the task back to a person: read its reason, decide, and submit the task again with the decision in its prompt.',
+  },
+  deploy_failed: {
+    status: 502,
+    retry: false,
+    hint: 'The deployer reports that the new version does not run: read its outcome, mend the fault and deploy again.',
+  },
   model_refused: {
     status: 502,
     retry: false,

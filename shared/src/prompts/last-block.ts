@@ -1,5 +1,5 @@
-/** A block of JSON in a text, and what stands behind it. */
-export type Block = {readonly text: string; readonly after: string};
+/** A block of JSON in a text, and what stands around it. */
+export type Block = {readonly before: string; readonly text: string; readonly after: string};
 
 /** Lines, counted from 0; `to` is behind the last one. */
 type Found = {readonly from: number; readonly to: number; readonly isFenced: boolean};
@@ -17,10 +17,11 @@ export function lastBlock(text: string): Block | undefined {
   if (found === undefined) return undefined;
   const {from, to, isFenced} = found;
   const body = lines.slice(from, to).join('\n');
-  if (isFenced) return {text: body, after: lines.slice(to + 1).join('\n')};
+  const before = lines.slice(0, isFenced ? from - 1 : from).join('\n');
+  if (isFenced) return {before, text: body, after: lines.slice(to + 1).join('\n')};
   // To the last brace: whatever prose follows has none, or makes it no JSON.
   const end = body.lastIndexOf('}') + 1;
-  return {text: body.slice(0, end), after: body.slice(end)};
+  return {before, text: body.slice(0, end), after: body.slice(end)};
 }
 
 function findLast(lines: readonly string[]): Found | undefined {

@@ -33,6 +33,14 @@ export function readOutcome(role: Role, finalText: string): OutcomeReading {
   return judged(role, value);
 }
 
+/** What the last message says to people: all of it but the block. Null when it is nothing else. */
+export function proseOf(finalText: string): string | null {
+  const block = lastBlock(finalText);
+  const {before, after} = block ?? {before: finalText, after: ''};
+  const prose = `${before.trim()}\n\n${after.trim()}`.trim();
+  return prose === '' ? null : prose;
+}
+
 /**
  * What to tell an agent whose last message has no outcome of its role, so that its next one has; null when nothing is
  * missing.

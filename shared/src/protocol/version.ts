@@ -37,7 +37,7 @@ export const protocolHistory = [
     version: 6,
     date: '2026-11-21',
     schemaHash: 'bc190c8bd3bc2df2',
-    change: 'An `ask` may be a `call`: a tool of the Fleet, which answers it by itself.',
+    change: 'An `ask` may be a `call`: a tool of the Fleet, which answers it by itself; exit records say what came of the prompt of a role.',
   },
 ] as const;
 
@@ -57,6 +57,9 @@ export const resourcesProtocol = 5;
 
 /** From this version on the Fleet answers calls of agents by itself. */
 export const callProtocol = 6;
+
+/** From this version on a runner tells which prompt of a role an agent was told, and what it stated as its outcome. */
+export const roleProtocol = 6;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

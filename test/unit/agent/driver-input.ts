@@ -4,6 +4,7 @@ import type {DriverInput} from '../../../runner/src/agent/driver.ts';
 export const driverInput = (spec: TaskSpec, more: Partial<DriverInput> = {}): DriverInput => ({
   task: 'tsk_01ARZ3NDEKTSV4RRFFQ69G5FAV',
   spec,
+  prompt: spec.prompt,
   promptPath: '/run/prompt',
   nodePath: 'node',
   program: '/bin/claude',

@@ -38,7 +38,7 @@ function planOf(name: AcpAgentName, {spec, program, model, homePath}: DriverInpu
   return {argv: [program, ...args], env: {...env, HOME: homePath}, files, stdin: 'stream'};
 }
 
-function due(agent: AcpAgent, state: AcpState, {spec, workingDirectory}: DriverInput): readonly AgentLine[] {
+function due(agent: AcpAgent, state: AcpState, {spec, prompt, workingDirectory}: DriverInput): readonly AgentLine[] {
   const {isInitialized, session, isModeSet, refused, end} = state;
   const lines = refused.map(id =>
     line(`refuse-${id}`, {id, error: {code: -32_601, message: 'not offered by this client'}}, 'safe'),
@@ -50,7 +50,7 @@ function due(agent: AcpAgent, state: AcpState, {spec, workingDirectory}: DriverI
   const modeId = agent.modeOf(profileOf(spec.agent));
   if (modeId !== null && !isModeSet)
     return [...lines, request('session/set_mode', requestIds.setMode, {sessionId: session, modeId})];
-  return [...lines, request('session/prompt', requestIds.prompt, promptOf(session, spec.prompt))];
+  return [...lines, request('session/prompt', requestIds.prompt, promptOf(session, prompt))];
 }
 
 const promptOf = (session: string, text: string): object => ({sessionId: session, prompt: [{type: 'text', text}]});

@@ -1,4 +1,5 @@
 import type {AgentEventOf} from '@switchyard/shared/domain/agent-event.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {agentEvent, type AgentEvent, type Ask, type Decoded} from '../driver.ts';
 import {readAcpLine, type AcpAnswer, type AcpRequest, type AcpUpdate} from './acp-line.ts';
 
@@ -187,7 +188,7 @@ function onChunk(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
   const isMessage = update.sessionUpdate === 'agent_message_chunk';
   const before = state.textTurn === state.turns ? state.text : '';
   return {
-    state: isMessage ? {...state, text: (before + said).slice(-TEXT_MAX), textTurn: state.turns} : state,
+    state: isMessage ? {...state, text: (before + said).slice(-limits.lastMessageCharactersMax), textTurn: state.turns} : state,
     events: [agentEvent(isMessage ? 'agent_message_chunk' : 'agent_thought_chunk', {text: said.slice(0, TEXT_MAX)})],
   };
 }

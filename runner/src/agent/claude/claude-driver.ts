@@ -86,7 +86,7 @@ function due(state: ClaudeState, input: DriverInput): readonly AgentLine[] {
   const lines: AgentLine[] = [];
   if (!state.isInitialized) lines.push(initialize);
   for (const request of state.requests) if (request.kind === 'reply') lines.push(response(request.id, request.reply));
-  const prompt = message(`${input.task}/prompt`, input.spec.prompt);
+  const prompt = message(`${input.task}/prompt`, input.prompt);
   if (state.messages[uuidOf(prompt.id)] === undefined) lines.push(prompt);
   if (isDone(state)) lines.push(control(END_ID, {subtype: 'end_session'}));
   return lines;

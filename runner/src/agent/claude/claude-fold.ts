@@ -1,3 +1,4 @@
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {agentEvent, type AgentEvent, type Decoded} from '../driver.ts';
 import {TOOL_SERVER} from '../our-tools.ts';
 import {readClaudeLine, type ClaudeLine, type ClaudeRequest} from './claude-line.ts';
@@ -107,7 +108,7 @@ function saidIn(before: ClaudeState['said'], line: Extract<ClaudeLine, {type: 'a
     (said, block) => {
       if (block.type === 'tool_use') return '';
       if (block.type !== 'text' || typeof block['text'] !== 'string') return said;
-      return `${said}${said === '' ? '' : '\n'}${block['text']}`.slice(-TEXT_MAX);
+      return `${said}${said === '' ? '' : '\n'}${block['text']}`.slice(-limits.lastMessageCharactersMax);
     },
     message === before.message ? before.text : '',
   );

@@ -1,11 +1,11 @@
 import {errorCodes, type ErrorCode} from '@switchyard/shared/domain/error.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {ProcessEnd, Reading} from '../driver.ts';
 import type {ClaudeResult} from './claude-line.ts';
 import type {ClaudeState, ClaudeTurn, ClaudeUsage} from './claude-state.ts';
 
 const DETAIL_MAX = 4_000;
-const SUMMARY_MAX = 20_000;
 
 /**
  * What a `result` line means. Its subtype `success` says only that the program did not break: an error of the model API
@@ -49,7 +49,7 @@ export function usageOf({modelUsage, num_turns: turns, total_cost_usd: cost}: Cl
 }
 
 export function readClaudeEnd({turn}: ClaudeState, {exitCode, signal}: ProcessEnd): Reading {
-  const summary = turn === null || turn.text === '' ? null : turn.text.slice(0, SUMMARY_MAX);
+  const summary = turn === null || turn.text === '' ? null : turn.text.slice(-limits.lastMessageCharactersMax);
   if (turn === null) {
     const how = signal === null ? `with exit code ${exitCode ?? 'unknown'}` : `by ${signal}`;
     return {summary, deferred: null, failure: failed('agent_failed', `claude ended ${how} before its turn was over`)};
