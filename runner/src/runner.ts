@@ -159,10 +159,12 @@ async function assemble(
     slots: Math.min(options.slots, policy.slots_max),
     labels: labelsOf(facts, options.labels),
     checkOffer: async offer =>
-      checkOffer(offer, {
-        policy,
-        envelope: {runner: key.runner, pool: key.pool, keys: key.dispatchKeys, serverTime, bootMs: clock.nowMs},
-      }),
+      models.offered(
+        await checkOffer(offer, {
+          policy,
+          envelope: {runner: key.runner, pool: key.pool, keys: key.dispatchKeys, serverTime, bootMs: clock.nowMs},
+        }),
+      ),
     metrics: async () => machineMetrics(stateDirectory),
     spentBy: async of => models.recordOf(of),
     log: onLine,

@@ -15,6 +15,7 @@ import type {Grant} from './proxy/grant.ts';
 import {Ledger} from './proxy/ledger.ts';
 import {ModelProxy} from './proxy/model-proxy.ts';
 import {providers, type ProviderName} from './proxy/provider.ts';
+import {ProxyWatch} from './proxy/proxy-watch.ts';
 import {stopResult} from './proxy/stop.ts';
 
 export type ModelDoorOptions = {
@@ -28,6 +29,8 @@ export type ModelDoorOptions = {
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
   readonly log: (line: string) => void;
+  /** Hears why agents reach no model, and null when they do again. */
+  readonly onHealth: (trouble: string | null) => void;
 };
 
 /** The proxy of this runner, as attempts use it. */
@@ -37,6 +40,8 @@ export type ModelDoor = {
    * @throws SwitchyardError executor_unavailable when the proxy does not answer: no agent starts without it
    */
   readonly open: (grant: Grant, provider: ProviderName) => Promise<ModelAccess>;
+  /** Why agents reach no model right now; null where they do. */
+  readonly trouble: () => string | null;
   /** Null before the first answer of a model. */
   readonly spent: (grant: Grant) => Promise<Spent | null>;
   /** Bytes of answers of models since this process began. */
@@ -48,7 +53,6 @@ export type ModelDoor = {
 
 const PROXY_FILE = 'model-proxy.json';
 const AUDIT_FILE = 'model-proxy.ndjson';
-const HEALTH_MS_MAX = 10_000;
 
 const storedSchema = z.strictObject({port: z.int().min(0).max(65_535), secret: z.base64().min(40)});
 
@@ -75,6 +79,8 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     nowMs: () => performance.now(),
     wallMs,
   });
+  const watch = new ProxyWatch({url: () => `http://127.0.0.1:${proxy.port}`, onChange: options.onHealth});
+  watch.start();
   // Agents that live on after this process expect the next one where they know it.
   if (proxy.port !== port) await writePrivateFile(path, JSON.stringify({port: proxy.port, secret}));
   return {
@@ -84,10 +90,10 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
           'model_refused',
           `this machine has no key for ${provider}: run switchyard keys set ${provider} on it`,
         );
-      const access = proxy.accessOf(grant);
-      await checkHealth(access);
-      return access;
+      await watch.check();
+      return proxy.accessOf(grant);
     },
+    trouble: () => watch.trouble,
     async spent(grant) {
       await ledger.open(grant);
       const {usage, turns, cost_micros} = ledger.of(grant);
@@ -108,6 +114,7 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
       return stop === null ? null : stopResult(stop, wallMs());
     },
     async close() {
+      await watch.stop();
       await proxy.close();
       await audit.close();
     },
@@ -121,17 +128,4 @@ async function stored(path: string): Promise<z.output<typeof storedSchema>> {
   const made = {port: 0, secret: randomBytes(32).toString('base64')};
   await writePrivateFile(path, JSON.stringify(made));
   return made;
-}
-
-/** Over the same way that the agent will take. */
-async function checkHealth({urls}: ModelAccess): Promise<void> {
-  try {
-    const answer = await fetch(new URL('/agentauth/health', urls.anthropic), {
-      signal: AbortSignal.timeout(HEALTH_MS_MAX),
-    });
-    if (answer.status === 200) return;
-    throw new Error(`it answered ${answer.status}`);
-  } catch (cause) {
-    throw new SwitchyardError('executor_unavailable', 'the model proxy of this runner does not answer', {cause});
-  }
 }

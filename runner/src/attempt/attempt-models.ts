@@ -1,5 +1,6 @@
 import {openModelDoor, type ModelDoor} from '../agent/model-access.ts';
 import type {ModelAccess} from '../agent/driver.ts';
+import {needsOf} from '../agent/drivers.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Link} from '../link/link.ts';
 import type {ModelKeys} from '../secrets/model-keys.ts';
@@ -8,6 +9,7 @@ import type {AttemptLoop} from './attempt-loop.ts';
 import {runDirectoryOf} from './attempt-paths.ts';
 import {attemptKey, type AttemptRef} from './attempt-state.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
+import type {OfferCheck} from './runner-state.ts';
 import {RunawayWatch} from './runaway-watch.ts';
 import {SpendingDesk} from './spending-desk.ts';
 
@@ -35,6 +37,7 @@ export class AttemptModels {
   readonly #running = new Map<string, AttemptPlan>();
   #opened: ModelDoor | undefined;
   #work: NotingWork | undefined;
+  #observer: WorkObserver | undefined;
 
   constructor(options: AttemptModelsOptions) {
     this.#options = options;
@@ -45,7 +48,7 @@ export class AttemptModels {
     });
   }
 
-  async open(loop: AttemptLoop): Promise<void> {
+  async open(loop: Pick<AttemptLoop, 'held'>): Promise<void> {
     const {stateDirectory} = this.#options;
     const door = await openModelDoor({
       ...this.#options,
@@ -53,6 +56,7 @@ export class AttemptModels {
       budgetOf: grant => this.#desk.budgetOf(loop.held(grant)),
       enlarge: async (grant, wanted) => this.#desk.enlarge(loop.held(grant), wanted),
       runDirectoryOf: grant => runDirectoryOf(stateDirectory, grant),
+      onHealth: trouble => this.#onHealth(trouble),
     });
     this.#opened = door;
     this.#door.resolve(door);
@@ -64,6 +68,13 @@ export class AttemptModels {
 
   async access(plan: AttemptPlan, provider: ProviderName): Promise<ModelAccess> {
     return (await this.#door.promise).open(plan, provider);
+  }
+
+  /** Leaves to other runners what needs a model, while agents reach none here. */
+  offered(check: OfferCheck): OfferCheck {
+    const trouble = this.#opened?.trouble() ?? null;
+    if (!check.ok || trouble === null || needsOf(check.plan.spec.agent.driver) === null) return check;
+    return {ok: false, code: 'executor_unavailable', detail: trouble, retryable: true};
   }
 
   /** Our tools, as agents call them over the same way. */
@@ -98,6 +109,7 @@ export class AttemptModels {
     });
     const work = hands(watch.hear(observer));
     this.#work = work;
+    this.#observer = observer;
     return {
       prepare: async (plan, signal) => work.prepare(plan, signal),
       run: async (plan, signal) => {
@@ -119,6 +131,17 @@ export class AttemptModels {
     };
   }
 
+  /** Says it where people look at what it hurts: the runner, and each attempt whose agent needs a model. */
+  #onHealth(trouble: string | null): void {
+    this.#options.log(trouble ?? 'the model proxy of this runner is well again');
+    for (const plan of this.#running.values()) {
+      if (needsOf(plan.spec.agent.driver) === null) continue;
+      const line = trouble === null ? 'the agent reaches its model again' : `degraded: ${trouble}`;
+      this.#observer?.phaseDetail(plan, line);
+      this.#note(plan, line);
+    }
+  }
+
   #note(of: AttemptRef, line: string): void {
     const plan = this.#running.get(attemptKey(of));
     if (plan === undefined) return;
@@ -129,7 +152,12 @@ export class AttemptModels {
 
   async #judged(plan: AttemptPlan, end: AgentEnd): Promise<AgentEnd> {
     if (end.result?.kind !== 'failed') return end;
-    const stopped = await (await this.#door.promise).stopped(plan);
-    return stopped === null ? end : {...end, result: stopped};
+    const door = await this.#door.promise;
+    const stopped = await door.stopped(plan);
+    if (stopped !== null) return {...end, result: stopped};
+    const trouble = needsOf(plan.spec.agent.driver) === null ? null : door.trouble();
+    if (trouble === null) return end;
+    // Whatever it says itself: an agent without its model has no say.
+    return {...end, result: {kind: 'failed', code: 'executor_unavailable', detail: trouble, retryable: true}};
   }
 }

@@ -12,6 +12,7 @@ import {forward} from './forward.ts';
 import {grantToken, readGrantToken, type Grant} from './grant.ts';
 import type {Ledger} from './ledger.ts';
 import {isProviderName, providers, type ProviderName} from './provider.ts';
+import {HEALTH_PATH, HEALTHY} from './proxy-watch.ts';
 import {refusalDocument, refusalHeaders, type Refusal} from './refusal.ts';
 import {factsOf, routeOf, tokenOf} from './request-facts.ts';
 import {usageLimitOf, type RefusedAnswer} from './usage-limit.ts';
@@ -47,7 +48,6 @@ type Answered = {
   readonly costMicros?: number;
 };
 
-const HEALTH_PATH = '/agentauth/health';
 const CONNECTIONS_MAX = 512;
 
 /**
@@ -113,7 +113,7 @@ export class ModelProxy {
     const startMs = this.#options.nowMs();
     const {method = 'GET', url = '/'} = request;
     if (url === HEALTH_PATH && method === 'GET') {
-      response.writeHead(200, {'content-type': 'application/json'}).end('{"status":"ok"}');
+      response.writeHead(200, {'content-type': 'application/json'}).end(HEALTHY);
       return;
     }
     const asked = this.#ask(request);

@@ -1,0 +1,90 @@
+import {subscribe, unsubscribe} from 'node:diagnostics_channel';
+import {mkdtempSync} from 'node:fs';
+import {rm} from 'node:fs/promises';
+import type {Server} from 'node:http';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {expect, onTestFinished, test} from 'vitest';
+import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
+import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {AttemptModels} from '../../../runner/src/attempt/attempt-models.ts';
+import type {AgentEnd, AttemptPlan} from '../../../runner/src/attempt/attempt-work.ts';
+import {until} from '../../fixtures/until.ts';
+import {scriptedWork} from '../../fixtures/scripted-work.ts';
+
+const task = taskIdSchema.parse('tsk_01ARZ3NDEKTSV4RRFFQ69G5FAV');
+const planOf = (driver: 'claude' | 'exec', epoch: number): AttemptPlan => ({
+  task,
+  epoch,
+  branch: `switchyard/${task}/e${epoch}`,
+  logTicket: 'ticket',
+  spec: taskSpecSchema.parse({prompt: 'x', agent: {driver, ...(driver === 'exec' ? {command: ['true']} : {})}}),
+});
+
+/** The next HTTP server of this process that is asked something: the only hold that a test has on the proxy of a runner. */
+function nextServerAsked(): Promise<Server> {
+  const {promise, resolve} = Promise.withResolvers<Server>();
+  const hear = (message: unknown): void => resolve((message as {server: Server}).server);
+  subscribe('http.server.request.start', hear);
+  onTestFinished(() => void unsubscribe('http.server.request.start', hear));
+  return promise;
+}
+
+test('[MP14] an attempt that loses its model proxy is marked, fails to be tried elsewhere, and what needs a model is left to others', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'models-'));
+  onTestFinished(async () => rm(directory, {recursive: true, force: true}));
+  const said: string[] = [];
+  const marks: string[] = [];
+  const notes: string[] = [];
+  const models = new AttemptModels({
+    stateDirectory: directory,
+    keys: {get: async () => 'sk-key', set: async () => undefined, delete: async () => false, urls: async () => ({})},
+    wallMs: Date.now,
+    awakeMs: () => performance.now(),
+    log: line => said.push(line),
+  });
+  const ended = Promise.withResolvers<AgentEnd>();
+  const work = models.metered(
+    {
+      phaseDetail: ({epoch}, detail) => marks.push(`${epoch}: ${detail}`),
+      agentEvent: () => undefined,
+      askPerson: () => ({
+        answer: ended.promise.then(() => Promise.reject(new Error())),
+        close: () => undefined,
+        withdraw: () => undefined,
+      }),
+    },
+    () => ({
+      ...scriptedWork(directory, {verbMs: 0, agentMs: 0}),
+      run: async () => ended.promise,
+      note: async ({epoch}, line) => void notes.push(`${epoch}: ${line}`),
+    }),
+  );
+  await models.open({held: () => undefined});
+  const [claude, shell] = [planOf('claude', 1), planOf('exec', 2)];
+  const asked = nextServerAsked();
+  await models.access(claude, 'anthropic');
+  const server = await asked;
+  const never = new AbortController().signal;
+  const runs = [work.run(claude, never), work.run(shell, never)];
+  expect([models.offered({ok: true, plan: claude}), marks]).toEqual([{ok: true, plan: claude}, []]);
+
+  server.close().closeAllConnections();
+  await expect(models.access(claude, 'anthropic')).rejects.toMatchObject({code: 'executor_unavailable'});
+  expect(marks).toEqual([expect.stringMatching('^1: degraded: the model proxy of this runner cannot be reached')]);
+  await until('it is in the log of the attempt', () => notes.length === 1);
+  expect([notes[0], said.join()]).toEqual([marks[0], expect.stringContaining('cannot be reached')]);
+  expect(models.offered({ok: true, plan: claude})).toMatchObject({
+    ok: false,
+    code: 'executor_unavailable',
+    retryable: true,
+  });
+  expect(models.offered({ok: true, plan: shell})).toMatchObject({ok: true});
+
+  const failed = {kind: 'failed', code: 'model_refused', detail: 'no API', retryable: false} as const;
+  ended.resolve({exitCode: 1, signal: null, summary: null, result: failed});
+  const [ofClaude, ofShell] = await Promise.all(runs);
+  expect(ofClaude?.result).toMatchObject({code: 'executor_unavailable', retryable: true});
+  expect(ofShell?.result).toEqual(failed);
+  await models.close();
+});
