@@ -32,10 +32,10 @@ export const usualConfig: LeaseConfig = {
 };
 
 /** Short enough that a scenario sees a lease end; the renewals have room on a busy machine. */
-export const shortConfig: LeaseConfig = {...usualConfig, ttl_ms: 3_000, soft_stop_ms: 1_000, hard_kill_ms: 300};
+export const shortConfig: LeaseConfig = {...usualConfig, ttl_ms: 6_000, soft_stop_ms: 1_000, hard_kill_ms: 300};
 
-/** For anything that a runner does at once. */
-export const promptMs = 5_000;
+/** For anything that a runner does at once, on a machine that has other work. */
+export const promptMs = 10_000;
 
 export type Attempt = {readonly task: TaskId; readonly epoch: number; readonly marks: AgentMarks; readonly log: string};
 export type Ref = Pick<Attempt, 'task' | 'epoch'>;
@@ -184,7 +184,7 @@ export class Trial {
   /** The agent and its child have beaten for the last time before this moment of the clock of `performance`. */
   async deadBy({marks}: Attempt, atMs: number, why: string): Promise<void> {
     const limitMs = performance.timeOrigin + atMs;
-    await this.until(`the agent is dead ${why}`, () => marks.isSilent, Math.max(0, limitMs - Date.now()) + 2_000);
+    await this.until(`the agent is dead ${why}`, () => marks.isSilent, Math.max(0, limitMs - Date.now()) + promptMs);
     const lateMs = Math.round((marks.lastBeatMs ?? 0) - limitMs);
     judge(lateMs <= 0, `the agent must be dead ${why}; it lived ${lateMs} ms longer`);
   }

@@ -1,6 +1,6 @@
 import {agents} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
-import {judge, type Attempt, type Trial} from '../trial.ts';
+import {judge, type Attempt, type Heard, type Ref, type Trial} from '../trial.ts';
 import {whole} from './logs.ts';
 
 /** How the end of an attempt is reported. */
@@ -18,6 +18,7 @@ export const exitScenarios: readonly Scenario[] = [
       const attempt = await trial.running(agents.talks(50));
       await trial.until('the end of the log', () => ends.length > 0);
       await trial.never('an exit before the log is sealed', () => trial.said('exit', attempt).length > 0, 1_000);
+      trial.plane.logs.hooks.end = () => false;
       ends.at(-1)?.();
       await whole(trial, attempt, 50);
     },
@@ -108,6 +109,9 @@ export const exitScenarios: readonly Scenario[] = [
       trial.peer().cut();
       await trial.session(2);
       await settled(trial, attempt);
+      const [, again] = trial.said('hello');
+      const late = trial.said('exit', attempt).filter(({atMs}) => atMs >= (again?.atMs ?? 0));
+      judge(late.length === 0, 'the exit was sent again in the session whose welcome says `forget`');
     },
   },
 ];
@@ -121,14 +125,28 @@ async function unacknowledged(trial: Trial): Promise<Attempt> {
   return attempt;
 }
 
-/** Two renewals later nothing names the attempt any more, and its exit was not sent again. */
-async function settled(trial: Trial, {task, epoch}: Attempt): Promise<void> {
-  const exits = trial.said('exit', {task, epoch}).length;
-  const renewals = trial.said('renew').length;
-  const {message} = await trial.hear('renew', undefined, {nth: renewals + 4});
+/** The first renewal from here on that does not name the attempt: whatever ended it has reached the runner by then. */
+export async function unnamed(trial: Trial, {task, epoch}: Ref): Promise<Heard<'renew'>> {
+  const known = trial.said('renew').length;
+  return trial.until(`a renewal that does not name e${epoch} of ${task}`, () =>
+    trial
+      .said('renew')
+      .slice(known)
+      .find(({message}) => message.items.every(item => item.task !== task)),
+  );
+}
+
+/** Nothing names the attempt any more, and its exit is not sent again. */
+export async function settled(trial: Trial, attempt: Ref): Promise<void> {
+  const {atMs: fromMs} = await unnamed(trial, attempt);
+  await trial.hear('renew', undefined, {nth: trial.said('renew').length + 3});
+  const later = trial.said('renew').filter(({atMs}) => atMs > fromMs);
   judge(
-    message.items.every(item => item.task !== task),
+    later.every(({message}) => message.items.every(({task}) => task !== attempt.task)),
     'a renewal names an attempt that is settled',
   );
-  judge(trial.said('exit', {task, epoch}).length === exits, 'the exit of a settled attempt was sent again');
+  judge(
+    trial.said('exit', attempt).every(({atMs}) => atMs < fromMs),
+    'the exit of a settled attempt was sent again',
+  );
 }

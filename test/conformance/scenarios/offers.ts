@@ -98,9 +98,8 @@ export const offerScenarios: readonly Scenario[] = [
       judge(count <= 8, `the runner states ${count} slots: start it with at most 8 for this check`);
       const attempts = Array.from({length: count + 2}, () => trial.attempt());
       for (const attempt of attempts) await trial.offer(attempt, agents.stubborn);
-      await trial.until(
-        'an answer to every offer',
-        () => trial.said('accept').length + trial.said('reject').length >= attempts.length,
+      await trial.until('an answer to every offer', () =>
+        attempts.every(attempt => trial.said('accept', attempt).length > 0 || trial.said('reject', attempt).length > 0),
       );
       const rejects = trial.said('reject');
       judge(

@@ -1,3 +1,5 @@
+import {writeFileSync} from 'node:fs';
+import {join} from 'node:path';
 import {agents} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
 import {judge} from '../trial.ts';
@@ -25,7 +27,7 @@ export const orderScenarios: readonly Scenario[] = [
     rule: 'After `drain` offers are rejected as retryable, what is held goes on and is renewed; after `resume` offers are taken again.',
     run: async trial => {
       await trial.connect();
-      const held = await trial.running(agents.mumbles(10));
+      const held = await trial.running(agents.talksTwice(5));
       trial.peer().send({t: 'drain'});
       const late = trial.attempt();
       await trial.offer(late, agents.talks(1));
@@ -37,6 +39,7 @@ export const orderScenarios: readonly Scenario[] = [
         message.items.some(({task}) => task === held.task),
         'a draining runner does not renew what it holds',
       );
+      writeFileSync(join(held.marks.folder, 'more'), '');
       await whole(trial, held, 10);
       trial.peer().send({t: 'resume'});
       const next = trial.attempt();

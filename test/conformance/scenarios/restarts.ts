@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {agents} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
 import {judge, promptMs} from '../trial.ts';
+import {unnamed} from './exits.ts';
 import {whole} from './logs.ts';
 
 /** The process of the runner is killed with SIGKILL and started again with the same state. */
@@ -45,9 +46,7 @@ export const restartScenarios: readonly Scenario[] = [
       await trial.connect();
       const attempt = await trial.running(agents.talks(1));
       await trial.exit(attempt);
-      await trial.until('the attempt settled', () =>
-        trial.said('renew').some(({message}) => message.items.length === 0),
-      );
+      await unnamed(trial, attempt);
       await trial.runner.kill();
       await trial.connect();
       await trial.offer(attempt, agents.talks(1));
