@@ -1,20 +1,21 @@
 import type {ReadStream, WriteStream} from 'node:tty';
 import {createInterface} from 'node:readline';
 import {Writable} from 'node:stream';
+import {boundedText} from '@switchyard/shared/api/bounded-text.ts';
 import {UsageError} from './usage-error.ts';
+
+/** Of one character, counted as JavaScript counts: what takes four bytes counts as two. */
+const utf8BytesMax = 3;
 
 type Input = NodeJS.ReadableStream & {readonly isTTY?: boolean | undefined};
 
 /** Standard input as a whole; empty when it is a terminal, where nobody would know that they are waited for. */
 export async function readWholeInput(stdin: Input, charactersMax: number): Promise<string> {
   if (stdin.isTTY === true) return '';
-  const decoder = new TextDecoder();
-  let whole = '';
-  for await (const part of stdin) {
-    whole += typeof part === 'string' ? part : decoder.decode(part, {stream: true});
-    if (whole.length > charactersMax) throw new UsageError(`standard input is longer than ${charactersMax} characters`);
-  }
-  return whole + decoder.decode();
+  const whole = await boundedText(stdin, charactersMax * utf8BytesMax);
+  if (whole === undefined || whole.length > charactersMax)
+    throw new UsageError(`standard input is longer than ${charactersMax} characters`);
+  return whole;
 }
 
 /** Asks on the terminal without an echo; undefined where there is none. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import {readBounded} from '@switchyard/shared/api/api-answer.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {decodeBatch, encodeBatch} from '@switchyard/shared/protocol/batch.ts';
 import {downMessageSchema, type DownMessage} from '@switchyard/shared/protocol/down.ts';
@@ -6,9 +7,11 @@ import type {UpMessage} from '@switchyard/shared/protocol/up.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import type {Carrier, CarrierHandlers, CarrierOptions, SessionEnd} from './carrier.ts';
 import {framesOf} from './frame-batch.ts';
-import {refusalOf} from './refusal.ts';
+import {refusalBytesMax, refusalOf} from './refusal.ts';
 
 const answerSchema = z.object({frame: z.string().max(limits.controlFrameBytesMax)});
+/** A frame is JSON inside JSON: each of its bytes may be escaped by another one. */
+const answerBytesMax = 2 * limits.controlFrameBytesMax + 1_024;
 
 /** One request waits for news; what must be said meanwhile goes in another, and the server then answers the first. */
 const requestsMax = 3;
@@ -87,7 +90,7 @@ export class PollCarrier implements Carrier {
   async #exchange(frame: string): Promise<readonly DownMessage[]> {
     // Never tried again in this session: the next request of a session says that the answer to the last one arrived.
     const response = await this.#post(frame);
-    const text = await response.text();
+    const text = await readBounded(response, response.ok ? answerBytesMax : refusalBytesMax);
     if (!response.ok) {
       const {headers} = response;
       const date = headers.get('date') ?? undefined;

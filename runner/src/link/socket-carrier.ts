@@ -1,5 +1,6 @@
 import type {IncomingMessage} from 'node:http';
 import {WebSocket} from 'ws';
+import {boundedText} from '@switchyard/shared/api/bounded-text.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {decodeBatch} from '@switchyard/shared/protocol/batch.ts';
 import {closeReason} from '@switchyard/shared/protocol/close-reason.ts';
@@ -115,16 +116,8 @@ function beat(socket: WebSocket, {everyMs, answerMs}: Heartbeat, onDead: () => v
 }
 
 async function readRefusal(response: IncomingMessage): Promise<SessionEnd> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    const bytes = Buffer.from(chunk);
-    length += bytes.length;
-    if (length > refusalBytesMax) break;
-    chunks.push(bytes);
-  }
   const retryAfter = response.headers['retry-after'];
-  return refusalOf(response.statusCode ?? 0, Buffer.concat(chunks).toString('utf8'), {
+  return refusalOf(response.statusCode ?? 0, (await boundedText(response, refusalBytesMax)) ?? '', {
     date: response.headers.date,
     retryAfter,
   });

@@ -1,5 +1,6 @@
 import {request as httpRequest, type IncomingMessage} from 'node:http';
 import {request as httpsRequest} from 'node:https';
+import {boundedText} from '@switchyard/shared/api/bounded-text.ts';
 import {
   formatLogUp,
   logExchangeAnswerSchema,
@@ -113,11 +114,8 @@ export function postTo(url: string, headers: Readonly<Record<string, string>>): 
     call.on('timeout', () => call.destroy(new Error(`no answer in ${handshakeMs} ms`)));
     call.end(text);
     const answer = await promise;
-    let answered = '';
-    for await (const chunk of answer) {
-      answered += String(chunk);
-      if (answered.length > answerBytesMax) throw new Error('the answer of the log is too long');
-    }
+    const answered = await boundedText(answer, answerBytesMax);
+    if (answered === undefined) throw new Error(`the answer of the log is longer than ${answerBytesMax} bytes`);
     return {status: answer.statusCode ?? 0, text: answered};
   };
 }

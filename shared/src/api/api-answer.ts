@@ -1,26 +1,16 @@
 import {errorCodes, isErrorCode, SwitchyardError, type ErrorCode} from '../domain/error.ts';
+import {boundedText, chunksOf} from './bounded-text.ts';
 import {problemSchema} from './problem.ts';
 import {parseJson} from '../domain/parse-json.ts';
 
 /** Bytes of the largest answer that is read into memory. */
 const answerBytesMax = 33_554_432;
 
-/** The body as text. Throws `unavailable` beyond 32 MiB. */
-export async function readBounded(response: Response): Promise<string> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return '';
-  const decoder = new TextDecoder();
-  let text = '';
-  for (let length = 0; ;) {
-    const {done, value} = await reader.read();
-    if (done) return text + decoder.decode();
-    length += value.length;
-    if (length > answerBytesMax) {
-      await reader.cancel();
-      throw new SwitchyardError('unavailable', `the answer is longer than ${answerBytesMax} bytes`);
-    }
-    text += decoder.decode(value, {stream: true});
-  }
+/** The body as text. Throws `unavailable` beyond `bytesMax`, 32 MiB where nobody says less. */
+export async function readBounded(response: Response, bytesMax: number = answerBytesMax): Promise<string> {
+  const text = await boundedText(chunksOf(response), bytesMax);
+  if (text === undefined) throw new SwitchyardError('unavailable', `the answer is longer than ${bytesMax} bytes`);
+  return text;
 }
 
 const codesByStatus: Readonly<Record<number, ErrorCode>> = {

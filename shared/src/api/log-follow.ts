@@ -1,3 +1,4 @@
+import {chunksOf} from './bounded-text.ts';
 import * as z from 'zod';
 import {fromBase64, utf8} from '../crypto/bytes.ts';
 import {SwitchyardError} from '../domain/error.ts';
@@ -100,20 +101,6 @@ async function* oneConnection(
   } finally {
     clearTimeout(timer);
     silence.abort();
-  }
-}
-
-async function* chunksOf(response: Response): AsyncGenerator<Uint8Array, void, void> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return;
-  try {
-    for (;;) {
-      const {done, value} = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel().catch(() => undefined);
   }
 }
 

@@ -4,7 +4,10 @@ import {join} from 'node:path';
 import {Readable} from 'node:stream';
 import {inspect} from 'node:util';
 import {afterEach, beforeEach, expect, test} from 'vitest';
-import {checkControlPlaneUrl, enrol, readEnrolmentToken} from '../../../runner/src/link/enrol.ts';
+import {readWholeInput} from '../../../runner/src/commands/input.ts';
+import {secretInput} from '../../../runner/src/commands/secret-input.ts';
+import {UsageError} from '../../../runner/src/commands/usage-error.ts';
+import {checkControlPlaneUrl, enrol} from '../../../runner/src/link/enrol.ts';
 import {labelsOf, machineFacts} from '../../../runner/src/link/fingerprint.ts';
 import {loadRunnerKey} from '../../../runner/src/secrets/runner-key.ts';
 import {FakeControlPlane} from '../../fixtures/control-plane.ts';
@@ -87,17 +90,23 @@ test('[LK11] The loaded key cannot be printed or read out', async () => {
   await expect(loadRunnerKey(directory)).rejects.not.toThrow(d);
 });
 
-test('[LK13] The token comes from the environment, a file or standard input', async () => {
-  const path = join(directory, 'token');
-  await writeFile(path, 'from-file\n');
-  expect(await readEnrolmentToken({kind: 'file', path})).toBe('from-file');
-  expect(await readEnrolmentToken({kind: 'stdin', stream: Readable.from(['from-', 'stdin\n'])})).toBe('from-stdin');
-  expect(await readEnrolmentToken({kind: 'environment', value: 'from-env', name: 'T'})).toBe('from-env');
-  await expect(readEnrolmentToken({kind: 'environment', value: undefined, name: 'T'})).rejects.toMatchObject({
-    code: 'configuration_invalid',
-  });
-  await writeFile(path, 'two words');
-  await expect(readEnrolmentToken({kind: 'file', path})).rejects.toMatchObject({code: 'configuration_invalid'});
+const world = (...parts: readonly (string | Uint8Array)[]): Parameters<typeof secretInput>[0] => ({
+  askSecret: () => undefined,
+  readInput: charactersMax => readWholeInput(Readable.from(parts), charactersMax),
+});
+
+test('[LK13] The token comes from standard input, and must be all that there is', async () => {
+  expect(await secretInput(world('from-', 'stdin\n'), '')).toBe('from-stdin');
+  for (const wrong of ['', 'two words', 'x'.repeat(301)])
+    await expect(secretInput(world(wrong), '')).rejects.toThrow(UsageError);
+});
+
+test('[LK13] Standard input is decoded as a whole, and has a longest length in characters', async () => {
+  const bytes = Buffer.from('\u20ac\u{1f600}');
+  const parts = [...bytes].map(byte => Uint8Array.of(byte));
+  expect(await readWholeInput(Readable.from(parts), 3)).toBe('\u20ac\u{1f600}');
+  await expect(readWholeInput(Readable.from(parts), 2)).rejects.toThrow('longer than 2 characters');
+  await expect(readWholeInput(Readable.from(['x'.repeat(9)]), 2)).rejects.toThrow('longer than 2 characters');
 });
 
 test.for([
