@@ -2,9 +2,6 @@ import {cloudflareTest} from '@cloudflare/vitest-plugin';
 import {defineConfig} from 'vitest/config';
 import {workerBindings} from './test/fixtures/worker-bindings.ts';
 
-/** Where nothing is slow but the machine: a deadline ends what hangs, and says nothing about speed. */
-const patience = {testTimeout: 20_000, hookTimeout: 60_000, expect: {poll: {timeout: 20_000}}};
-
 /** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together; and broken. */
 export default defineConfig({
   test: {
@@ -13,12 +10,12 @@ export default defineConfig({
     // Ends what hangs; a busy machine is no failure.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: {poll: {timeout: 20_000}},
     projects: [
       {
         test: {
           name: 'unit',
           include: ['test/{unit,architecture,contract,simulation,property}/**/*.test.ts'],
-          ...patience,
         },
       },
       {
@@ -29,16 +26,15 @@ export default defineConfig({
           })),
         ],
         // Bytes are native in one engine and a loop in the other: the same rules hold in both.
-        test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts'], ...patience},
+        test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts']},
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts']}},
-      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], ...patience, testTimeout: 120_000}},
+      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000}},
       // The CLIs of others, installed from the registry: `npm run test:real`.
       {
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],
-          ...patience,
           testTimeout: 180_000,
           fileParallelism: false,
         },
@@ -47,7 +43,6 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          ...patience,
           testTimeout: 180_000,
           fileParallelism: false,
         },
