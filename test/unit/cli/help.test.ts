@@ -1,9 +1,7 @@
-import {join} from 'node:path';
 import {expect, test} from 'vitest';
-import {program} from '../../../runner/src/commands/program.ts';
-import {terminal, type Stream} from '../../../runner/src/commands/terminal.ts';
+import {silentProgram} from '../../fixtures/silent-program.ts';
 
-type Command = ReturnType<typeof program>;
+type Command = typeof silentProgram;
 
 function helpOf(command: Command): string {
   const parts: string[] = [];
@@ -16,28 +14,7 @@ function leaves(command: Command): readonly Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }
 
-const silent: Stream = {write: () => true};
-const unused = (): never => {
-  throw new Error('help needs nothing from outside');
-};
-const whole = program({
-  env: {},
-  home: '/home/ada',
-  cwd: '/',
-  repository: join(import.meta.dirname, '../../..'),
-  mainFile: '/main.ts',
-  terminal: terminal({out: silent, err: silent}, {}),
-  nowMs: unused,
-  random: unused,
-  randomHex: unused,
-  machine: unused,
-  readInput: unused,
-  askSecret: unused,
-  settings: unused,
-  client: unused,
-});
-
-const shown = leaves(whole).filter(command => command.name() !== 'control-plane');
+const shown = leaves(silentProgram).filter(command => command.name() !== 'control-plane');
 
 test('[CL13] the commands are those of the documentation', () => {
   const path = (command: Command): string =>
@@ -92,9 +69,11 @@ test('[CL13] the commands are those of the documentation', () => {
     'keys list',
     'keys check',
     'keys delete',
+    'keys move',
     'keys generate',
     'charter lint',
     'charter explain',
+    'charter which',
     'doctor',
     'config',
     'login',
@@ -113,10 +92,10 @@ test.for(shown.map(command => [command.name(), command] as const))(
 );
 
 test('[CL13] an alias does what its command does: start and stop, as older daemons called them', () => {
-  const aliases = Object.fromEntries(whole.commands.map(command => [command.name(), command.aliases()]));
+  const aliases = Object.fromEntries(silentProgram.commands.map(command => [command.name(), command.aliases()]));
   expect(aliases).toMatchObject({up: ['start'], down: ['stop']});
 });
 
 test('[CL13] the control plane alone is for up, not for people', () => {
-  expect(helpOf(whole)).not.toContain('control-plane');
+  expect(helpOf(silentProgram)).not.toContain('control-plane');
 });
