@@ -1,6 +1,6 @@
 import {readFile, stat} from 'node:fs/promises';
-import {parseDocument} from 'yaml';
-import {parseCharter, type Charter} from '@switchyard/shared/domain/charter.ts';
+import {isMap, isNode, isScalar, LineCounter, parseDocument, type Document} from 'yaml';
+import {faultText, readCharter, type Charter, type CharterFault} from '@switchyard/shared/domain/charter.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 
@@ -10,7 +10,7 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
  */
 export async function readCharterFile(path: string): Promise<Charter> {
   try {
-    return parseCharter(readYaml(await readText(path)));
+    return charterOf(await readText(path));
   } catch (cause) {
     const detail =
       cause instanceof SwitchyardError ? cause.detail : cause instanceof Error ? cause.message : 'unreadable';
@@ -26,9 +26,27 @@ async function readText(path: string): Promise<string> {
 }
 
 /** A key that is given twice and a tag that nobody knows are faults: what they mean is a guess. */
-function readYaml(text: string): unknown {
-  const document = parseDocument(text, {version: '1.2', schema: 'core', uniqueKeys: true});
+function charterOf(text: string): Charter {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, {version: '1.2', schema: 'core', uniqueKeys: true, lineCounter});
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) throw new SwitchyardError('charter_invalid', fault.message.split('\n')[0] ?? fault.code);
-  return document.toJS({maxAliasCount: 10});
+  const read = readCharter(document.toJS({maxAliasCount: 10}));
+  if ('charter' in read) return read.charter;
+  const named = read.faults.map(each => `line ${lineOf(each, document, lineCounter)}: ${faultText(each)}`);
+  throw new SwitchyardError('charter_invalid', named.join('; '));
+}
+
+/** The line of a field, or of what should hold it. */
+function lineOf({path}: CharterFault, document: Document, lines: LineCounter): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const name = path[length - 1];
+    const holder = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const key = isMap(holder)
+      ? holder.items.map(item => item.key).find(each => isScalar(each) && each.value === name)
+      : undefined;
+    const node = key ?? document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return lines.linePos(node.range[0]).line;
+  }
+  return 1;
 }

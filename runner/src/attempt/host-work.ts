@@ -40,6 +40,8 @@ export type HostWorkOptions = {
   readonly agentProgram: (name: string) => string | null;
   /** What the charter of this machine says to a call; null where it has none. */
   readonly ruling: ((call: ToolCall, scene: Scene) => Ruling) | null;
+  /** What the charter tells every agent of this machine. */
+  readonly introduction?: string | null | undefined;
   /** How long agents wait for a person. */
   readonly people: Pick<PersonPorts, 'holdMs' | 'ttlMs'>;
   /** What the environment policy lets through to every agent; never a secret. */
@@ -132,7 +134,7 @@ export class HostWork implements AttemptWork {
         model: needs === null ? null : await modelAccess(plan, needs.provider),
         isResumed: (await readAgentHome(trees.context.root, plan.task))?.is_resumed ?? false,
         workingDirectory: cwd,
-        instructions: await rulesOfTree(trees, await placed(trees, plan)),
+        instructions: joined(this.#options.introduction, await rulesOfTree(trees, await placed(trees, plan))),
       },
       cwd,
       environment: agentEnvironment,
@@ -335,5 +337,11 @@ export class HostWork implements AttemptWork {
 
 const startLine = (driver: string, {version}: Pick<TaskPrompt, 'version'>): string =>
   `starting the agent (${driver === 'scripted' ? 'scripted, bundled, no model' : driver})${version === null ? '' : `, told ${version}`}`;
+
+/** The owner of the machine comes before those of the repository. */
+function joined(...parts: readonly (string | null | undefined)[]): string | null {
+  const told = parts.filter(part => typeof part === 'string');
+  return told.length === 0 ? null : told.join('\n\n');
+}
 
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;

@@ -5,6 +5,7 @@ import {judge, type Decision} from '@switchyard/shared/policy/charter/judge.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import {lint, rulebookOf, type Finding} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {readCharterFile} from '../agent/charter-file.ts';
+import {findCharter} from '../agent/machine-charter.ts';
 import {nearestRealPath} from '../agent/nearest-real-path.ts';
 import {actLine} from './act-line.ts';
 import {group, leaf, text} from './leaf.ts';
@@ -13,12 +14,13 @@ import type {Surroundings} from './surroundings.ts';
 import type {Colour} from './terminal.ts';
 import {UsageError} from './usage-error.ts';
 
-type World = Pick<Surroundings, 'terminal' | 'cwd' | 'home'>;
+type World = Pick<Surroundings, 'terminal' | 'cwd' | 'home' | 'settings'>;
 
 export function charterCommands(world: World): Command {
   return group('charter', 'what agents may do on their own, as a person wrote it down', [
     lintCommand(world),
     explainCommand(world),
+    whichCommand(world),
   ]);
 }
 
@@ -30,8 +32,8 @@ function lintCommand({terminal, cwd}: World): Command {
       examples: ['charter lint orchestrator-charter.yaml', 'charter lint charter.yaml --json'],
     },
     async ([file = ''], {json}) => {
-      const {name, safetyHeuristics} = await readCharterFile(resolve(cwd, file));
-      const findings = lint(safetyHeuristics);
+      const {name, safetyHeuristics, hardConstraints} = await readCharterFile(resolve(cwd, file));
+      const findings = lint(safetyHeuristics, hardConstraints);
       const code = findings.some(({severity}) => severity === 'error') ? 1 : 0;
       if (json === true) terminal.out(JSON.stringify({name, valid: code === 0, findings}));
       else {
@@ -44,7 +46,8 @@ function lintCommand({terminal, cwd}: World): Command {
 }
 
 function findingLines({severity, list, entry, nearest}: Finding): readonly string[] {
-  const effect = severity === 'error' ? 'it protects nobody' : 'it approves nothing';
+  const told = list === 'hardConstraints' ? 'agents are told it, and nothing enforces it' : 'it approves nothing';
+  const effect = severity === 'error' ? 'it protects nobody' : told;
   return [
     `${severity}: ${list}: no rule understands "${entry}": ${effect}`,
     `  the nearest: ${nearest.map(says => `"${says}"`).join(', ')}`,
@@ -78,14 +81,36 @@ function explainCommand(world: World): Command {
     },
     async ([file = '', ...words], options) => {
       const call = callOf(words, options);
-      const {safetyHeuristics} = await readCharterFile(resolve(cwd, file));
-      const {decision, rule, reason, parsed} = judge(rulebookOf(safetyHeuristics), call, sceneOf(world, options));
+      const {safetyHeuristics, hardConstraints} = await readCharterFile(resolve(cwd, file));
+      const book = rulebookOf(safetyHeuristics, hardConstraints);
+      const {decision, rule, reason, parsed} = judge(book, call, sceneOf(world, options));
       if (options.json === true) terminal.out(JSON.stringify({decision, rule: rule ?? null, reason, parsed}));
       else {
         terminal.out(`${terminal.paint(colours[decision], decision)}: ${reason}`);
         for (const act of parsed) terminal.out(`  ${actLine(act)}`);
       }
       return decision === 'reject' ? 1 : 0;
+    },
+  );
+}
+
+function whichCommand({terminal, home, settings}: World): Command {
+  return leaf(
+    {
+      name: 'which',
+      summary: 'the charter that a runner of this machine starts with; exit code 1 when there is none',
+      examples: ['charter which', 'charter explain "$(switchyard charter which)" -- git push --force'],
+    },
+    async (_, options) => {
+      const {layout} = await settings(options);
+      const found = findCharter({stateDirectory: layout.runnerDirectory, home});
+      if (options.json === true) terminal.out(JSON.stringify(found));
+      else if (found === null) terminal.err('there is none: the profile of a task alone decides what its agent may do');
+      else {
+        terminal.out(found.path);
+        if (found.passedOver !== null) terminal.err(`${found.passedOver} is there as well and is not read`);
+      }
+      return found === null ? 1 : 0;
     },
   );
 }

@@ -13,12 +13,12 @@ export function doctorCommand(world: Surroundings): Command {
       examples: ['doctor', 'doctor --json | jq ".findings[] | select(.level != \\"ok\\")"'],
     },
     async (_, options) => {
-      const {terminal, env, nowMs, randomHex} = world;
+      const {terminal, env, home, nowMs, randomHex} = world;
       const {layout, url} = await world.settings(options);
       const progress = options.json === true ? undefined : terminal.progress('Trying each part');
       const {platform} = process;
       const keys = new KeyStore({directory: layout.runnerDirectory, env, platform, nowMs, randomHex});
-      const check = {layout, url: url.value, path: env['PATH'], platform, nowMs, keys};
+      const check = {layout, home, url: url.value, path: env['PATH'], platform, nowMs, keys};
       const findings = await checkMachine(check).finally(() => progress?.end());
       const isGood = findings.every(({level}) => level !== 'fail');
       if (options.json === true) terminal.out(JSON.stringify({ok: isGood, findings}));

@@ -1,4 +1,5 @@
 import {hostname} from 'node:os';
+import {resolve} from 'node:path';
 import type {Command} from 'commander';
 import {
   createEnrolment,
@@ -10,7 +11,9 @@ import {
 } from '@switchyard/shared/api/runner-contracts.ts';
 import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {charterInForce} from '../agent/machine-charter.ts';
 import {enrol as enrolMachine} from '../link/enrol.ts';
+import type {RunnerOptions} from '../runner.ts';
 import {rotateRunnerKeyHere} from '../secrets/key-rotation.ts';
 import {readRunnerIdentity} from '../services/runner-identity.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
@@ -139,6 +142,8 @@ function start(world: Surroundings): Command {
           .option('--slots <n>', 'tasks at once (SWITCHYARD_SLOTS, at most 4)')
           .option('--label <label>', 'beyond those of the enrolment; repeatable', collect)
           .option('--patient', 'long leases, for a machine that sleeps')
+          .option('--charter <file>', 'hold agents to this charter and no other')
+          .option('--no-charter', 'start without any, also where one is broken')
           .option('--accept-state-loss', 'start although the journal of before is gone')
           .option('--lifeline', 'end the agents and stop when standard input ends'),
     },
@@ -160,6 +165,7 @@ function start(world: Surroundings): Command {
         version: versionOf(world.repository),
         onLine: terminal.err,
         leaseClass: flag(options, 'patient') ? 'patient' : 'standard',
+        charter: charterChoice(world, options),
         acceptStateLoss: flag(options, 'acceptStateLoss'),
       });
       terminal.out(
@@ -175,6 +181,13 @@ function start(world: Surroundings): Command {
   );
 }
 
+/** `--no-charter` is what the program that reads options makes of a charter that is false. */
+function charterChoice({cwd}: Surroundings, options: Options): RunnerOptions['charter'] {
+  if (options['charter'] === false) return 'none';
+  const file = text(options, 'charter');
+  return file === undefined ? undefined : {file: resolve(cwd, file)};
+}
+
 function status(world: Surroundings): Command {
   return leaf(
     {
@@ -185,14 +198,16 @@ function status(world: Surroundings): Command {
     },
     async (_, options) => {
       const {runners} = await (await world.client(options)).call(listRunners, {});
-      if (options.json === true) return world.terminal.out(JSON.stringify({runners}));
       const {layout} = await world.settings(options);
+      const charter = await charterInForce(layout.runnerDirectory).read();
+      if (options.json === true) return world.terminal.out(JSON.stringify({runners, charter}));
       const mine = (await readRunnerIdentity(layout.runnerDirectory))?.runner;
       const rows = runners.map(runner => rowOf(runner, {mine, nowMs: world.nowMs()}));
       if (rows.length === 0)
         return world.terminal.err('no runner is enrolled: switchyard runner token makes a token for one');
       const head = ['RUNNER', 'NAME', 'STATE', 'SLOTS', 'SEEN', 'LABELS'];
       for (const line of table(head, rows, world.terminal.columns)) world.terminal.out(line);
+      if (charter !== undefined) world.terminal.out(`charter here: ${charter.path ?? 'none'}`);
     },
   );
 }

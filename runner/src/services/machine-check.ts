@@ -5,6 +5,7 @@ import {promisify} from 'node:util';
 import {apiClient} from '@switchyard/shared/api/client.ts';
 import {getHealth} from '@switchyard/shared/api/pool-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {machineCharter} from '../agent/machine-charter.ts';
 import {findCgroupBase} from '../executor/cgroup.ts';
 import {readPolicyFile} from '../state/policy-file.ts';
 import {agentClis, findAgentClis, findProgram} from './agent-clis.ts';
@@ -26,6 +27,7 @@ export type MachineCheck = {
   readonly path: string | undefined;
   readonly platform: NodeJS.Platform;
   readonly nowMs: () => number;
+  readonly home: string;
   readonly keys: Pick<KeyStore, 'place' | 'trouble'>;
 };
 
@@ -49,6 +51,7 @@ export async function checkMachine(check: MachineCheck): Promise<readonly Findin
     stateFinding,
     cgroupFinding,
     policyFinding,
+    charterFinding,
     agentFinding,
     keysFinding,
   ];
@@ -154,6 +157,19 @@ async function policyFinding({layout}: MachineCheck): Promise<Finding> {
   } catch (error) {
     const detail = error instanceof SwitchyardError ? error.detail : String(error);
     return {name: 'policy', level: 'fail', detail, fix: 'Correct the file: the runner does not start with it.'};
+  }
+}
+
+async function charterFinding({layout, home}: MachineCheck): Promise<Finding> {
+  try {
+    const found = await machineCharter({stateDirectory: layout.runnerDirectory, home}, () => undefined);
+    if (found === null) return ok('charter', 'none: the profile of a task alone decides what its agent may do');
+    if (found.passedOver === null) return ok('charter', `${found.path} (${found.why})`);
+    const detail = `${found.path} is in force, ${found.passedOver} is not`;
+    return {name: 'charter', level: 'warn', detail, fix: 'Keep one: two are never merged.'};
+  } catch (error) {
+    const detail = error instanceof SwitchyardError ? error.detail : String(error);
+    return {name: 'charter', level: 'fail', detail, fix: 'The runner does not start with it.'};
   }
 }
 

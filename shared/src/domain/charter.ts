@@ -78,6 +78,9 @@ function nameOf(given: object): string {
   return said.map(([key, value]) => `${key} ${JSON.stringify(value)}`).join(', ');
 }
 
+/** What an objective is measured by; older charters write it as they like, and it is only told to agents. */
+const objective = z.union([text, z.record(text, z.union([text, z.number(), z.boolean()]))]);
+
 const entries = z
   .array(z.union([text, ruleSchema]))
   .max(limits.charterEntriesMax)
@@ -97,36 +100,69 @@ export const charterSchema = z.strictObject({
   responsibilities: z.array(text).max(limits.charterEntriesMax).default([]),
   resourceLimits: z
     .strictObject({
-      maxSessions: z.int().min(1).max(limits.slotsMax).optional(),
-      /** Percent of the budget that is configured for a window, for each of the two ways to pay. */
-      tokenBudget: z.strictObject({subscription: percent.optional(), api: percent.optional()}).optional(),
+      /** Attempts that live on the machine at once. */
+      maxSessions: z.int().min(1).max(10_000).optional(),
+      /** Told to agents; what holds it is the executor. */
+      memory: z.union([text, z.int().positive()]).optional(),
+      tokenBudget: z
+        .strictObject({
+          /** Percent of the budget that is configured for a window, for each of the two ways to pay. */
+          subscription: percent.optional(),
+          api: percent.optional(),
+          /** Tokens. */
+          hourly: z.int().positive().optional(),
+          daily: z.int().positive().optional(),
+        })
+        .optional(),
     })
     .prefault({}),
+  measurableObjectives: z.array(objective).max(limits.charterEntriesMax).default([]),
+  /** Those that a rule understands are refusals; all are told to agents. */
+  hardConstraints: entries,
   safetyHeuristics: z.strictObject({autoApprove: entries, alwaysReject: entries, escalate: entries}).prefault({}),
 });
 export type Charter = z.output<typeof charterSchema>;
 
-/**
- * A charter from what a file holds. Throws `charter_invalid`, naming every field that is wrong: without a valid charter
- * nothing may start that was meant to have one.
- */
-export function parseCharter(value: unknown): Charter {
+export type CharterFault = {
+  /** Of the field, from the top; empty for the whole charter. */
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+};
+
+/** A charter from what a file holds, or every field of it that is wrong. */
+export function readCharter(value: unknown): {readonly charter: Charter} | {readonly faults: readonly CharterFault[]} {
   const parsed = charterSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new SwitchyardError('charter_invalid', parsed.error.issues.flatMap(issue => faultsOf(issue, [])).join('; '));
+  if (parsed.success) return {charter: parsed.data};
+  return {faults: parsed.error.issues.flatMap(issue => faultsOf(issue, []))};
 }
 
-/** Each fault as a sentence with the whole path of the field, also where one of several forms was meant. */
-function faultsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): readonly string[] {
+/**
+ * The same for a caller that has no lines to name. Throws `charter_invalid`: without a valid charter nothing may start
+ * that was meant to have one.
+ */
+export function parseCharter(value: unknown): Charter {
+  const read = readCharter(value);
+  if ('charter' in read) return read.charter;
+  throw new SwitchyardError('charter_invalid', read.faults.map(faultText).join('; '));
+}
+
+export function faultText({path, message}: CharterFault): string {
+  return `${pathOf(path)}${message}`;
+}
+
+/** Each fault with the whole path of the field, also where one of several forms was meant. */
+function faultsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): readonly CharterFault[] {
   const path = [...above, ...issue.path];
-  if (issue.code === 'unrecognized_keys') return issue.keys.map(key => `${pathOf([...path, key])} is not known`);
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map(key => ({path: [...path, key], message: ' is not known'}));
   if (issue.code === 'invalid_union') {
     // The form that came furthest is the one that was meant.
     const forms = issue.errors.map(errors => errors.flatMap(error => faultsOf(error, path)));
-    const isType = (faults: readonly string[]): boolean => faults.some(fault => fault.startsWith(`${pathOf(path)}: `));
+    const isType = (faults: readonly CharterFault[]): boolean =>
+      faults.some(fault => fault.path.length === path.length && fault.message.startsWith(': '));
     return forms.find(faults => !isType(faults)) ?? forms.at(-1) ?? [];
   }
-  return [`${pathOf(path)}: ${issue.message}`];
+  return [{path, message: `: ${issue.message}`}];
 }
 
 function pathOf(path: readonly PropertyKey[]): string {

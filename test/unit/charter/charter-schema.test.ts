@@ -4,7 +4,8 @@ import {join} from 'node:path';
 import {afterAll, expect, test} from 'vitest';
 import {parseCharter} from '@switchyard/shared/domain/charter.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import {lint} from '@switchyard/shared/policy/charter/rulebook.ts';
+import {charterIntroduction} from '@switchyard/shared/domain/charter-introduction.ts';
+import {lint, rulebookOf} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {readCharterFile} from '../../../runner/src/agent/charter-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'charter-'));
@@ -59,11 +60,52 @@ test('[CA1] a charter in the older format loads, and every entry of it is unders
   expect(lint(charter.safetyHeuristics)).toEqual([]);
 });
 
+/** The fields that the schema of the older daemon asked for beyond those of its example. */
+const demanding = `name: night-shift
+identity: {name: Night shift, email: night@example.com}
+resourceLimits: {memory: 4GB, maxSessions: 100, tokenBudget: {hourly: 100000, daily: 1000000}}
+measurableObjectives:
+  - Every request is answered within a day
+  - {metric: error rate, target: 1%, weight: 2}
+hardConstraints:
+  - Force push to main
+  - Never promise a date
+`;
+
+test('[CA1] what the older schema demanded loads as well; a constraint that a rule understands is a refusal', async () => {
+  const {safetyHeuristics, hardConstraints, resourceLimits} = await readCharterFile(file(demanding));
+  expect(resourceLimits).toEqual({memory: '4GB', maxSessions: 100, tokenBudget: {hourly: 100_000, daily: 1_000_000}});
+  const book = rulebookOf(safetyHeuristics, hardConstraints);
+  expect(book).toMatchObject({reject: [{name: 'Force push to main'}], unread: []});
+  expect(lint(safetyHeuristics, hardConstraints)).toMatchObject([
+    {list: 'hardConstraints', entry: 'Never promise a date', severity: 'warning'},
+  ]);
+});
+
+test('[CA24] agents are told who they are and what they answer for, and nothing where the charter says nothing', async () => {
+  const told = charterIntroduction(await readCharterFile(file(older)));
+  for (const text of [
+    'night-shift',
+    'Tier1-Orchestrator',
+    'Tier: 1',
+    'Night shift',
+    'night@example.com',
+    '- sort_requests',
+  ])
+    expect(told).toContain(text);
+  const demanded = charterIntroduction(await readCharterFile(file(demanding)));
+  expect(demanded).toContain('- metric: error rate, target: 1%, weight: 2');
+  expect(demanded).toContain('- Never promise a date');
+  expect(charterIntroduction(parseCharter({name: 'a', safetyHeuristics: {alwaysReject: ['rm -rf /']}}))).toBe(null);
+});
+
 test('[CA1] a name is enough; what is absent approves and refuses nothing', () => {
   expect(parseCharter({name: 'a'})).toEqual({
     name: 'a',
     responsibilities: [],
     resourceLimits: {},
+    measurableObjectives: [],
+    hardConstraints: [],
     safetyHeuristics: {autoApprove: [], alwaysReject: [], escalate: []},
   });
 });

@@ -22,9 +22,12 @@ export type Rulebook = {
 };
 
 export type Finding = {
-  readonly list: keyof Heuristics;
+  readonly list: keyof Heuristics | 'hardConstraints';
   readonly entry: string;
-  /** An approval that is not understood approves nothing; a refusal that is not understood protects nobody. */
+  /**
+   * An approval that is not understood approves nothing; a refusal that is not understood protects nobody. A constraint
+   * is told to agents either way.
+   */
   readonly severity: 'error' | 'warning';
   readonly nearest: readonly string[];
 };
@@ -34,13 +37,14 @@ const sides = {alwaysReject: 'refusal', escalate: 'refusal', autoApprove: 'appro
   Side
 >;
 
-export function rulebookOf(heuristics: Heuristics): Rulebook {
-  const rules = (list: keyof Heuristics): readonly Rule[] =>
-    heuristics[list].flatMap(entry => ruleOf(entry, sides[list]) ?? []);
+/** `constraints` are refusals where a rule understands them, and no more than words where none does. */
+export function rulebookOf(heuristics: Heuristics, constraints: readonly Entry[] = []): Rulebook {
+  const rules = (entries: readonly Entry[], side: Side): readonly Rule[] =>
+    entries.flatMap(entry => ruleOf(entry, side) ?? []);
   return {
-    reject: rules('alwaysReject'),
-    escalate: rules('escalate'),
-    approve: rules('autoApprove'),
+    reject: [...rules(heuristics.alwaysReject, 'refusal'), ...rules(constraints, 'refusal')],
+    escalate: rules(heuristics.escalate, 'refusal'),
+    approve: rules(heuristics.autoApprove, 'approval'),
     unread: lint(heuristics)
       .filter(({severity}) => severity === 'error')
       .map(({entry}) => entry),
@@ -54,12 +58,18 @@ function ruleOf(entry: Entry, side: Side): Rule | undefined {
 }
 
 /** Every entry that no rule understands, with those that are most like it. */
-export function lint(heuristics: Heuristics): readonly Finding[] {
-  return (['alwaysReject', 'escalate', 'autoApprove'] as const).flatMap(list =>
-    heuristics[list].flatMap((entry): readonly Finding[] => {
-      if (typeof entry !== 'string' || conditionsOf(entry, sides[list]) !== undefined) return [];
-      const severity = sides[list] === 'refusal' ? 'error' : 'warning';
-      return [{list, entry, severity, nearest: nearest(entry, sides[list])}];
+export function lint(heuristics: Heuristics, constraints: readonly Entry[] = []): readonly Finding[] {
+  const lists = (['alwaysReject', 'escalate', 'autoApprove'] as const).map(list => ({
+    list,
+    entries: heuristics[list],
+    side: sides[list],
+    severity: sides[list] === 'refusal' ? ('error' as const) : ('warning' as const),
+  }));
+  const told = {list: 'hardConstraints', entries: constraints, side: 'refusal', severity: 'warning'} as const;
+  return [...lists, told].flatMap(({list, entries, side, severity}) =>
+    entries.flatMap((entry): readonly Finding[] => {
+      if (typeof entry !== 'string' || conditionsOf(entry, side) !== undefined) return [];
+      return [{list, entry, severity, nearest: nearest(entry, side)}];
     }),
   );
 }
