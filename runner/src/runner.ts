@@ -11,7 +11,7 @@ import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
 import {logAddress} from './attempt/attempt-paths.ts';
 import {nearestRealPath} from './agent/nearest-real-path.ts';
-import {charterInForce, machineCharter, type MachineCharter} from './agent/machine-charter.ts';
+import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
 import {rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
 import {KeyStore} from './secrets/key-store.ts';
@@ -85,7 +85,8 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
   const {blockedNames} = selectEnvironment(process.env, policy.environment);
   if (blockedNames.length > 0) options.onLine(`kept from agents, as secrets: ${blockedNames.join(', ')}`);
-  const charter = await chosenCharter(options.charter, stateDirectory, options.onLine);
+  const place = {stateDirectory, home: homedir()};
+  const charter = await charterOfStart(options.charter, place, options.onLine);
   const clock = bootClock(hostBootSources(Date.now));
   const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
   const lock = acquireStateLock(stateDirectory, {
@@ -99,17 +100,6 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
     lock.release();
     throw error;
   }
-}
-
-async function chosenCharter(
-  chosen: RunnerOptions['charter'],
-  stateDirectory: string,
-  log: (line: string) => void,
-): Promise<MachineCharter | null> {
-  const file = typeof chosen === 'object' ? chosen.file : undefined;
-  const found = await machineCharter({file, isNone: chosen === 'none', stateDirectory, home: homedir()}, log);
-  await charterInForce(stateDirectory).write(found);
-  return found;
 }
 
 type Parts = {

@@ -72,6 +72,18 @@ export async function machineCharter(
   return {...place, charter, book};
 }
 
+/** The charter that a runner starts with, written down for the commands that say which one is in force. */
+export async function charterOfStart(
+  chosen: {readonly file: string} | 'none' | undefined,
+  place: Pick<CharterChoice, 'stateDirectory' | 'home'>,
+  log: (line: string) => void,
+): Promise<MachineCharter | null> {
+  const file = typeof chosen === 'object' ? chosen.file : undefined;
+  const found = await machineCharter({file, isNone: chosen === 'none', ...place}, log);
+  await charterInForce(place.stateDirectory).write(found);
+  return found;
+}
+
 async function readOrSayHow(path: string): Promise<Charter> {
   try {
     return await readCharterFile(path);
