@@ -3,16 +3,14 @@ import {mkdirSync, realpathSync} from 'node:fs';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
-import {charterIntroduction} from '@switchyard/shared/domain/charter-introduction.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
 import type {WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
-import {logAddress} from './attempt/attempt-paths.ts';
+import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
 import {nearestRealPath} from './agent/nearest-real-path.ts';
-import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
-import {rulingOf} from './agent/ruling.ts';
+import {machineCharter, rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
 import {KeyStore} from './secrets/key-store.ts';
 import {modelKeys} from './secrets/model-keys.ts';
@@ -25,6 +23,7 @@ import {isSecretName, isSecretValue, selectEnvironment} from './executor/environ
 import {hostExecutor} from './executor/host-executor.ts';
 import {identityOf} from './executor/process-identity.ts';
 import {hostProcesses} from './executor/process-table.ts';
+import {resourceUse} from './executor/resource-use.ts';
 import {connectTokens, type ConnectTokens} from './link/connect-token.ts';
 import type {ServerTime} from './link/envelope-check.ts';
 import {labelsOf, machineFacts} from './link/fingerprint.ts';
@@ -37,7 +36,7 @@ import {runnerKeys, type RunnerKeys} from './secrets/key-rotation.ts';
 import {loadRunnerKey, type RunnerKey} from './secrets/runner-key.ts';
 import {findProgram} from './services/agent-clis.ts';
 import {openJournal} from './state/journal.ts';
-import {readPolicyFile, type Policy} from './state/policy-file.ts';
+import {agentLimitsOf, readPolicyFile, type Policy} from './state/policy-file.ts';
 import {acquireStateLock} from './state/state-lock.ts';
 import {createGit} from './worktree/git.ts';
 import {MirrorLocks} from './worktree/mirror-lock.ts';
@@ -52,8 +51,6 @@ export type RunnerOptions = {
   readonly version: string;
   readonly onLine: (line: string) => void;
   readonly leaseClass?: 'standard' | 'patient' | undefined;
-  /** A file instead of the charter that lies on this machine, or `none`. */
-  readonly charter?: {readonly file: string} | 'none' | undefined;
   /** Starts although an earlier journal was lost; see `openJournal`. */
   readonly acceptStateLoss?: boolean | undefined;
 };
@@ -85,8 +82,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
   const {blockedNames} = selectEnvironment(process.env, policy.environment);
   if (blockedNames.length > 0) options.onLine(`kept from agents, as secrets: ${blockedNames.join(', ')}`);
-  const place = {stateDirectory, home: homedir()};
-  const charter = await charterOfStart(options.charter, place, options.onLine);
+  const charter = await machineCharter(stateDirectory, options.onLine);
   const clock = bootClock(hostBootSources(Date.now));
   const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
   const lock = acquireStateLock(stateDirectory, {
@@ -105,7 +101,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
 type Parts = {
   readonly key: RunnerKey;
   readonly policy: Policy;
-  readonly charter: MachineCharter | null;
+  readonly charter: Awaited<ReturnType<typeof machineCharter>>;
   readonly machine: {bootId: string; processes: typeof hostProcesses; clock: ReturnType<typeof bootClock>};
   readonly release: () => void;
 };
@@ -144,6 +140,8 @@ async function assemble(
     ),
     wallMs: Date.now,
     awakeMs: () => performance.now(),
+    use: async plan => resourceUse(runDirectoryOf(stateDirectory, plan), machine),
+    limits: agentLimitsOf(policy),
     log: onLine,
   });
   const loop = new AttemptLoop({
@@ -161,7 +159,7 @@ async function assemble(
         hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter}),
       ),
     bootMs: clock.nowMs,
-    slots: Math.min(options.slots, policy.slots_max, charter?.charter.resourceLimits.maxSessions ?? Infinity),
+    slots: Math.min(options.slots, policy.slots_max),
     labels: labelsOf(facts, options.labels),
     checkOffer: async offer =>
       models.offered(
@@ -171,7 +169,7 @@ async function assemble(
         }),
       ),
     metrics: async () => machineMetrics(stateDirectory),
-    spentBy: async of => models.recordOf(of),
+    usedBy: async of => models.recordOf(of),
     log: onLine,
     onFatal: error => fatal.reject(error),
   });
@@ -299,8 +297,7 @@ function hostWork({
     nodePath: process.execPath,
     modelAccess: async (plan, provider) => models.access(plan, provider),
     agentProgram: name => findProgram(name, path) ?? null,
-    ruling: charter === null ? null : (call, scene) => rulingOf(charter.book, call, {...scene, realPath: nearestRealPath}),
-    introduction: charter === null ? null : charterIntroduction(charter.charter),
+    ruling: charter === null ? null : (call, scene) => rulingOf(charter, call, {...scene, realPath: nearestRealPath}),
     people: {holdMs: policy.approvals.hold_ms, ttlMs: policy.approvals.expires_ms},
     agentEnvironment: {...env, PATH: path},
     logOf: plan => {

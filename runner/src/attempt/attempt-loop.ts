@@ -5,8 +5,7 @@ import type {AnswerMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import {exitRecordSchema, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
-import {roleProtocol} from '@switchyard/shared/protocol/version.ts';
-import type {Spent} from '@switchyard/shared/protocol/spending.ts';
+import {PROTOCOL_VERSION} from '@switchyard/shared/protocol/version.ts';
 import type {Link, LinkUp} from '../link/link.ts';
 import type {MachineMetrics} from '../link/machine-metrics.ts';
 import type {Journal} from '../state/journal.ts';
@@ -44,7 +43,7 @@ export type AttemptLoopOptions = {
   readonly checkOffer: (offer: Offer) => Promise<OfferCheck>;
   readonly metrics: () => Promise<MachineMetrics>;
   /** What an attempt spent on models, for its signed record. */
-  readonly spentBy: (of: AttemptRef) => Promise<Spent | undefined>;
+  readonly usedBy: (of: AttemptRef) => Promise<Pick<ExitRecord, 'spent' | 'resources'>>;
   /** One line for the log of the runner, without a secret. */
   readonly log: (line: string) => void;
   /** The loop has stopped deciding: the journal cannot be written, or the key was revoked and everything has ended. */
@@ -81,7 +80,8 @@ export class AttemptLoop {
   #timer: NodeJS.Timeout | undefined;
   /** Nothing is decided any more. */
   #isClosed = false;
-  #protocol = 0;
+  /** Of the newest session; before the first one there is no reason to take the control plane for an old one. */
+  #protocol: number = PROTOCOL_VERSION;
   #closing: Promise<void> | undefined;
   #refused = 0;
   #seq: number;
@@ -282,18 +282,17 @@ export class AttemptLoop {
   async #sign({of, record}: Extract<RunnerEffect, {kind: 'sign'}>): Promise<void> {
     let answer: WorkAnswer;
     try {
-      const spent = await this.#options.spentBy(of);
-      const payload = exitRecordSchema.parse({...this.#understood(record), runner: this.#options.runner, ...(spent && {spent})});
+      const used = await this.#options.usedBy(of);
+      const payload = exitRecordSchema.parse({
+        ...understoodBy(this.#protocol, record),
+        runner: this.#options.runner,
+        ...used,
+      });
       answer = {verb: 'sign', record: await signJws(this.#options.signingKey(), {typ: EXIT_TYP}, payload)};
     } catch (error) {
       answer = {verb: 'failed', of: 'sign', failure: failureOf(error)};
     }
     this.#dispatch({kind: 'answer', of, answer});
-  }
-
-  /** The record without what a control plane of an older protocol would refuse it for. */
-  #understood({role, ...record}: Omit<ExitRecord, 'runner'>): Omit<ExitRecord, 'runner'> {
-    return role === undefined || this.#protocol < roleProtocol ? record : {...record, role};
   }
 
   #attempt(of: AttemptRef): Attempt | undefined {

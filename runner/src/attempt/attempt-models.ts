@@ -1,3 +1,5 @@
+import type {AgentLimits, AgentUse} from '@switchyard/shared/policy/runaway.ts';
+import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {openModelDoor, type ModelDoor} from '../agent/model-access.ts';
 import type {ModelAccess} from '../agent/driver.ts';
 import {needsOf} from '../agent/drivers.ts';
@@ -6,6 +8,7 @@ import type {Link} from '../link/link.ts';
 import type {ModelKeys} from '../secrets/model-keys.ts';
 import type {AgentTools} from './agent-tools.ts';
 import type {AttemptLoop} from './attempt-loop.ts';
+import {ResourceDesk} from './resource-desk.ts';
 import {runDirectoryOf} from './attempt-paths.ts';
 import {attemptKey, type AttemptRef} from './attempt-state.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
@@ -20,6 +23,10 @@ export type AttemptModelsOptions = {
   readonly wallMs: () => number;
   /** Milliseconds of a clock that stands still while the machine sleeps: silence of a sleeper is no stall. */
   readonly awakeMs: () => number;
+  /** What the processes of an attempt use right now. */
+  readonly use: (plan: AttemptPlan) => Promise<AgentUse | undefined>;
+  /** What the owner of this machine allows every agent. */
+  readonly limits: AgentLimits;
   readonly log: (line: string) => void;
 };
 
@@ -34,6 +41,7 @@ export class AttemptModels {
   readonly #options: AttemptModelsOptions;
   readonly #door = Promise.withResolvers<ModelDoor>();
   readonly #desk: SpendingDesk;
+  readonly #resources: ResourceDesk;
   readonly #running = new Map<string, AttemptPlan>();
   #opened: ModelDoor | undefined;
   #work: NotingWork | undefined;
@@ -41,6 +49,7 @@ export class AttemptModels {
 
   constructor(options: AttemptModelsOptions) {
     this.#options = options;
+    this.#resources = new ResourceDesk(options.use);
     this.#desk = new SpendingDesk({
       spent: async of => (await this.#door.promise).spent(of),
       warned: (of, line) => this.#note(of, line),
@@ -90,11 +99,13 @@ export class AttemptModels {
 
   /** The same link, over which spending is told and answered. */
   over(link: Link): Link {
-    return this.#desk.over(link);
+    return this.#resources.over(this.#desk.over(link));
   }
 
-  recordOf(of: AttemptRef): ReturnType<SpendingDesk['recordOf']> {
-    return this.#desk.recordOf(of);
+  /** What an attempt has used, for the record of its exit. */
+  async recordOf(of: AttemptRef): Promise<Pick<ExitRecord, 'spent' | 'resources'>> {
+    const [spent, resources] = [await this.#desk.recordOf(of), this.#resources.recordOf(of)];
+    return {...(spent && {spent}), ...(resources && {resources})};
   }
 
   /**
@@ -105,6 +116,8 @@ export class AttemptModels {
     const watch = new RunawayWatch({
       outputBytes: plan => work.spoolLength(plan),
       modelBytes: of => this.#opened?.bytes(of) ?? 0,
+      use: async plan => this.#resources.sample(plan),
+      limits: this.#options.limits,
       nowMs: this.#options.awakeMs,
     });
     const work = hands(watch.hear(observer));
@@ -119,12 +132,16 @@ export class AttemptModels {
           return await this.#judged(plan, await watch.guard(plan, signal, async until => work.run(plan, until)));
         } finally {
           this.#running.delete(key);
+          this.#resources.ended(plan);
         }
       },
       finish: async (plan, end, signal) => work.finish(plan, end, signal),
       stop: async (plan, graceMs) => work.stop(plan, graceMs),
       seal: async (plan, closing, signal) => work.seal(plan, closing, signal),
-      clean: async plan => work.clean(plan),
+      clean: async plan => {
+        this.#resources.forget(plan);
+        await work.clean(plan);
+      },
       input: async (plan, message) => work.input(plan, message),
       extend: async (plan, deadline) => work.extend(plan, deadline),
       spoolLength: plan => work.spoolLength(plan),

@@ -1,5 +1,6 @@
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
+import {resourceLine} from './resource-line.ts';
 import {oneLine} from './shown-text.ts';
 import type {Terminal} from './terminal.ts';
 import {duration} from './units.ts';
@@ -19,7 +20,9 @@ export function taskLines(task: TaskView, terminal: Pick<Terminal, 'paint'>, now
   if (!isFinished(task.state)) return [oneLine(title), ...waitingLines(task, nowMs), ...failureLines(failures)];
   // The last failure is part of how it ended.
   const earlier = task.state === 'succeeded' ? failures : failures.slice(0, -1);
-  return [oneLine(title), ...outcomeLines(task, terminal), ...failureLines(earlier)];
+  const used = resourceLine(task.resources);
+  const usedLines = used === null ? [] : [`  used    ${used}`];
+  return [oneLine(title), ...outcomeLines(task, terminal), ...usedLines, ...failureLines(earlier)];
 }
 
 function waitingLines(task: TaskView, nowMs: number): readonly string[] {
@@ -32,6 +35,7 @@ function waitingLines(task: TaskView, nowMs: number): readonly string[] {
     ['branch', task.branch],
     ['place', task.position === null ? null : `${task.position} in the queue`],
     ['waits for', task.waiting_for],
+    ['uses', resourceLine(task.resources)],
   ];
   return rows.flatMap(([name, value]) => (value === null ? [] : [`  ${name.padEnd(11)}${oneLine(String(value))}`]));
 }

@@ -4,6 +4,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {AgentLimits} from '@switchyard/shared/policy/runaway.ts';
 import {toolProfiles, toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import {defaultEnvironmentPolicy} from '../executor/environment.ts';
 import {errnoOf} from './errno.ts';
@@ -43,6 +44,17 @@ export const policySchema = z.strictObject({
       expires_ms: z.int().min(1_000).max(limits.approvalTtlMaxMs).default(limits.approvalTtlMs),
     })
     .prefault({}),
+  /** What one attempt may do and use; the memory and the number of its processes are not limited when absent. */
+  attempts: z
+    .strictObject({
+      memory_bytes_max: z.int().min(16_777_216).optional(),
+      processes_max: z.int().min(1).optional(),
+      tool_calls_per_minute_max: z.int().min(1).default(limits.toolCallsPerMinuteMax),
+      messages_per_minute_max: z.int().min(1).default(limits.messagesPerMinuteMax),
+      stall_ms: z.int().min(60_000).default(limits.agentStallMs),
+      dead_air_ms: z.int().min(60_000).default(limits.agentDeadAirMs),
+    })
+    .prefault({}),
   slots_max: z.int().min(1).max(limits.slotsMax).default(limits.slotsMax),
 });
 export type Policy = z.output<typeof policySchema>;
@@ -52,6 +64,17 @@ export type Policy = z.output<typeof policySchema>;
  * runs this: enrolling is the decision to trust the pool. `doctor` says so.
  */
 export const defaultPolicy: Policy = policySchema.parse({version: 1});
+
+export function agentLimitsOf({attempts}: Policy): AgentLimits {
+  return {
+    toolCallsPerMinuteMax: attempts.tool_calls_per_minute_max,
+    messagesPerMinuteMax: attempts.messages_per_minute_max,
+    stallMs: attempts.stall_ms,
+    deadAirMs: attempts.dead_air_ms,
+    memoryBytesMax: attempts.memory_bytes_max ?? null,
+    processesMax: attempts.processes_max ?? null,
+  };
+}
 
 /** Throws `configuration_invalid` for a file that cannot be read or understood: then the runner must not start. */
 export async function readPolicyFile(path: string): Promise<{readonly policy: Policy; readonly isDefault: boolean}> {

@@ -3,6 +3,7 @@ import {taskIdSchema, runnerIdSchema} from '../domain/id.ts';
 import {taskSpecSchema} from '../domain/task-spec.ts';
 import {taskStates} from '../machine/task-machine.ts';
 import {attemptPhases} from '../protocol/attempt-message.ts';
+import {resourcesSchema} from '../protocol/resources.ts';
 import {errorCodeSchema, gitEvidenceSchema} from '../protocol/exit-record.ts';
 
 export const taskStateSchema = z.enum(taskStates).meta({id: 'TaskState'});
@@ -42,6 +43,8 @@ export const taskViewSchema = z
         log_bytes: z.int(),
       })
       .nullable(),
+    /** What the processes of the attempt use that runs, by the last look; of one that has ended what they used. */
+    resources: resourcesSchema.nullable(),
     failures: z.array(failureSchema),
     retried_from: taskIdSchema.nullable(),
     /** The task whose agent made this one as a part of its work. */

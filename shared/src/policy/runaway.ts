@@ -7,24 +7,76 @@ export type Signs = {
   readonly messagesMs: readonly number[];
   /** Tool calls that have begun and not ended. */
   readonly openTools: readonly string[];
-  /** Output, a byte between it and a model, or an event. */
+  /** Questions of it that wait for a person. */
+  readonly openAsks: number;
+  /** An event, a byte of output or between it and a model, or processors at work for it. */
   readonly lastSignMs: number;
+  /** What its processes use; null before the first look, and where nobody can tell. */
+  readonly use: AgentUse | null;
   /** Before this time events may be those of an earlier process that are read again: they have no times of their own. */
   readonly countsFromMs: number;
 };
 
-export const runawayReasons = ['tool_rate', 'message_rate', 'stall'] as const;
+export type AgentUse = {readonly rssBytes: number; readonly cpuMs: number; readonly processes: number};
+
+/** What the owner of the machine allows every attempt; null where nothing limits it. */
+export type AgentLimits = {
+  readonly toolCallsPerMinuteMax: number;
+  readonly messagesPerMinuteMax: number;
+  readonly stallMs: number;
+  readonly deadAirMs: number;
+  readonly memoryBytesMax: number | null;
+  readonly processesMax: number | null;
+};
+
+export const defaultAgentLimits: AgentLimits = {
+  toolCallsPerMinuteMax: limits.toolCallsPerMinuteMax,
+  messagesPerMinuteMax: limits.messagesPerMinuteMax,
+  stallMs: limits.agentStallMs,
+  deadAirMs: limits.agentDeadAirMs,
+  memoryBytesMax: null,
+  processesMax: null,
+};
+
+export const runawayReasons = ['tool_rate', 'message_rate', 'stall', 'dead_air', 'memory', 'processes'] as const;
 export type Runaway = {readonly killedBy: (typeof runawayReasons)[number]; readonly detail: string};
 
 const minuteMs = 60_000;
 
 export function firstSigns(nowMs: number): Signs {
-  return {toolCallsMs: [], messagesMs: [], openTools: [], lastSignMs: nowMs, countsFromMs: nowMs + minuteMs};
+  return {
+    toolCallsMs: [],
+    messagesMs: [],
+    openTools: [],
+    openAsks: 0,
+    lastSignMs: nowMs,
+    countsFromMs: nowMs + minuteMs,
+    use: null,
+  };
 }
 
 /** The agent gave a sign of life that is no event. */
 export function seen(signs: Signs, nowMs: number): Signs {
   return {...signs, lastSignMs: Math.max(signs.lastSignMs, nowMs)};
+}
+
+/** A person was asked, or waits no longer: the time that people take is no silence of the agent. */
+export function asked(signs: Signs, change: 1 | -1, nowMs: number): Signs {
+  return seen({...signs, openAsks: Math.max(0, signs.openAsks + change)}, nowMs);
+}
+
+/** Less than this part of one processor is what programs use that wait. */
+const BUSY_PART = 0.05;
+
+/** A look at the processes, `elapsedMs` after the one before. Work of a processor is a sign of life. */
+export function looked(
+  signs: Signs,
+  use: AgentUse | null,
+  {nowMs, elapsedMs}: {nowMs: number; elapsedMs: number},
+): Signs {
+  const {use: before} = signs;
+  const isBusy = use !== null && before !== null && use.cpuMs - before.cpuMs >= elapsedMs * BUSY_PART;
+  return {...(isBusy ? seen(signs, nowMs) : signs), use};
 }
 
 export type SeenEvent = {readonly kind: string; readonly id?: string | undefined; readonly status?: string | undefined};
@@ -47,16 +99,56 @@ const lastMinute = (times: readonly number[], nowMs: number): readonly number[] 
   nowMs,
 ];
 
-/** Whether an agent has run away: in circles, or into silence although no tool of it is at work. */
-export function judgeRunaway(signs: Signs, nowMs: number): Runaway | null {
+/**
+ * Whether an agent has run away: in circles, into silence, or beyond what it may use. Silence is judged by events, bytes
+ * and processors together; while a tool is at work it has to last longer, and nobody can tell it where processors cannot
+ * be read.
+ */
+export function judgeRunaway(signs: Signs, nowMs: number, allowed: AgentLimits = defaultAgentLimits): Runaway | null {
+  return judgeRates(signs, nowMs, allowed) ?? judgeUse(signs, allowed) ?? judgeSilence(signs, nowMs, allowed);
+}
+
+function judgeRates(
+  {toolCallsMs, messagesMs}: Signs,
+  nowMs: number,
+  {toolCallsPerMinuteMax, messagesPerMinuteMax}: AgentLimits,
+): Runaway | null {
   const within = (times: readonly number[]): number => times.filter(time => time > nowMs - minuteMs).length;
-  const {toolCallsPerMinuteMax, messagesPerMinuteMax, agentStallMs} = limits;
-  const [tools, messages] = [within(signs.toolCallsMs), within(signs.messagesMs)];
+  const [tools, messages] = [within(toolCallsMs), within(messagesMs)];
   if (tools > toolCallsPerMinuteMax)
     return {killedBy: 'tool_rate', detail: `${tools} tool calls within a minute, at most ${toolCallsPerMinuteMax}`};
   if (messages > messagesPerMinuteMax)
     return {killedBy: 'message_rate', detail: `${messages} messages within a minute, at most ${messagesPerMinuteMax}`};
-  if (signs.openTools.length === 0 && nowMs - signs.lastSignMs >= agentStallMs)
-    return {killedBy: 'stall', detail: `no output and no byte of a model for ${agentStallMs} ms, and no tool at work`};
+  return null;
+}
+
+function judgeUse({use}: Signs, {memoryBytesMax, processesMax}: AgentLimits): Runaway | null {
+  if (use !== null && memoryBytesMax !== null && use.rssBytes > memoryBytesMax)
+    return {
+      killedBy: 'memory',
+      detail: `its processes hold ${use.rssBytes} bytes of memory, at most ${memoryBytesMax}`,
+    };
+  if (use !== null && processesMax !== null && use.processes > processesMax)
+    return {killedBy: 'processes', detail: `${use.processes} processes at once, at most ${processesMax}`};
+  return null;
+}
+
+function judgeSilence(
+  {openAsks, openTools, lastSignMs, use}: Signs,
+  nowMs: number,
+  {stallMs, deadAirMs}: AgentLimits,
+): Runaway | null {
+  const silentMs = nowMs - lastSignMs;
+  if (openAsks > 0) return null;
+  if (openTools.length === 0 && silentMs >= stallMs)
+    return {
+      killedBy: 'stall',
+      detail: `no event, no byte and no work of a processor for ${stallMs} ms, and no tool at work`,
+    };
+  if (openTools.length > 0 && use !== null && silentMs >= deadAirMs)
+    return {
+      killedBy: 'dead_air',
+      detail: `a tool is said to be at work, without a byte or any work of a processor for ${deadAirMs} ms`,
+    };
   return null;
 }

@@ -54,7 +54,7 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
     slots: 1,
     labels: [],
     checkOffer: async () => ({ok: true, plan: {task: taskA, epoch: 1, spec: specOf(), branch: 'b'}}),
-    spentBy: async () => undefined,
+    usedBy: async () => ({}),
     metrics: async () => ({load1: 0, memory_free_bytes: 0, disk_free_bytes: 0, rss_bytes: 0}),
     log: () => undefined,
     onFatal: error => fatal.push(error),

@@ -26,6 +26,7 @@ function task(change: Partial<TaskView>): TaskView {
       position: null,
       waiting_for: null,
       result: null,
+      resources: null,
       failures: [],
       retried_from: null,
       parent: null,
@@ -41,6 +42,18 @@ const failed = (epoch: number): TaskView['failures'][number] => ({
   code: 'checks_failed',
   detail: `npm test ended with ${epoch}`,
   hint: 'Read the log: a declared check did not pass.',
+});
+
+test('[BG34] a task shows what its attempt uses, and what it used', () => {
+  const used = {rss_bytes: 0, processes: 0, cpu_ms: 61_000, rss_bytes_max: 2_097_152, processes_max: 3};
+  const running = task({state: 'leased', resources: {...used, rss_bytes: 1_048_576, processes: 1}});
+  expect(taskLines(running, plain, 3_000)).toContain(
+    '  uses       1.0 MiB of memory (at most 2.0 MiB), 1 process, 1 min 1 s of a processor',
+  );
+  const ended = task({state: 'succeeded', resources: used});
+  expect(taskLines(ended, plain, 3_000)).toContain(
+    '  used    at most 2.0 MiB of memory and 3 processes, 1 min 1 s of a processor',
+  );
 });
 
 test('[CL25] a waiting task shows its place in the queue and what it waits for', () => {

@@ -68,6 +68,7 @@ test('[AP5] a task that works and one that failed are views as they are', () => 
     position: null,
     waiting_for: null,
     result: null,
+    resources: {rss_bytes: 1, processes: 2, cpu_ms: 3, rss_bytes_max: 4, processes_max: 5},
     failures: [failure],
     retried_from: null,
     parent: null,
@@ -80,6 +81,7 @@ test('[AP5] a task that works and one that failed are views as they are', () => 
     exit_code: 0,
     git: {...git, insertions: 1, deletions: 0, pushed: true},
     log_bytes: 9,
+    role: {prompt: 'starter@1.0.0', outcome: {event: 'task.closed', reason: 'done', resolution: 'wont_fix'}},
   };
   const ended = {...view, state: 'succeeded', phase: null, finished_ms: 9, result};
   expect(taskViewSchema.parse(ended)).toEqual(ended);

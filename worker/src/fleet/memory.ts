@@ -15,7 +15,7 @@ import {one, type Sql} from './sql.ts';
 import {countIdempotencyKeys} from './submitted-before.ts';
 import {TurnTaking} from './turn-taking.ts';
 
-type AttemptResources = Resources & {readonly task: string; readonly epoch: number};
+export type AttemptResources = Resources & {readonly task: string; readonly epoch: number};
 
 /**
  * What the Fleet keeps in memory of its own database. It is the only writer, so this is never out of date; it is read

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {errorCodeSchema, gitEvidenceSchema, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {resourcesSchema} from '@switchyard/shared/protocol/resources.ts';
 import type {KeptFailure} from '@switchyard/shared/domain/settle.ts';
 
 /** The JSON columns of a task, read and written in one place each. */
@@ -24,6 +25,8 @@ const resultColumn = z.object({
   exit_code: z.int().nullable(),
   git: gitEvidenceSchema.nullable(),
   log_bytes: z.int(),
+  // Results of attempts that nobody looked at have none.
+  resources: resourcesSchema.nullable().default(null),
 });
 export type ResultColumn = z.infer<typeof resultColumn>;
 
@@ -38,6 +41,7 @@ export function resultText(record: ExitRecord): string {
     exit_code: record.exit_code,
     git: record.git,
     log_bytes: record.log_len,
+    resources: record.resources ?? null,
   };
   return JSON.stringify(result);
 }

@@ -4,8 +4,9 @@ import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {slotsTotal} from '@switchyard/shared/domain/slots.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import type {Resources} from '@switchyard/shared/protocol/resources.ts';
 import {meterLabel} from './lane.ts';
-import type {Memory} from './memory.ts';
+import type {AttemptResources, Memory} from './memory.ts';
 import type {Runner} from './runner-row.ts';
 import type {Sql} from './sql.ts';
 import {one} from './sql.ts';
@@ -44,13 +45,22 @@ export function taskView({memory, pool, nowMs}: Sight, row: TaskRow, spec: TaskS
     finished_ms: row.finished_ms,
     position: null,
     waiting_for: waitingFor(memory, row, nowMs),
-    result: readResult(row.result),
+    ...ended(memory, row),
     failures: [...readFailures(row.failures)],
     retried_from: row.retried_from,
     parent: row.parent,
     metadata: spec.metadata,
   };
 }
+
+/** How the newest attempt ended, and what it uses of its machine or used until then. */
+function ended({resources: told}: Memory, row: TaskRow): Pick<TaskView, 'result' | 'resources'> {
+  const {resources: used, ...result} = readResult(row.result) ?? {resources: null};
+  const now = told.get(row.runner ?? '')?.find(({task, epoch}) => task === row.id && epoch === row.epoch);
+  return {result: 'log_bytes' in result ? result : null, resources: now === undefined ? used : usedBy(now)};
+}
+
+const usedBy = ({task: _task, epoch: _epoch, ...resources}: AttemptResources): Resources => resources;
 
 /** The place of a queued task, from 1. Counts, so only for a reader of one task. */
 export function positionOf(sql: Sql, row: TaskRow): number | null {
