@@ -88,11 +88,16 @@ export async function commitTree(
   }
 }
 
-export async function readTreeEvidence({context}: Trees, worktree: Worktree): Promise<GitEvidence | null> {
-  const {headSha, commitsAhead, diff} = await readEvidence(context, worktree);
+/** Counted from the base of the worktree, or from the one that it was rebased onto. */
+export async function readTreeEvidence(
+  {context}: Trees,
+  worktree: Worktree,
+  baseSha: string = worktree.baseSha,
+): Promise<GitEvidence | null> {
+  const {headSha, commitsAhead, diff} = await readEvidence(context, worktree, baseSha);
   if (headSha === undefined) return null;
   return {
-    base_sha: worktree.baseSha,
+    base_sha: baseSha,
     head_sha: headSha,
     branch: worktree.branch,
     commits: commitsAhead,
@@ -114,9 +119,9 @@ export async function treeOfCommit({context}: Trees, {mirror}: Worktree, sha: st
 export async function pushTree(
   {context}: Trees,
   worktree: Worktree,
-  {headSha, signal}: {readonly headSha: string; readonly signal: AbortSignal},
+  {headSha, baseSha, signal}: {readonly headSha: string; readonly baseSha: string; readonly signal: AbortSignal},
 ): Promise<void> {
-  const pushed = await pushAttempt(context, worktree, {headSha, signal});
+  const pushed = await pushAttempt(context, worktree, {headSha, baseSha, signal});
   switch (pushed.outcome) {
     case 'pushed':
       return;

@@ -1,8 +1,11 @@
 import {expectsChange} from '@switchyard/shared/domain/role-defaults.ts';
-import type {AttemptResult, GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import type {AttemptResult, GitEvidence, RebaseEvidence} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Worktree} from '../worktree/places.ts';
 import {commitTree, pushTree, readTreeEvidence, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, Completion} from './attempt-work.ts';
+import {rebaseTree} from './rebase-tree.ts';
+
+const DETAIL_CHARACTERS_MAX = 4_000;
 
 export type CompletionRequest = {
   readonly plan: AttemptPlan;
@@ -18,7 +21,8 @@ export type CompletionRequest = {
 
 /**
  * Decides how an attempt ended: by the driver's reading, by what the branch of the attempt holds, and by the declared
- * checks, in this order. Only what passed all of them is pushed; what did not stays in the worktree and is salvaged.
+ * checks, in this order. Where the task asks for it the work is put on the newest base before it is checked. Only what
+ * passed all of them is pushed; what did not stays in the worktree and is salvaged.
  */
 export async function complete(request: CompletionRequest): Promise<Completion> {
   const {end, worktree, trees} = request;
@@ -30,9 +34,12 @@ export async function complete(request: CompletionRequest): Promise<Completion> 
 }
 
 async function completeTree(request: CompletionRequest, worktree: Worktree): Promise<Completion> {
-  const git = await commit(request, worktree);
-  const missing = missingChange(request.plan, git);
-  if (missing !== null) return {result: missing, git};
+  const committed = await commit(request, worktree);
+  const missing = missingChange(request.plan, committed);
+  if (missing !== null) return {result: missing, git: committed};
+  const git = await rebase(request, worktree, committed);
+  const lost = git?.rebase?.outcome === 'conflict' ? rebaseConflict(git.rebase) : missingChange(request.plan, git);
+  if (lost !== null) return {result: lost, git};
   if (!(await checksPass(request, git?.head_sha ?? null))) return {result: checksFailed, git};
   const pushed = git === null || git.commits === 0 ? git : await push(request, worktree, git);
   return {result: succeeded(request.end), git: pushed};
@@ -68,12 +75,40 @@ async function commit({plan, trees, tell}: CompletionRequest, worktree: Worktree
   return git;
 }
 
+/** What is checked and pushed is what lies on the newest base. */
+async function rebase(
+  {plan, trees, tell, signal}: CompletionRequest,
+  worktree: Worktree,
+  git: GitEvidence | null,
+): Promise<GitEvidence | null> {
+  if (plan.spec.repository?.rebase !== true || git === null || git.commits === 0) return git;
+  const evidence = await rebaseTree(trees, worktree, {plan, signal});
+  const onto = evidence.onto_sha.slice(0, 12);
+  if (evidence.outcome === 'conflict') {
+    await tell(`the rebase onto ${onto} ends in conflicts: ${namesOf(evidence)}`);
+    return {...git, rebase: evidence};
+  }
+  const rebased = await readTreeEvidence(trees, worktree, evidence.onto_sha);
+  const head = rebased?.head_sha.slice(0, 12) ?? 'nothing';
+  await tell(evidence.outcome === 'rebased' ? `rebased onto ${onto}: ${head}` : `${onto} is the newest base`);
+  return rebased === null ? null : {...rebased, rebase: evidence};
+}
+
+function namesOf({conflicts, conflicts_more: more}: RebaseEvidence): string {
+  return `${conflicts.map(({path}) => path).join(', ')}${more === 0 ? '' : ` and ${more} more`}`;
+}
+
+function rebaseConflict(evidence: RebaseEvidence): AttemptResult {
+  const detail = `both sides changed ${namesOf(evidence)} (base ${evidence.onto_sha.slice(0, 12)})`;
+  return {kind: 'failed', code: 'rebase_conflict', detail: detail.slice(0, DETAIL_CHARACTERS_MAX), retryable: false};
+}
+
 async function push(
   {trees, tell, signal}: CompletionRequest,
   worktree: Worktree,
   git: GitEvidence,
 ): Promise<GitEvidence> {
-  await pushTree(trees, worktree, {headSha: git.head_sha, signal});
+  await pushTree(trees, worktree, {headSha: git.head_sha, baseSha: git.base_sha, signal});
   await tell(`pushed ${worktree.branch}`);
   return {...git, pushed: true};
 }

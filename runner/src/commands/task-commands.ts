@@ -101,6 +101,7 @@ function create(world: Surroundings): Command {
       .option('--title <text>', 'the first line of the prompt when absent')
       .option('--repo <url-or-path>', 'git repository: https, ssh or file URL, or a local path')
       .option('--base <branch>', 'branch to start from')
+      .option('--rebase', 'put the work on the newest base before it is checked and pushed')
       .option('--agent <driver>', 'scripted, exec, claude, codex, gemini or opencode')
       .option('--model <name>', 'as the agent names it; its own choice when absent')
       .option('--role <type>', 'starter, coding, reviewer, deployer, verifier or auditor')

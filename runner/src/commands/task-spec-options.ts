@@ -10,6 +10,7 @@ export type TaskOptions = {
   readonly title?: string | undefined;
   readonly repo?: string | undefined;
   readonly base?: string | undefined;
+  readonly rebase?: boolean | undefined;
   readonly agent?: string | undefined;
   readonly command?: string | undefined;
   readonly model?: string | undefined;
@@ -97,10 +98,15 @@ export function countOf(option: string, text: string): number {
   return Number(number) * (unit === 'M' ? 1_000_000 : unit === 'k' ? 1_000 : 1);
 }
 
-function repository({repo, base}: TaskOptions, cwd: string): TaskSpecInput['repository'] {
-  if (repo === undefined && base !== undefined) throw new UsageError('--base needs --repo');
+function repository({repo, base, rebase}: TaskOptions, cwd: string): TaskSpecInput['repository'] {
+  const needing = base !== undefined ? '--base' : rebase === true ? '--rebase' : undefined;
+  if (repo === undefined && needing !== undefined) throw new UsageError(`${needing} needs --repo`);
   if (repo === undefined) return undefined;
-  return base === undefined ? {url: repositoryUrl(repo, cwd)} : {url: repositoryUrl(repo, cwd), base};
+  return {
+    url: repositoryUrl(repo, cwd),
+    ...(base === undefined ? {} : {base}),
+    ...(rebase === true ? {rebase} : {}),
+  };
 }
 
 /** A path on this machine becomes a file URL; only runners on this machine can reach it. */

@@ -4,6 +4,7 @@ import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {logPrinter, mark} from './log-lines.ts';
 import {shellWord} from './shell-word.ts';
+import {rebaseLines} from './rebase-lines.ts';
 import {oneLine} from './shown-text.ts';
 import type {Terminal} from './terminal.ts';
 import {bytes, duration} from './units.ts';
@@ -67,7 +68,12 @@ function resultLines({result, spec}: TaskView, isKept: boolean): readonly string
   if (git === null) return [log];
   const files = git.files_changed === 1 ? '1 file' : `${git.files_changed} files`;
   const change = `${files}, +${git.insertions} -${git.deletions}`;
-  const lines = [`  branch  ${oneLine(git.branch)}`, `  commit  ${git.head_sha.slice(0, 12)} (${change})`, log];
+  const lines = [
+    `  branch  ${oneLine(git.branch)}`,
+    `  commit  ${git.head_sha.slice(0, 12)} (${change})`,
+    ...rebaseLines(git.rebase),
+    log,
+  ];
   const directory = isKept ? localDirectory(spec.repository?.url) : undefined;
   return directory === undefined
     ? lines

@@ -68,6 +68,11 @@ export function pushedRef(task: string, epoch: number): string {
   return `refs/switchyard/pushed/${checkTaskId(task)}/e${checkEpoch(epoch)}`;
 }
 
+/** What the work of an attempt is put on top of: decided once, so that a runner that starts over does not decide anew. */
+export function rebaseRef(task: string, epoch: number): string {
+  return `refs/switchyard/onto/${checkTaskId(task)}/e${checkEpoch(epoch)}`;
+}
+
 export function isFullSha(text: string): boolean {
   return /^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(text);
 }

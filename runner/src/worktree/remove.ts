@@ -3,7 +3,7 @@ import {lstat, mkdir, readdir, realpath, rename, unlink} from 'node:fs/promises'
 import {basename, dirname, join, sep} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {busy, processesInside} from './inside.ts';
-import {adminPath, lockPath, pushedRef, type Worktree, type WorktreeContext} from './places.ts';
+import {adminPath, lockPath, pushedRef, rebaseRef, type Worktree, type WorktreeContext} from './places.ts';
 import {removeRecord} from './record.ts';
 import {salvage, type Salvaged} from './salvage.ts';
 import {mirrorGit} from './sealed-git.ts';
@@ -60,7 +60,8 @@ async function forget(context: WorktreeContext, worktree: Worktree, signal: Abor
     },
     {signal},
   );
-  const names = [`refs/heads/${worktree.branch}`, pushedRef(worktree.task, worktree.epoch)];
+  const {task, epoch} = worktree;
+  const names = [`refs/heads/${worktree.branch}`, pushedRef(task, epoch), rebaseRef(task, epoch)];
   await git(['update-ref', '--stdin'], {input: names.map(name => `delete ${name}\n`).join(''), signal});
 }
 

@@ -72,6 +72,11 @@ export const errorCodes = {
     retry: false,
     hint: 'Rename the named branch of the repository: attempts work on switchyard/<task>/e<n>, which git cannot keep below it.',
   },
+  rebase_conflict: {
+    status: 409,
+    retry: false,
+    hint: 'The base went on and both sides changed the same files: read which in the result, then give the task again on the newest base.',
+  },
   git_failed: {status: 502, retry: true, hint: 'Read the detail: it holds what git printed.'},
   worktree_busy: {status: 409, retry: true, hint: 'Wait until the process that uses the worktree has ended.'},
   disk_full: {status: 507, retry: true, hint: 'Free space under the state directory, or run switchyard doctor.'},

@@ -37,6 +37,8 @@ export const repositorySchema = z.strictObject({
   url: repositoryUrl,
   /** The branch to start from; the default branch of the repository when absent. */
   base: gitRef.optional(),
+  /** Whether the work is put on top of the newest base before it is checked and pushed. */
+  rebase: z.boolean().optional(),
 });
 
 export const agentSchema = z.strictObject({

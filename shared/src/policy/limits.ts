@@ -125,6 +125,8 @@ export const limitTable = {
     3,
     'An agent that wants to end with something missing is sent back so often in an attempt.',
   ),
+  conflictsMax: count(20, 'Most files that the report of a conflict names.'),
+  conflictCommitsMax: count(3, 'Most commits of each side that the report of a conflict names for a file.'),
   budgetsMax: count(200, 'Most budgets of one pool.'),
   overrideMaxMs: ms(2_678_400_000, 'Longest time for which a budget may be overridden: a month.'),
   costDaysMax: count(400, 'Most days of one look at the costs.'),

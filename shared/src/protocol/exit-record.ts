@@ -40,6 +40,22 @@ export const attemptResultSchema = z.discriminatedUnion('kind', [
 ]);
 export type AttemptResult = z.infer<typeof attemptResultSchema>;
 
+const conflictCommitsSchema = z
+  .array(z.strictObject({sha: gitSha, subject: z.string().max(120)}))
+  .max(limits.conflictCommitsMax);
+
+/** What became of a rebase that the task asked for. After a conflict the branch is as it was. */
+export const rebaseSchema = z.strictObject({
+  outcome: z.enum(['up_to_date', 'rebased', 'conflict']),
+  onto_sha: gitSha,
+  conflicts: z
+    .array(z.strictObject({path: z.string().max(400), ours: conflictCommitsSchema, theirs: conflictCommitsSchema}))
+    .max(limits.conflictsMax),
+  /** Files beyond those that are named. */
+  conflicts_more: z.int().nonnegative(),
+});
+export type RebaseEvidence = z.infer<typeof rebaseSchema>;
+
 export const gitEvidenceSchema = z.strictObject({
   base_sha: gitSha,
   head_sha: gitSha,
@@ -49,6 +65,7 @@ export const gitEvidenceSchema = z.strictObject({
   insertions: z.int().nonnegative(),
   deletions: z.int().nonnegative(),
   pushed: z.boolean(),
+  rebase: rebaseSchema.optional(),
 });
 export type GitEvidence = z.infer<typeof gitEvidenceSchema>;
 

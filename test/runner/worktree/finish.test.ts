@@ -241,7 +241,7 @@ describe('a rebase', () => {
     const next = commitAll(ground.upstream);
     await ground.mirrors.sync(worktree.mirror.repository);
     const report = await rebaseAttempt(ground.context, worktree, {baseSha: next, committer: author});
-    expect(report).toMatchObject({attempted: true, success: true, why: 'rebased', conflictFiles: []});
+    expect(report).toMatchObject({attempted: true, success: true, why: 'rebased', conflicts: []});
     expect(sh(worktree.path, 'rev-parse', 'HEAD^')).toBe(next);
     expect(sh(worktree.path, 'status', '--porcelain')).toBe('?? untracked.txt');
     expect(await rebaseAttempt(ground.context, worktree, {baseSha: next, committer: author})).toMatchObject({
@@ -255,19 +255,27 @@ describe('a rebase', () => {
     });
   });
 
-  test('[WT61] a conflict is reported with its files, and branch and tree are as before (C23)', async () => {
+  test('[WT61] a conflict is reported with its files and the commits of both sides, and branch and tree are as before (C23)', async () => {
     const ground = makeGround();
     const worktree = await makeWorktree(ground);
     put(worktree.path, 'src/a.txt', 'ours\n');
-    const head = commitAll(worktree.path);
+    const head = commitAll(worktree.path, 'Say ours');
     put(ground.upstream, 'src/a.txt', 'theirs\n');
-    const next = commitAll(ground.upstream);
+    const theirs = commitAll(ground.upstream, 'Say theirs');
+    put(ground.upstream, 'other.txt', 'x\n');
+    const next = commitAll(ground.upstream, 'Touch another file');
     await ground.mirrors.sync(worktree.mirror.repository);
     expect(await rebaseAttempt(ground.context, worktree, {baseSha: next, committer: author})).toEqual({
       attempted: true,
       success: false,
       why: 'conflict',
-      conflictFiles: ['src/a.txt'],
+      conflicts: [
+        {
+          path: 'src/a.txt',
+          ours: [{sha: head, subject: 'Say ours'}],
+          theirs: [{sha: theirs, subject: 'Say theirs'}],
+        },
+      ],
       headSha: head,
     });
     expect(sh(worktree.path, 'rev-parse', 'HEAD', worktree.branch).split('\n')).toEqual([head, head]);

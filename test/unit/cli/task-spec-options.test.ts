@@ -15,6 +15,7 @@ test('[CL8] the options of task create make a spec that the API accepts', () => 
       label: ['os=linux'],
       repo: '.',
       base: 'main',
+      rebase: true,
       priority: 'high',
       timeout: '30m',
       command: 'my-agent --yes',
@@ -22,7 +23,7 @@ test('[CL8] the options of task create make a spec that the API accepts', () => 
     here,
   );
   expect(taskSpecSchema.parse(spec)).toMatchObject({
-    repository: {url: `file://${import.meta.dirname}`, base: 'main'},
+    repository: {url: `file://${import.meta.dirname}`, base: 'main', rebase: true},
     agent: {driver: 'exec', command: ['my-agent', '--yes']},
     checks: [
       ['npm', 'test'],
@@ -36,6 +37,7 @@ test('[CL8] the options of task create make a spec that the API accepts', () => 
 
 test.for([
   ['--base without --repo', {base: 'main'}],
+  ['--rebase without --repo', {rebase: true}],
   ['an unknown agent', {agent: 'magic'}],
   ['exec without a command', {agent: 'exec'}],
   ['a command for the scripted agent', {agent: 'scripted', command: 'x'}],
