@@ -7,12 +7,13 @@ import {join} from 'node:path';
 import {expect, onTestFinished, test} from 'vitest';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {defaultAgentLimits} from '@switchyard/shared/policy/runaway.ts';
 import {AttemptModels} from '../../../runner/src/attempt/attempt-models.ts';
 import type {AgentEnd, AttemptPlan} from '../../../runner/src/attempt/attempt-work.ts';
 import {until} from '../../fixtures/until.ts';
 import {scriptedWork} from '../../fixtures/scripted-work.ts';
 
-const task = taskIdSchema.parse('tsk_01ARZ3NDEKTSV4RRFFQ69G5FAV');
+const task = taskIdSchema.parse('tsk_01arz3ndektsv4rrffq69g5fav');
 const planOf = (driver: 'claude' | 'exec', epoch: number): AttemptPlan => ({
   task,
   epoch,
@@ -41,6 +42,8 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
     keys: {get: async () => 'sk-key', set: async () => undefined, delete: async () => false, urls: async () => ({})},
     wallMs: Date.now,
     awakeMs: () => performance.now(),
+    use: async () => undefined,
+    limits: defaultAgentLimits,
     log: line => said.push(line),
   });
   const ended = Promise.withResolvers<AgentEnd>();
@@ -67,19 +70,22 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   const server = await asked;
   const never = new AbortController().signal;
   const runs = [work.run(claude, never), work.run(shell, never)];
-  expect([models.offered({ok: true, plan: claude}), marks]).toEqual([{ok: true, plan: claude}, []]);
+  expect([models.offered({ok: true, plan: {...claude, task}}), marks]).toEqual([
+    {ok: true, plan: {...claude, task}},
+    [],
+  ]);
 
   server.close().closeAllConnections();
   await expect(models.access(claude, 'anthropic')).rejects.toMatchObject({code: 'executor_unavailable'});
   expect(marks).toEqual([expect.stringMatching('^1: degraded: the model proxy of this runner cannot be reached')]);
   await until('it is in the log of the attempt', () => notes.length === 1);
   expect([notes[0], said.join()]).toEqual([marks[0], expect.stringContaining('cannot be reached')]);
-  expect(models.offered({ok: true, plan: claude})).toMatchObject({
+  expect(models.offered({ok: true, plan: {...claude, task}})).toMatchObject({
     ok: false,
     code: 'executor_unavailable',
     retryable: true,
   });
-  expect(models.offered({ok: true, plan: shell})).toMatchObject({ok: true});
+  expect(models.offered({ok: true, plan: {...shell, task}})).toMatchObject({ok: true});
 
   const failed = {kind: 'failed', code: 'model_refused', detail: 'no API', retryable: false} as const;
   ended.resolve({exitCode: 1, signal: null, summary: null, result: failed});

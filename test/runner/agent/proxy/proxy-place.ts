@@ -36,12 +36,15 @@ export async function place({
   slice = noLimits,
   enlarge = async () => true,
   upstream,
+  keyOf,
 }: {
   scenario?: Scenario;
   own?: Limits;
   slice?: Limits;
   enlarge?: (wanted: Figures, at: Held) => Promise<boolean>;
   upstream?: string;
+  /** Instead of the key that a test may turn. */
+  keyOf?: () => Promise<string | undefined>;
 } = {}): Promise<Place> {
   const api = await ModelApi.start({s: scenario});
   const runDir = await mkdtemp(join(tmpdir(), 'proxy-'));
@@ -53,7 +56,7 @@ export async function place({
   const proxy = await ModelProxy.start({
     port: 0,
     secret,
-    keyOf: async () => held.key,
+    keyOf: keyOf ?? (async () => held.key),
     upstreamOf: async () => upstream ?? api.url,
     isLive: () => held.live,
     budgetOf: () => ({own, slice: held.slice}),

@@ -11,7 +11,7 @@ const well: RequestListener = (_, response) => void response.end(HEALTHY);
 async function listen(answer: RequestListener, port = 0): Promise<{server: Server; port: number}> {
   const server = createServer(answer).listen(port, '127.0.0.1');
   await once(server, 'listening');
-  onTestFinished(() => void server.close().closeAllConnections());
+  onTestFinished(() => server.close().closeAllConnections());
   return {server, port: (server.address() as AddressInfo).port};
 }
 
