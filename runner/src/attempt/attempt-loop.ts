@@ -13,6 +13,7 @@ import {AskDesk} from './ask-desk.ts';
 import {reduce} from './attempt-reducer.ts';
 import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
+import {understoodBy} from './exit-facts.ts';
 import {isWorking, nextLookMs, statedSlots} from './clock-rules.ts';
 import {journalChange} from './journal-change.ts';
 import {

@@ -1,4 +1,5 @@
 import type {AttemptResult, ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {roleProtocol} from '@switchyard/shared/protocol/version.ts';
 import type {Attempt} from './attempt-state.ts';
 
 /** What is signed, from what was observed. `undefined` until both the result and the whole log are known. */
@@ -26,6 +27,14 @@ export function exitRecordOf(attempt: Attempt): Omit<ExitRecord, 'runner'> | und
       finish_ms: attempt.agentEndBootMs === null ? 0 : span(attempt.agentEndBootMs, end),
     },
   };
+}
+
+/** The record without what a control plane of this protocol would refuse it for. */
+export function understoodBy(
+  protocol: number,
+  {role, ...record}: Omit<ExitRecord, 'runner'>,
+): Omit<ExitRecord, 'runner'> {
+  return role === undefined || protocol < roleProtocol ? record : {...record, role};
 }
 
 const resultBytesMax = 32_768;

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {utf8} from '../crypto/bytes.ts';
+import {statedOutcomeSchema, type ToldRole} from '../protocol/exit-record.ts';
 import type {LogEnding} from '../protocol/log-view.ts';
 import {canonicalState, canonicalStates, stateViews, type CanonicalState} from './state-views.ts';
 
@@ -28,6 +29,10 @@ export type AttemptRecord = {
   /** What went wrong, as a code of ours and in words. */
   readonly code: string | null;
   readonly detail: string | null;
+  /** What its agent said last. */
+  readonly said: string | null;
+  /** Which prompt of a role it was told, and what it stated as its outcome. */
+  readonly role: ToldRole | null;
   /** Of the task. */
   readonly metadata: Readonly<Record<string, string>>;
 };
@@ -47,6 +52,8 @@ export const agentViewSchema = z
     completed_at: isoTime.nullable(),
     exit_code: z.int().nullable(),
     error: z.string().nullable(),
+    /** What the agent said last, without the outcome that it stated. */
+    result: z.string().nullable(),
     /** Where the log is read: it is not copied into this answer. */
     logs: z.string(),
     metadata: z.object({
@@ -58,6 +65,10 @@ export const agentViewSchema = z
       branch: z.string().nullable(),
       /** The code of `error`, for programs. */
       code: z.string().nullable(),
+      /** Role and version of the prompt that the agent was told; null where that was the prompt of the task as it is. */
+      prompt: z.string().nullable(),
+      /** What it stated as the outcome of its role. */
+      outcome: statedOutcomeSchema.nullable(),
       /** Metadata of the task. */
       task: z.record(z.string(), z.string()),
     }),
@@ -66,7 +77,9 @@ export const agentViewSchema = z
 export type AgentView = z.output<typeof agentViewSchema>;
 
 export function agentView(id: string, attempt: AttemptRecord): AgentView {
-  const {task, epoch, agentType, state, phase, runner, title, repository, branch, code, detail, metadata} = attempt;
+  const {task, epoch, agentType, state, phase, runner, title, repository, branch, code, detail, said, role, metadata} =
+    attempt;
+  const known = {epoch, phase, runner, title, repository, branch, code};
   return {
     id,
     task_id: task,
@@ -77,8 +90,9 @@ export function agentView(id: string, attempt: AttemptRecord): AgentView {
     completed_at: isoText(attempt.endedMs),
     exit_code: attempt.exitCode,
     error: code === null ? detail : `${code}: ${detail ?? ''}`,
+    result: said,
     logs: `/api/agents/${id}/logs`,
-    metadata: {epoch, phase, runner, title, repository, branch, code, task: {...metadata}},
+    metadata: {...known, prompt: role?.prompt ?? null, outcome: role?.outcome ?? null, task: {...metadata}},
   };
 }
 

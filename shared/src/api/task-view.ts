@@ -4,7 +4,7 @@ import {taskSpecSchema} from '../domain/task-spec.ts';
 import {taskStates} from '../machine/task-machine.ts';
 import {attemptPhases} from '../protocol/attempt-message.ts';
 import {resourcesSchema} from '../protocol/resources.ts';
-import {errorCodeSchema, gitEvidenceSchema} from '../protocol/exit-record.ts';
+import {errorCodeSchema, gitEvidenceSchema, toldRoleSchema} from '../protocol/exit-record.ts';
 
 export const taskStateSchema = z.enum(taskStates).meta({id: 'TaskState'});
 const timeMs = z.int().nonnegative();
@@ -41,6 +41,8 @@ export const taskViewSchema = z
         exit_code: z.int().nullable(),
         git: gitEvidenceSchema.nullable(),
         log_bytes: z.int(),
+        /** Which prompt of a role the agent was told, such as `coding@1.0.0`, and what it stated as its outcome. */
+        role: toldRoleSchema.nullable(),
       })
       .nullable(),
     /** What the processes of the attempt use that runs, by the last look; of one that has ended what they used. */

@@ -61,6 +61,7 @@ export const limitTable = {
   briefEntriesMax: count(50, 'Most entries in one list of the brief of a task.'),
   outcomeBytesMax: bytes(65_536, 'Longest outcome of an agent, as JSON.'),
   lastMessageCharactersMax: characters(100_000, 'The end of the last message of an agent, where its outcome stands.'),
+  agentResultCharactersMax: characters(10_000, 'Longest text of an agent in the older API; the log has all of it.'),
   messageCharactersMax: characters(20_000, 'Longest message to a task.'),
   askInputCharactersMax: characters(16_000, 'Longest input of a tool call that is shown to a person; the rest is cut.'),
   asksOpenMax: count(32, 'Most questions of one task that wait for a person.'),

@@ -79,6 +79,13 @@ export const statedOutcomeSchema = z
   .meta({id: 'StatedOutcome'});
 export type StatedOutcome = z.infer<typeof statedOutcomeSchema>;
 
+/** `prompt` is role and version, such as `coding@1.0.0`. */
+export const toldRoleSchema = z.strictObject({
+  prompt: z.string().max(100),
+  outcome: statedOutcomeSchema.nullable(),
+});
+export type ToldRole = z.infer<typeof toldRoleSchema>;
+
 /**
  * The payload that the runner signs (compact JWS, EdDSA, `typ` switchyard-exit+jws): provenance of a result. An exit is
  * accepted only with `log_receipt`, the TaskLog's word that it holds exactly these bytes; an empty log needs none.
@@ -99,7 +106,7 @@ export const exitRecordSchema = z.strictObject({
   /** What its processes used, by the last sample; not stated where none was taken. */
   resources: resourcesSchema.optional(),
   /** Where the agent was told the prompt of a role: which one, and what it stated as its outcome. */
-  role: z.strictObject({prompt: z.string().max(100), outcome: statedOutcomeSchema.nullable()}).optional(),
+  role: toldRoleSchema.optional(),
   /** Milliseconds spent, by the runner's boot clock. */
   timings: z.strictObject({
     prepare_ms: z.number().nonnegative(),

@@ -29,6 +29,8 @@ const running: AttemptRecord = {
   exitCode: null,
   code: null,
   detail: null,
+  said: null,
+  role: null,
   metadata: {slug: 'fix-it'},
 };
 
@@ -44,6 +46,7 @@ describe('an agent of the older API', () => {
       completed_at: null,
       exit_code: null,
       error: null,
+      result: null,
       logs: '/api/agents/coding-0a1b2c3d/logs',
       metadata: {
         epoch: 2,
@@ -53,6 +56,8 @@ describe('an agent of the older API', () => {
         repository: running.repository,
         branch: running.branch,
         code: null,
+        prompt: null,
+        outcome: null,
         task: {slug: 'fix-it'},
       },
     });

@@ -10,6 +10,7 @@ import approval from '../../../migrations/fleet/0005_approval.sql';
 import budget from '../../../migrations/fleet/0006_budget.sql';
 import runnerProtocol from '../../../migrations/fleet/0007_runner_protocol.sql';
 import subtask from '../../../migrations/fleet/0008_subtask.sql';
+import role from '../../../migrations/fleet/0009_role.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -38,6 +39,7 @@ export const migrations = [
   {name: '0006_budget', statements: budget},
   {name: '0007_runner_protocol', statements: runnerProtocol},
   {name: '0008_subtask', statements: subtask},
+  {name: '0009_role', statements: role},
 ];
 
 /** Time and chance of the platform. */

@@ -1,7 +1,8 @@
 import {attemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import {failureOf, type FailureNote} from '@switchyard/shared/domain/settle.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
-import type {Batch} from './batch.ts';
+import type {Batch, EndedAttempt} from './batch.ts';
 import type {HistoryAttemptRow} from './outbox-row.ts';
 import type {TaskRow} from './task-row.ts';
 
@@ -16,7 +17,8 @@ export function noteAttempt(
   const reported = record === null ? lost(before) : told(record);
   const state = attemptEnd(before.state, record?.result.kind ?? null);
   const {outcome, exit_code: exitCode} = reported;
-  batch.attemptEnded(before, {outcome, state, exitCode, ...(noteOf(before, record) ?? {code: null, detail: null})});
+  const note = noteOf(before, record) ?? {code: null, detail: null};
+  batch.attemptEnded(before, {outcome, state, exitCode, ...note, ...saidBy(record)});
   // What its runner still has to say came too late, and must not reach the log behind the end of its lease.
   if (record === null) batch.emit({kind: 'log.fence', at_ms: batch.nowMs, task, epoch: before.epoch});
   // Somebody may follow this attempt alone, and the task may go on.
@@ -46,6 +48,15 @@ function noteOf({runner}: TaskRow, record: ExitRecord | null): FailureNote | und
   return result.kind === 'failed' || result.kind === 'timed_out' || result.kind === 'interrupted'
     ? failureOf(result)
     : undefined;
+}
+
+/** The text is cut: lists show it of many attempts, and the whole of it stands in the log. */
+function saidBy(record: ExitRecord | null): Pick<EndedAttempt, 'said' | 'role'> {
+  const summary = record?.result.kind === 'succeeded' ? record.result.summary : undefined;
+  return {
+    said: summary?.slice(0, limits.agentResultCharactersMax) ?? null,
+    role: record?.role === undefined ? null : JSON.stringify(record.role),
+  };
 }
 
 type Reported = Pick<HistoryAttemptRow, 'outcome' | 'code' | 'exit_code' | 'log_bytes' | 'timings' | 'git'>;

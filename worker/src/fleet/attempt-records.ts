@@ -5,7 +5,7 @@ import {attemptEnds, type AttemptEnd} from '@switchyard/shared/domain/attempt-en
 import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import type {Sql} from './sql.ts';
-import {readFailures} from './task-columns.ts';
+import {readFailures, readRole} from './task-columns.ts';
 import {liveStates, taskById, type TaskRow} from './task-row.ts';
 import type {Sight} from './views.ts';
 
@@ -20,6 +20,8 @@ export type EndedRow = {
   readonly exit_code: number | null;
   readonly code: string | null;
   readonly detail: string | null;
+  readonly said: string | null;
+  readonly role: string | null;
   readonly title: string;
   readonly repository: string | null;
   readonly agent_type: string;
@@ -45,6 +47,8 @@ export function endedRecord(row: EndedRow): AttemptRecord {
     exitCode: row.exit_code,
     code: row.code,
     detail: row.detail,
+    said: row.said,
+    role: readRole(row.role),
     metadata: metadataFrom(row.metadata),
   };
 }
@@ -84,6 +88,8 @@ export const endedQuery = `SELECT ${[
   'a.exit_code',
   'a.code',
   'a.detail',
+  'a.said',
+  'a.role',
   't.title',
   't.repository',
   't.agent_type',
@@ -129,6 +135,8 @@ function unendedRecord(sql: Sql, row: TaskRow, epoch: number): Omit<AttemptRecor
     exitCode: null,
     code: null,
     detail: null,
+    said: null,
+    role: null,
     metadata: metadataFrom(spec?.metadata ?? null),
   };
 }

@@ -44,6 +44,8 @@ type AttemptRow = readonly [
   exitCode: number | null,
   code: string | null,
   detail: string | null,
+  said: string | null,
+  role: string | null,
 ];
 
 /** What is remembered of an attempt that has ended, beside the row of its task. */
@@ -54,6 +56,9 @@ export type EndedAttempt = {
   readonly exitCode: number | null;
   readonly code: string | null;
   readonly detail: string | null;
+  /** What its agent said last, and as JSON which prompt of a role it was told and the outcome that it stated. */
+  readonly said: string | null;
+  readonly role: string | null;
 };
 
 /** A message and the connection that spoke for its runner when it was decided: it is for that one or for none. */
@@ -174,8 +179,9 @@ export class Batch {
   attemptEnded({id, epoch, runner, started_ms}: TaskRow, ended: EndedAttempt): void {
     if (runner === null) return;
     const {nowMs} = this;
-    const {outcome, state, exitCode, code, detail} = ended;
-    this.#push(this.#attempts, [id, epoch, runner, outcome, nowMs, started_ms ?? nowMs, state, exitCode, code, detail]);
+    const {outcome, state, exitCode, code, detail, said, role} = ended;
+    const times = [nowMs, started_ms ?? nowMs] as const;
+    this.#push(this.#attempts, [id, epoch, runner, outcome, ...times, state, exitCode, code, detail, said, role]);
   }
 
   /** Best effort: nothing is sent to a runner without a connection, for its next `hello` asks for everything again. */
@@ -244,7 +250,7 @@ export class Batch {
     insert(sql, 'task_event (task, seq, at_ms, kind, epoch, data)', this.#events);
     insert(
       sql,
-      'attempt (task, epoch, runner, outcome, ended_ms, started_ms, state, exit_code, code, detail)',
+      'attempt (task, epoch, runner, outcome, ended_ms, started_ms, state, exit_code, code, detail, said, role)',
       this.#attempts,
     );
     insert(

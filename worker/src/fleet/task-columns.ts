@@ -1,5 +1,11 @@
 import * as z from 'zod';
-import {errorCodeSchema, gitEvidenceSchema, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {
+  errorCodeSchema,
+  gitEvidenceSchema,
+  toldRoleSchema,
+  type ExitRecord,
+  type ToldRole,
+} from '@switchyard/shared/protocol/exit-record.ts';
 import {resourcesSchema} from '@switchyard/shared/protocol/resources.ts';
 import type {KeptFailure} from '@switchyard/shared/domain/settle.ts';
 
@@ -25,6 +31,7 @@ const resultColumn = z.object({
   exit_code: z.int().nullable(),
   git: gitEvidenceSchema.nullable(),
   log_bytes: z.int(),
+  role: toldRoleSchema.nullable().default(null),
   // Results of attempts that nobody looked at have none.
   resources: resourcesSchema.nullable().default(null),
 });
@@ -41,9 +48,14 @@ export function resultText(record: ExitRecord): string {
     exit_code: record.exit_code,
     git: record.git,
     log_bytes: record.log_len,
+    role: record.role ?? null,
     resources: record.resources ?? null,
   };
   return JSON.stringify(result);
+}
+
+export function readRole(text: string | null): ToldRole | null {
+  return text === null ? null : toldRoleSchema.parse(JSON.parse(text));
 }
 
 const labelsColumn = z.array(z.string());

@@ -1,0 +1,2 @@
+ALTER TABLE attempt ADD COLUMN said TEXT;
+ALTER TABLE attempt ADD COLUMN role TEXT;
