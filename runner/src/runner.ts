@@ -3,6 +3,7 @@ import {mkdirSync, realpathSync} from 'node:fs';
 import {homedir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
+import {charterIntroduction} from '@switchyard/shared/domain/charter-introduction.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
 import type {WorkObserver} from './attempt/attempt-work.ts';
@@ -10,7 +11,8 @@ import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
 import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
 import {nearestRealPath} from './agent/nearest-real-path.ts';
-import {machineCharter, rulingOf} from './agent/ruling.ts';
+import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
+import {rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
 import {KeyStore} from './secrets/key-store.ts';
 import {modelKeys} from './secrets/model-keys.ts';
@@ -51,6 +53,8 @@ export type RunnerOptions = {
   readonly version: string;
   readonly onLine: (line: string) => void;
   readonly leaseClass?: 'standard' | 'patient' | undefined;
+  /** A file instead of the charter that lies on this machine, or `none`. */
+  readonly charter?: {readonly file: string} | 'none' | undefined;
   /** Starts although an earlier journal was lost; see `openJournal`. */
   readonly acceptStateLoss?: boolean | undefined;
 };
@@ -82,7 +86,8 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
   const {blockedNames} = selectEnvironment(process.env, policy.environment);
   if (blockedNames.length > 0) options.onLine(`kept from agents, as secrets: ${blockedNames.join(', ')}`);
-  const charter = await machineCharter(stateDirectory, options.onLine);
+  const place = {stateDirectory, home: homedir()};
+  const charter = await charterOfStart(options.charter, place, options.onLine);
   const clock = bootClock(hostBootSources(Date.now));
   const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
   const lock = acquireStateLock(stateDirectory, {
@@ -101,7 +106,7 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
 type Parts = {
   readonly key: RunnerKey;
   readonly policy: Policy;
-  readonly charter: Awaited<ReturnType<typeof machineCharter>>;
+  readonly charter: MachineCharter | null;
   readonly machine: {bootId: string; processes: typeof hostProcesses; clock: ReturnType<typeof bootClock>};
   readonly release: () => void;
 };
@@ -159,7 +164,7 @@ async function assemble(
         hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter}),
       ),
     bootMs: clock.nowMs,
-    slots: Math.min(options.slots, policy.slots_max),
+    slots: Math.min(options.slots, policy.slots_max, charter?.charter.resourceLimits.maxSessions ?? Infinity),
     labels: labelsOf(facts, options.labels),
     checkOffer: async offer =>
       models.offered(
@@ -297,7 +302,9 @@ function hostWork({
     nodePath: process.execPath,
     modelAccess: async (plan, provider) => models.access(plan, provider),
     agentProgram: name => findProgram(name, path) ?? null,
-    ruling: charter === null ? null : (call, scene) => rulingOf(charter, call, {...scene, realPath: nearestRealPath}),
+    ruling:
+      charter === null ? null : (call, scene) => rulingOf(charter.book, call, {...scene, realPath: nearestRealPath}),
+    introduction: charter === null ? undefined : (charterIntroduction(charter.charter) ?? undefined),
     people: {holdMs: policy.approvals.hold_ms, ttlMs: policy.approvals.expires_ms},
     agentEnvironment: {...env, PATH: path},
     logOf: plan => {

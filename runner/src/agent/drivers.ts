@@ -26,6 +26,20 @@ export function withDriver<Result>({agent}: Pick<TaskSpec, 'agent'>, use: WithDr
   }
 }
 
+/** Files and folders of a repository, by their names at its top, from which the program of a driver would run things. */
+export function settingsOf(driver: TaskSpec['agent']['driver']): readonly string[] {
+  switch (driver) {
+    case 'scripted':
+    case 'exec':
+    case 'claude':
+      return [];
+    case 'codex':
+    case 'gemini':
+    case 'opencode':
+      return acpAgents[driver].settings;
+  }
+}
+
 /** The agent CLI of a driver and whose models it asks; null for what needs neither. */
 export function needsOf(
   driver: TaskSpec['agent']['driver'],

@@ -157,6 +157,10 @@ const gitIdentity = {
   GIT_AUTHOR_EMAIL: AUTHOR.email,
   GIT_COMMITTER_NAME: AUTHOR.name,
   GIT_COMMITTER_EMAIL: AUTHOR.email,
+  // A repository can hold another one, with settings and hooks, that git would take for its own further down.
+  GIT_CONFIG_COUNT: '1',
+  GIT_CONFIG_KEY_0: 'safe.bareRepository',
+  GIT_CONFIG_VALUE_0: 'explicit',
 };
 
 /** The prompt as standard input, by a shell that reads only its own constant text: it survives any restart of ours. */

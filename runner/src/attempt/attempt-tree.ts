@@ -1,9 +1,11 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import {settingsOf} from '../agent/drivers.ts';
 import {baseRules} from '../worktree/base-rules.ts';
 import {commitRest} from '../worktree/commit-rest.ts';
 import {readEvidence} from '../worktree/evidence.ts';
 import {gitFailure, textOf} from '../worktree/git.ts';
+import {hideSettings} from '../worktree/hide-settings.ts';
 import type {Mirrors} from '../worktree/mirror.ts';
 import {mirrorOf, type Worktree, type WorktreeContext} from '../worktree/places.ts';
 import {rebranch} from '../worktree/rebranch.ts';
@@ -28,11 +30,16 @@ export async function prepareTree(
 ): Promise<Worktree | undefined> {
   if (plan.spec.repository === undefined) return undefined;
   const existing = await findTree({context, mirrors}, plan);
-  if (existing !== undefined) return existing;
+  if (existing !== undefined) return withoutSettings(context, existing, plan);
   const repository = parseRepository(plan.spec.repository.url);
   const mirror = await mirrors.sync(repository, {freshMs: MIRROR_FRESH_MS, signal});
   const {sha} = await mirrors.resolveBase(mirror, plan.spec.repository.base, {signal});
   const {worktree} = await addWorktree(context, {mirror, task: plan.task, epoch: plan.epoch, baseSha: sha}, signal);
+  return withoutSettings(context, worktree, plan);
+}
+
+async function withoutSettings(context: WorktreeContext, worktree: Worktree, {spec}: AttemptPlan): Promise<Worktree> {
+  await hideSettings(context, worktree, settingsOf(spec.agent.driver));
   return worktree;
 }
 
@@ -48,10 +55,16 @@ export async function findTree({context}: Trees, plan: AttemptPlan): Promise<Wor
   return findWorktree(context, mirror, plan.task, plan.epoch);
 }
 
-/** What the base of the work says about how to work on it, for the agent's system prompt. */
-export async function rulesOfTree(trees: Trees, plan: AttemptPlan): Promise<string | null> {
+/** For the agent's system prompt: what the owner of the machine says to every agent, then what the base of the work says. */
+export async function instructionsOf(
+  trees: Trees,
+  plan: AttemptPlan,
+  introduction: string | undefined,
+): Promise<string | null> {
   const worktree = await findTree(trees, plan);
-  return worktree === undefined ? null : baseRules(trees.context, worktree);
+  const rules = worktree === undefined ? null : await baseRules(trees.context, worktree);
+  const told = [introduction, rules].filter(part => typeof part === 'string');
+  return told.length === 0 ? null : told.join('\n\n');
 }
 
 /** Whatever there is of it, also what an add or a removal left that was interrupted. */

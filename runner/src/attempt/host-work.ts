@@ -22,7 +22,7 @@ import {agentHomeOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './at
 import {checksDirectories, endRounds, runChecks} from './checks-run.ts';
 import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
 import {farewell, isOver, overWithin} from './program-end.ts';
-import {findTree, prepareTree, rulesOfTree, treeOfCommit, type Trees} from './attempt-tree.ts';
+import {findTree, instructionsOf, prepareTree, treeOfCommit, type Trees} from './attempt-tree.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 import {roleEnd} from './role-outcome.ts';
@@ -41,7 +41,7 @@ export type HostWorkOptions = {
   /** What the charter of this machine says to a call; null where it has none. */
   readonly ruling: ((call: ToolCall, scene: Scene) => Ruling) | null;
   /** What the charter tells every agent of this machine. */
-  readonly introduction?: string | null | undefined;
+  readonly introduction?: string | undefined;
   /** How long agents wait for a person. */
   readonly people: Pick<PersonPorts, 'holdMs' | 'ttlMs'>;
   /** What the environment policy lets through to every agent; never a secret. */
@@ -134,7 +134,7 @@ export class HostWork implements AttemptWork {
         model: needs === null ? null : await modelAccess(plan, needs.provider),
         isResumed: (await readAgentHome(trees.context.root, plan.task))?.is_resumed ?? false,
         workingDirectory: cwd,
-        instructions: joined(this.#options.introduction, await rulesOfTree(trees, await placed(trees, plan))),
+        instructions: await instructionsOf(trees, await placed(trees, plan), this.#options.introduction),
       },
       cwd,
       environment: agentEnvironment,
@@ -337,11 +337,5 @@ export class HostWork implements AttemptWork {
 
 const startLine = (driver: string, {version}: Pick<TaskPrompt, 'version'>): string =>
   `starting the agent (${driver === 'scripted' ? 'scripted, bundled, no model' : driver})${version === null ? '' : `, told ${version}`}`;
-
-/** The owner of the machine comes before those of the repository. */
-function joined(...parts: readonly (string | null | undefined)[]): string | null {
-  const told = parts.filter(part => typeof part === 'string');
-  return told.length === 0 ? null : told.join('\n\n');
-}
 
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;

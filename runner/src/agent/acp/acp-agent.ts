@@ -7,6 +7,8 @@ export type AcpAgent = {
   readonly program: string;
   readonly args: readonly string[];
   readonly provider: ProviderName;
+  /** What its program reads of a repository and runs; it cannot be told not to. */
+  readonly settings: readonly string[];
   /** The mode of its session that holds a profile; null where its questions do. A mode it does not have ends the attempt. */
   readonly modeOf: (profile: ToolProfile) => string | null;
   readonly setUp: (how: {
@@ -30,6 +32,7 @@ export const acpAgents = {
     program: 'codex-acp',
     args: [],
     provider: 'openai',
+    settings: ['.codex'],
     // Its sandbox decides, not its questions: it asks about too little for a profile to hold.
     modeOf: profile => codexModes[profile],
     setUp: ({home, model, modelName}) => ({
@@ -54,8 +57,9 @@ export const acpAgents = {
   },
   gemini: {
     program: 'gemini',
-    args: ['--acp', '--skip-trust'],
+    args: ['--acp'],
     provider: 'google',
+    settings: ['.gemini'],
     modeOf: () => null,
     setUp: ({model, modelName}) => ({
       env: {
@@ -67,7 +71,8 @@ export const acpAgents = {
         {
           path: '.gemini/settings.json',
           text: JSON.stringify({
-            security: {auth: {selectedType: 'gemini-api-key'}},
+            // A folder that is not trusted brings no settings, servers or variables of its own.
+            security: {auth: {selectedType: 'gemini-api-key'}, folderTrust: {enabled: true}},
             general: {disableAutoUpdate: true},
             privacy: {usageStatisticsEnabled: false},
           }),
@@ -79,11 +84,13 @@ export const acpAgents = {
     program: 'opencode',
     args: ['acp'],
     provider: 'openai',
+    settings: ['.opencode', 'opencode.json', 'opencode.jsonc'],
     modeOf: () => null,
     setUp: ({model, modelName = 'default'}) => ({
       env: {
         OPENCODE_DISABLE_AUTOUPDATE: '1',
         OPENCODE_DISABLE_MODELS_FETCH: '1',
+        OPENCODE_DISABLE_PROJECT_CONFIG: '1',
         OPENCODE_CONFIG_CONTENT: JSON.stringify({
           model: `switchyard/${modelName}`,
           permission: {edit: 'ask', bash: 'ask', webfetch: 'ask'},
