@@ -16,6 +16,7 @@ import type {AttemptLog} from './attempt-log.ts';
 import {agentOutput, runProgram, type Program} from './attempt-program.ts';
 import {AUTHOR} from './attempt-tree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
+import {roleComplaint} from './role-outcome.ts';
 import {runChecksRound} from './checks-run.ts';
 import {turnGate, type TurnGate, type TurnGateOptions} from './turn-gate.ts';
 
@@ -106,7 +107,7 @@ function endGate({plan, input, runDir, cwd, environment, executor, log, tell, wo
     plan,
     runDir,
     tell,
-    outcomeComplaint: () => null,
+    outcomeComplaint: said => roleComplaint(plan.spec, said),
     runChecks: async (round, signal) => {
       const host = {executor, log, signal};
       const {nodePath} = input;

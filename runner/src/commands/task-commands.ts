@@ -104,7 +104,9 @@ function create(world: Surroundings): Command {
       .option('--rebase', 'put the work on the newest base before it is checked and pushed')
       .option('--agent <driver>', 'scripted, exec, claude, codex, gemini or opencode')
       .option('--model <name>', 'as the agent names it; its own choice when absent')
-      .option('--role <type>', 'starter, coding, reviewer, deployer, verifier or auditor')
+      .option('--role <type>', 'starter, coding, reviewer, deployer, verifier or auditor: its prompt, time and tools')
+      .option('--as-is', 'the agent is told the prompt and nothing else, also with --role')
+      .option('--brief <path>', 'JSON that the prompt of the role tells too: plan, review_feedback, focus_areas, url …')
       .option('--profile <name>', 'readonly, developer or full-access; that of the role when absent')
       .option('--turns <n>', 'the agent may ask its model so often')
       .option('--tokens <n>', 'the attempt may spend so many, such as 200k')
@@ -133,7 +135,12 @@ function create(world: Surroundings): Command {
     async (words, options) => {
       const spec = taskSpecOf(
         await promptOf(world, words, options),
-        {...options, check: texts(options, 'check'), label: texts(options, 'label')},
+        {
+          ...options,
+          check: texts(options, 'check'),
+          label: texts(options, 'label'),
+          brief: await fileOf('--brief', text(options, 'brief')),
+        },
         world,
       );
       const client = await world.client(options);
@@ -187,13 +194,19 @@ function logs(world: Surroundings): Command {
   );
 }
 
+/** What a file of an option holds; undefined without the option. */
+async function fileOf<Path extends string | undefined>(option: string, path: Path): Promise<string | Path> {
+  if (path === undefined) return path;
+  return readFile(path, 'utf8').catch(() => Promise.reject(new UsageError(`${option} ${path} cannot be read`)));
+}
+
 async function promptOf(world: Surroundings, words: readonly string[], options: Options): Promise<string> {
   const file = text(options, 'file');
   if (file !== undefined && words.length > 0)
     throw new UsageError('give the prompt as an argument or as --file, not both');
   const prompt =
     file !== undefined
-      ? await readFile(file, 'utf8').catch(() => Promise.reject(new UsageError(`--file ${file} cannot be read`)))
+      ? await fileOf('--file', file)
       : words.length > 0
         ? words.join(' ')
         : await world.readInput(limits.promptCharactersMax);

@@ -1,6 +1,8 @@
 import {existsSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
+import {taskBriefSchema} from '@switchyard/shared/domain/task-brief.ts';
 import {agentSchema, taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {usdPattern} from '@switchyard/shared/policy/money.ts';
 import {UsageError} from './usage-error.ts';
@@ -16,6 +18,9 @@ export type TaskOptions = {
   readonly model?: string | undefined;
   readonly profile?: string | undefined;
   readonly role?: string | undefined;
+  readonly asIs?: boolean | undefined;
+  /** JSON. */
+  readonly brief?: string | undefined;
   readonly turns?: string | undefined;
   readonly tokens?: string | undefined;
   readonly cost?: string | undefined;
@@ -35,6 +40,7 @@ export function taskSpecOf(
   const spec: TaskSpecInput = {
     prompt,
     title,
+    brief: brief(options),
     repository: repository(options, cwd),
     agent: agent(options),
     budget: budget(options),
@@ -47,6 +53,20 @@ export function taskSpecOf(
   if (parsed.success) return spec;
   const issue = parsed.error.issues[0];
   throw new UsageError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+}
+
+/** Throws `UsageError` that names the field of the file, which nobody would find by the field of the task. */
+function brief({brief: text}: TaskOptions): TaskSpecInput['brief'] {
+  if (text === undefined) return undefined;
+  const json = parseJson(text);
+  const read = taskBriefSchema.safeParse(json);
+  if (read.success) return read.data;
+  const [issue] = read.error.issues;
+  throw new UsageError(
+    json === undefined
+      ? '--brief is not JSON'
+      : `--brief ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`,
+  );
 }
 
 function budget({tokens, cost}: TaskOptions): TaskSpecInput['budget'] {
@@ -66,7 +86,7 @@ export function dollars(option: string, amount: string): string {
 const {driver: drivers, profile: profiles, type: roles} = agentSchema.shape;
 
 function agent(options: TaskOptions): TaskSpecInput['agent'] {
-  const {command, model, profile, role, turns} = options;
+  const {command, model, profile, role, asIs = false, turns} = options;
   const driver = oneOf(
     '--agent',
     options.agent ?? (command === undefined ? 'scripted' : 'exec'),
@@ -80,6 +100,7 @@ function agent(options: TaskOptions): TaskSpecInput['agent'] {
     ...(command === undefined ? {} : {command: words('--command', command)}),
     ...(profile === undefined ? {} : {profile: oneOf('--profile', profile, profiles.unwrap().options)}),
     ...(role === undefined ? {} : {type: oneOf('--role', role, roles.unwrap().options)}),
+    ...(asIs ? {prompt: 'as_is' as const} : {}),
     ...(turns === undefined ? {} : {turns_max: countOf('--turns', turns)}),
   };
 }

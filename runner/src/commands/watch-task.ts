@@ -3,6 +3,7 @@ import {getTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {logPrinter, mark} from './log-lines.ts';
+import {roleLines} from './role-lines.ts';
 import {shellWord} from './shell-word.ts';
 import {rebaseLines} from './rebase-lines.ts';
 import {oneLine} from './shown-text.ts';
@@ -58,7 +59,8 @@ export function outcomeLines(
   const last = isGood ? undefined : failures.at(-1);
   const why = last === undefined ? [] : [`  ${last.code}: ${oneLine(last.detail)}`, `  ${last.hint}`];
   const head = `${mark(isGood, paint)} ${paint('bold', state)}${took}  ${paint('dim', id)}`;
-  return [head, ...why, ...resultLines(task, isKept)];
+  const role = task.result?.role ? roleLines(task.result.role) : [];
+  return [head, ...why, ...role, ...resultLines(task, isKept)];
 }
 
 function resultLines({result, spec}: TaskView, isKept: boolean): readonly string[] {
