@@ -1,7 +1,14 @@
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {afterAll, beforeAll, expect, test} from 'vitest';
+import {execa} from 'execa';
+import {afterAll, beforeAll, expect, onTestFinished, test} from 'vitest';
+import {listRunners} from '@switchyard/shared/api/runner-contracts.ts';
+import {listTaskEvents, listTasks} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {fileVault} from '../../runner/src/secrets/file-vault.ts';
+import {modelKeyName} from '../../runner/src/secrets/model-keys.ts';
+import {canaryEnvironment, canaryPolicy, Canaries, plantHome, writeDumpProgram} from '../fixtures/canaries.ts';
+import {processesOf} from '../fixtures/cli.ts';
 import {Bed, type RunnerProcess} from '../fixtures/installation.ts';
 
 let bed: Bed;
@@ -46,4 +53,52 @@ test('[PO4] a task with full access is refused on the host at once, and its fail
       detail: expect.stringContaining('write "full_access": ["docker","lima","host"] in policy.json'),
     }),
   ]);
+});
+
+test('[SE18] of all the secrets of a machine an agent that looks everywhere sees none, and none is left anywhere', async () => {
+  const canaries = new Canaries();
+  const home = await Bed.start();
+  onTestFinished(async () => home.stop());
+  plantHome(canaries, home.folder);
+  const env = canaryEnvironment(canaries);
+  const directory = join(home.folder, 'guarded', 'runner');
+  const vault = fileVault(directory, env['SWITCHYARD_KEYS_PASSPHRASE'] ?? '');
+  for (const provider of ['anthropic', 'openai'])
+    await vault.set(modelKeyName(provider), canaries.make(`the key of ${provider}`));
+  writeFileSync(join(directory, 'policy.json'), canaryPolicy(canaries));
+  const guarded = await home.runner('guarded', {env});
+  const {url, path} = await home.repository();
+  const seen = join(home.folder, 'dump-exec');
+  const {id} = await home.submit({
+    prompt: 'look around',
+    agent: {driver: 'exec', command: ['/bin/sh', '-c', `${writeDumpProgram(home.folder)} ${seen}; echo x >>README.md`]},
+    repository: {url},
+    attempts_max: 1,
+  });
+  const task = await home.finished(id);
+  expect(task.state, await home.log(id)).toBe('succeeded');
+  const dump = readFileSync(seen, 'utf8');
+  for (const part of ['== git', `SWITCHYARD_TASK=${id}`, 'look around', 'remote.origin.url'])
+    expect(dump).toContain(part);
+  expect(canaries.in(dump)).toEqual([]);
+  expect(canaries.in(await home.log(id))).toEqual([]);
+  const answers = [
+    await home.client.call(listTasks, {query: {}}),
+    await home.client.call(listTaskEvents, {params: {task: id}, query: {}}),
+    await home.client.call(listRunners, {}),
+  ];
+  expect(canaries.in(JSON.stringify([task, answers]))).toEqual([]);
+  expect(processesOf(home.folder).flatMap(({command}) => canaries.in(command))).toEqual([]);
+  const {stdout} = await execa('git', ['-C', path, 'log', '--all', '--patch']);
+  expect(canaries.in(stdout)).toEqual([]);
+  await guarded.kill('SIGINT');
+  // What was planted is where it was planted, and nowhere else.
+  const planted = ['.git-credentials', '.gitconfig', '.netrc', '.npmrc', '.aws', '.ssh', '.claude', '.codex'];
+  const shells = ['.profile', '.bashrc', '.zshenv', 'guarded/runner/policy.json'];
+  expect(
+    canaries.inFiles(
+      home.folder,
+      [...planted, ...shells].map(name => join(home.folder, name)),
+    ),
+  ).toEqual([]);
 });

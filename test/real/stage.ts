@@ -32,10 +32,19 @@ export type Stage = {
   readonly stop: () => Promise<void>;
 };
 
+type StageMore = {
+  /** Beside what every runner of a stage is started with. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly key?: string;
+  /** Called with the home of the runner before it is started. */
+  readonly plant?: (home: string) => void;
+};
+
 export async function openStage(
   scenarios: Readonly<Record<string, Scenario>>,
   /** Files of the runner's own folder, by name: its policy, its charter. */
   files: Readonly<Record<string, string>> = {},
+  {env = {}, key = REAL_KEY, plant}: StageMore = {},
 ): Promise<Stage> {
   const programs = await agentClis();
   const api = await ModelApi.start(scenarios);
@@ -43,10 +52,11 @@ export async function openStage(
   const runnerDirectory = join(bed.folder, 'runner', 'runner');
   mkdirSync(runnerDirectory, {recursive: true, mode: 0o700});
   for (const [name, text] of Object.entries(files)) writeFileSync(join(runnerDirectory, name), text);
-  const keys = modelKeys(fileVault(runnerDirectory, ''), runnerDirectory);
-  for (const provider of ['anthropic', 'openai', 'google']) await keys.set(provider, REAL_KEY, api.url);
+  plant?.(bed.folder);
+  const keys = modelKeys(fileVault(runnerDirectory, env['SWITCHYARD_KEYS_PASSPHRASE'] ?? ''), runnerDirectory);
+  for (const provider of ['anthropic', 'openai', 'google']) await keys.set(provider, key, api.url);
   const path = [programs, ...(process.env['PATH'] ?? '').split(delimiter)].join(delimiter);
-  const runner = await bed.runner('runner', {env: {PATH: path}});
+  const runner = await bed.runner('runner', {env: {...env, PATH: path}});
   const repository = await bed.repository();
   return {
     bed,
