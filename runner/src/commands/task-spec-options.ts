@@ -5,6 +5,7 @@ import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {taskBriefSchema} from '@switchyard/shared/domain/task-brief.ts';
 import {agentSchema, taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {usdPattern} from '@switchyard/shared/policy/money.ts';
+import {olderAgent, type OlderAgent} from '@switchyard/shared/prompts/older-agent.ts';
 import {UsageError} from './usage-error.ts';
 import {parseDuration} from './units.ts';
 
@@ -47,7 +48,7 @@ export function taskSpecOf(
     checks: options.check.map(check => words('--check', check)),
     priority: options.priority === undefined ? undefined : priority(options.priority),
     requires: [...options.label],
-    timeout_ms: timeout === undefined ? undefined : parseDuration('--timeout', timeout),
+    timeout_ms: timeout === undefined ? olderAgentOf(options.role)?.timeoutMs : parseDuration('--timeout', timeout),
   };
   const parsed = taskSpecSchema.safeParse(spec);
   if (parsed.success) return spec;
@@ -86,7 +87,7 @@ export function dollars(option: string, amount: string): string {
 const {driver: drivers, profile: profiles, type: roles} = agentSchema.shape;
 
 function agent(options: TaskOptions): TaskSpecInput['agent'] {
-  const {command, model, profile, role, asIs = false, turns} = options;
+  const {command, model, asIs = false, turns} = options;
   const driver = oneOf(
     '--agent',
     options.agent ?? (command === undefined ? 'scripted' : 'exec'),
@@ -98,11 +99,23 @@ function agent(options: TaskOptions): TaskSpecInput['agent'] {
     driver,
     model,
     ...(command === undefined ? {} : {command: words('--command', command)}),
-    ...(profile === undefined ? {} : {profile: oneOf('--profile', profile, profiles.unwrap().options)}),
-    ...(role === undefined ? {} : {type: oneOf('--role', role, roles.unwrap().options)}),
+    ...roleOf(options),
     ...(asIs ? {prompt: 'as_is' as const} : {}),
     ...(turns === undefined ? {} : {turns_max: countOf('--turns', turns)}),
   };
+}
+
+/** The role with its profile; names of the older engine bring the tools and the time that they had there. */
+function roleOf({role, profile}: TaskOptions): Pick<NonNullable<TaskSpecInput['agent']>, 'type' | 'profile'> {
+  const stated = profile === undefined ? {} : {profile: oneOf('--profile', profile, profiles.unwrap().options)};
+  if (role === undefined) return stated;
+  const older = olderAgentOf(role);
+  if (older !== undefined) return {type: older.type, profile: older.profile, ...stated};
+  return {type: oneOf('--role', role, roles.unwrap().options), ...stated};
+}
+
+function olderAgentOf(role: string | undefined): OlderAgent | undefined {
+  return role === undefined || roles.unwrap().options.some(each => each === role) ? undefined : olderAgent(role);
 }
 
 export function oneOf<Word extends string>(option: string, text: string, words: readonly Word[]): Word {

@@ -48,7 +48,7 @@ test.for([
     },
   ],
 ] as const)('[CL28] the outcome of %s is read without knowing JSON', async ([role, outcome]) => {
-  const text = shown(role, structuredClone(outcome) as unknown as {event: string});
+  const text = shown(role, structuredClone(outcome));
   expect(text).not.toMatch(/[{}"]|undefined (?!$)/m);
   await expect(`${text}\n`).toMatchFileSnapshot(`snapshots/outcome-${role}.txt`);
 });
