@@ -9,20 +9,22 @@ import {approvalIdSchema, type ApprovalId} from '@switchyard/shared/domain/id.ts
 import {approvalStates} from '@switchyard/shared/machine/approval-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {approvalLines, askedText} from './approval-lines.ts';
+import {limitOptions, limitsOf} from './budget-options.ts';
 import {group, leaf, text} from './leaf.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
 import {taskId} from './watch-task.ts';
-import {duration, parseCount} from './units.ts';
+import {duration, parseCount, parseDuration} from './units.ts';
 import {UsageError} from './usage-error.ts';
 
 export function approvalCommands(world: Surroundings): Command {
-  return group('approvals', 'what agents ask people: see it and decide', [
+  return group('approvals', 'what waits for a person: see it and decide', [
     list(world),
     show(world),
     decision(world, 'approve', 'let the tool call run'),
-    decision(world, 'reject', 'refuse the tool call, or an answer; the agent is told the reason'),
+    decision(world, 'reject', 'refuse the tool call, an answer or more of a budget; an agent is told the reason'),
     answer(world),
+    grant(world),
   ]);
 }
 
@@ -57,7 +59,13 @@ function list(world: Surroundings): Command {
       const page = await (await world.client(options)).call(listApprovals, {query});
       if (options.json === true) return world.terminal.out(JSON.stringify(page));
       const {terminal} = world;
-      const rows = page.approvals.map(each => [each.id, each.state, age(world, each), each.task, askedText(each)]);
+      const rows = page.approvals.map(each => [
+        each.id,
+        each.state,
+        age(world, each),
+        each.task ?? '-',
+        askedText(each),
+      ]);
       if (rows.length === 0) terminal.err('nothing waits for a person');
       else
         for (const line of table(['APPROVAL', 'STATE', 'AGE', 'TASK', 'ASKS'], rows, terminal.columns))
@@ -97,6 +105,7 @@ function decision(world: Surroundings, name: 'approve' | 'reject', summary: stri
     {
       name: `${name} <approval>`,
       summary,
+      ...(name === 'reject' ? {aliases: ['deny']} : {}),
       examples: [`approvals ${name} apr_…`, `approvals ${name} apr_… --reason "agreed with Ada"`],
       configure: command => command.option('--reason <text>', 'kept with the decision'),
     },
@@ -121,6 +130,34 @@ function answer(world: Surroundings): Command {
       const said = words.length === 0 ? await world.readInput(limits.messageCharactersMax) : words.join(' ');
       if (said.trim() === '') throw new UsageError('the answer is empty');
       const body = {decision: 'answer', text: said} as const;
+      print(world, options, await (await world.client(options)).call(decideApproval, {params, body}));
+    },
+  );
+}
+
+function grant(world: Surroundings): Command {
+  return leaf(
+    {
+      name: 'grant <approval>',
+      summary: 'grant more of a budget that is spent: new limits of its period, for a while',
+      examples: [
+        'approvals grant apr_… --cost 50 --for 4h',
+        'approvals grant apr_… --tokens 80M --for 24h --reason audit',
+      ],
+      configure: command =>
+        limitOptions(command)
+          .requiredOption('--for <time>', 'how long, such as 4h')
+          .option('--reason <text>', 'kept with the decision'),
+    },
+    async ([id], options) => {
+      const params = {approval: approvalId(id)};
+      const reason = text(options, 'reason');
+      const body = {
+        decision: 'grant',
+        for_ms: parseDuration('--for', text(options, 'for') ?? ''),
+        ...limitsOf(options),
+        ...(reason === undefined ? {} : {reason}),
+      } as const;
       print(world, options, await (await world.client(options)).call(decideApproval, {params, body}));
     },
   );

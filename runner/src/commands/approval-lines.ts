@@ -9,7 +9,7 @@ export function askedText({tool, input}: Pick<ApprovalView, 'tool' | 'input'>): 
 function wordsOf(input: ApprovalView['input']): string {
   if (typeof input === 'string') return input;
   if (typeof input === 'object' && input !== null && !Array.isArray(input))
-    for (const key of ['question', 'command', 'file_path', 'path', 'url']) {
+    for (const key of ['question', 'command', 'file_path', 'path', 'url', 'budget']) {
       const value = input[key];
       if (typeof value === 'string') return value;
     }
@@ -21,7 +21,7 @@ export function approvalLines(approval: ApprovalView): readonly string[] {
   const {id, task, state, epoch, reason, rule, expires_ms, decided_by, decided_ms, text} = approval;
   const rows: readonly (readonly [string, string | null])[] = [
     ['approval', id],
-    ['task', `${task}, attempt ${epoch}`],
+    ['task', task === null ? null : `${task}, attempt ${epoch}`],
     ['state', state],
     ['because', reason],
     ['rule', rule],

@@ -9,12 +9,12 @@ import {
   putBudget,
 } from '@switchyard/shared/api/budget-contracts.ts';
 import {budgetPeriods} from '@switchyard/shared/policy/budget-period.ts';
+import {limitOptions, limitsOf} from './budget-options.ts';
 import {budgetLines, costLines} from './budget-lines.ts';
 import {group, leaf, text} from './leaf.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
-import {countOf, dollars, oneOf} from './task-spec-options.ts';
+import {oneOf} from './task-spec-options.ts';
 import {parseDuration} from './units.ts';
-import {UsageError} from './usage-error.ts';
 
 type Options = CommonOptions & Readonly<Record<string, unknown>>;
 type Wanted = z.input<NonNullable<typeof putBudget.body>>;
@@ -37,12 +37,6 @@ function list(world: Surroundings): Command {
     },
   );
 }
-
-const limitOptions = (command: Command): Command =>
-  command
-    .option('--cost <usd>', 'dollars, such as 25 or 2.50')
-    .option('--tokens <n>', 'tokens of every kind, such as 5M')
-    .option('--turns <n>', 'answers of models');
 
 function set(world: Surroundings): Command {
   return leaf(
@@ -154,16 +148,5 @@ function scopeOf(options: Options): Pick<Wanted, 'repository' | 'agent_type'> {
   return {
     ...(repository === undefined ? {} : {repository}),
     ...(type === undefined ? {} : {agent_type: oneOf('--agent-type', type, types)}),
-  };
-}
-
-function limitsOf(options: Options): Pick<Wanted, 'cost_usd_max' | 'tokens_max' | 'turns_max'> {
-  const [cost, tokens, turns] = [text(options, 'cost'), text(options, 'tokens'), text(options, 'turns')];
-  if (cost === undefined && tokens === undefined && turns === undefined)
-    throw new UsageError('name a limit: --cost, --tokens or --turns');
-  return {
-    ...(cost === undefined ? {} : {cost_usd_max: dollars('--cost', cost)}),
-    ...(tokens === undefined ? {} : {tokens_max: countOf('--tokens', tokens)}),
-    ...(turns === undefined ? {} : {turns_max: countOf('--turns', turns)}),
   };
 }

@@ -34,13 +34,14 @@ function spentOf({limits, override, spent}: BudgetView): string {
   ].join(', ');
 }
 
-function stateOf({blocks, override, until_ms: untilMs}: BudgetView, nowMs: number): string {
+function stateOf({blocks, override, approval, until_ms: untilMs}: BudgetView, nowMs: number): string {
   const next = untilMs === null ? '' : `, begins again in ${duration(untilMs - nowMs)}`;
   const overridden =
     override === null
       ? ''
       : `, overridden by ${override.by} for ${duration(override.until_ms - nowMs)}: ${override.why}`;
-  return `${blocks ? 'spent: what counts for it waits' : 'open'}${next}${overridden}`;
+  const asks = approval === null ? '' : `, asks for more: ${approval}`;
+  return `${blocks ? 'spent: what counts for it waits' : 'open'}${asks}${next}${overridden}`;
 }
 
 /** Costs for a person, with their sum as the last line. */

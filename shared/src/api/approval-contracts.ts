@@ -1,19 +1,21 @@
 import * as z from 'zod';
 import {approvalIdSchema, taskIdSchema} from '../domain/id.ts';
-import {approvalStates} from '../machine/approval-machine.ts';
+import {approvalKinds, approvalStates} from '../machine/approval-machine.ts';
 import {limits} from '../policy/limits.ts';
+import {isStated, overrideMs, statedLimits, unstated} from './budget-contracts.ts';
 import {contract} from './contract.ts';
 
 const timeMs = z.int().nonnegative();
 
-/** What an agent asks a person: whether a tool call may run, or a question of its own. */
+/** What a person is asked: whether a tool call may run, a question of an agent, or more of a budget that is spent. */
 export const approvalViewSchema = z
   .object({
     id: approvalIdSchema,
-    task: taskIdSchema,
-    /** The attempt that asked. */
+    /** Null for a budget, which many tasks may wait for. */
+    task: taskIdSchema.nullable(),
+    /** The attempt that asked; 0 for a budget. */
     epoch: z.int(),
-    kind: z.enum(['permission', 'question']),
+    kind: z.enum(approvalKinds),
     state: z.enum(approvalStates),
     tool: z.string(),
     tool_call: z.string(),
@@ -70,13 +72,17 @@ export const decideApproval = contract({
   method: 'post',
   path: '/v1/approvals/:approval/decision',
   summary:
-    'Decide: approve or reject a tool call, answer a question. The first decision stands; the same again changes nothing.',
+    'Decide: approve or reject a tool call, answer a question, grant more of a budget or reject that. A grant is an override, which only an admin may make. The first decision stands; the same again changes nothing.',
   auth: 'write',
   params,
   body: z.discriminatedUnion('decision', [
     /** The agent is told the reason of a rejection. */
     z.strictObject({decision: z.literal('approve'), reason: why}),
     z.strictObject({decision: z.literal('reject'), reason: why}),
+    /** New limits of the whole period, for a while. */
+    z
+      .strictObject({decision: z.literal('grant'), reason: why, for_ms: overrideMs, ...statedLimits})
+      .refine(isStated, unstated),
     z.strictObject({decision: z.literal('answer'), text: z.string().min(1).max(limits.messageCharactersMax)}),
   ]),
   responses: {200: approvalViewSchema},

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import {approvalIdSchema} from '../domain/id.ts';
 import {agentSchema} from '../domain/task-spec.ts';
 import {budgetPeriods} from '../policy/budget-period.ts';
 import {limits} from '../policy/limits.ts';
@@ -32,23 +33,31 @@ export const budgetViewSchema = z
     percent: count,
     /** Nothing is left, so what counts for it waits. */
     blocks: z.boolean(),
+    /** The highest warning of this period that was said; 0 before the first. */
+    warned_percent: count,
+    /** The question for more that waits for a person. */
+    approval: approvalIdSchema.nullable(),
     override: z.object({limits: limitsSchema, until_ms: count, by: z.string(), why: z.string()}).nullable(),
   })
   .meta({id: 'Budget'});
 export type BudgetView = z.output<typeof budgetViewSchema>;
 
-const stated = {
+/** Limits as people state them. */
+export const statedLimits = {
   cost_usd_max: usd.optional(),
   tokens_max: z.int().min(1).max(1_000_000_000_000).optional(),
   turns_max: z.int().min(1).max(1_000_000_000).optional(),
 };
 
-type Stated = {readonly [Kind in keyof typeof stated]?: unknown};
+type Stated = {readonly [Kind in keyof typeof statedLimits]?: unknown};
 
-const isStated = ({cost_usd_max, tokens_max, turns_max}: Stated): boolean =>
+export const isStated = ({cost_usd_max, tokens_max, turns_max}: Stated): boolean =>
   cost_usd_max !== undefined || tokens_max !== undefined || turns_max !== undefined;
 
-const unstated = 'name a limit: cost_usd_max, tokens_max or turns_max';
+export const unstated = 'name a limit: cost_usd_max, tokens_max or turns_max';
+
+/** How long other limits hold. */
+export const overrideMs = z.int().min(1_000).max(limits.overrideMaxMs);
 
 const params = z.strictObject({
   budget: z.string().regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/, 'expected a name such as every-day'),
@@ -76,7 +85,7 @@ export const putBudget = contract({
       period: z.enum(budgetPeriods),
       repository: z.string().min(1).max(2_048).optional(),
       agent_type: agentType.optional(),
-      ...stated,
+      ...statedLimits,
     })
     .refine(isStated, unstated)
     .refine(
@@ -96,9 +105,9 @@ export const overrideBudget = contract({
   params,
   body: z
     .strictObject({
-      for_ms: z.int().min(1_000).max(limits.overrideMaxMs),
+      for_ms: overrideMs,
       why: z.string().min(1).max(500),
-      ...stated,
+      ...statedLimits,
     })
     .refine(isStated, unstated),
   responses: {200: budgetViewSchema},

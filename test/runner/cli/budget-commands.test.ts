@@ -70,6 +70,9 @@ test.for([
   {args: ['budget', 'set', 'x1', '--period', 'day', '--agent-type', 'painter', '--turns', '1'], says: '--agent-type'},
   {args: ['budget', 'override', 'x1', '--cost', '1', '--for', 'ever', '--why', 'x'], says: '--for'},
   {args: ['costs', '--by', 'mood'], says: '--by'},
+  {args: ['approvals', 'grant', `apr_${'0'.repeat(26)}`, '--for', '1h'], says: 'name a limit'},
+  {args: ['approvals', 'grant', `apr_${'0'.repeat(26)}`, '--turns', '5'], says: '--for'},
+  {args: ['approvals', 'deny', 'all'], says: 'no id of an approval'},
 ])('[BG25] $args is a wrong call', async ({args, says}) => {
   const {code, stderr} = await cli(...args);
   expect(code).toBe(2);

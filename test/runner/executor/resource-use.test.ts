@@ -2,12 +2,15 @@ import {expect, test} from 'vitest';
 import {parseProcUse, parsePsUse, resourceUse} from '../../../runner/src/executor/resource-use.ts';
 import {cgroupBase, hostPlace, machine} from './host-harness.ts';
 
-const places = cgroupBase === undefined ? [undefined] : [undefined, cgroupBase];
+const places: readonly {readonly base: string | undefined}[] = [
+  {base: undefined},
+  ...(cgroupBase === undefined ? [] : [{base: cgroupBase}]),
+];
 const patience = {timeout: 20_000};
 
 test.for(places)(
-  '[EX40] memory, processors and processes of a whole attempt are seen (cgroup %s)',
-  async base => {
+  '[EX40] memory, processors and processes of a whole attempt are seen (cgroup $base)',
+  async ({base}) => {
     await using place = await hostPlace({cgroupBase: base});
     // A shell that waits for a child which computes until it is ended.
     const {plan, runDir} = place.attempt(['/bin/sh', '-c', '(while :; do :; done) & wait']);

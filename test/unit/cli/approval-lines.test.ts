@@ -29,6 +29,13 @@ test('[PV15] a person sees what is asked in one line, and all of its input', () 
   expect(lines).not.toContain('decided');
 });
 
+test('[BG25] the question of a budget belongs to no task', () => {
+  const input = {budget: 'every-day', limits: {turns: 10}};
+  const asked = {...approval, kind: 'budget', tool: 'budget', task: null, epoch: 0, input} as ApprovalView;
+  expect(askedText(asked)).toBe('budget: every-day');
+  expect(approvalLines(asked).join('\n')).not.toContain('task');
+});
+
 test('[PV15] who decided is told, and nobody is nobody', () => {
   const decided = {...approval, state: 'expired', decided_ms: 2_000, text: 'nobody decided in time'} as ApprovalView;
   const lines = approvalLines(decided).join('\n');

@@ -1,4 +1,5 @@
 import {beforeAll, expect, test} from 'vitest';
+import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import type {BudgetView} from '@switchyard/shared/api/budget-contracts.ts';
 import {call, json, migrated, newPool, problem} from './api-world.ts';
 import {enrolled, runAttempt} from './runner-world.ts';
@@ -54,6 +55,32 @@ test.for([
 ])('[BG24] %j is no budget', async body => {
   const {token} = await newPool();
   expect(await problem(await put(token, 'x1', body))).toMatchObject({status: 400});
+});
+
+test('[BG35] a budget that is spent asks in the inbox, and a grant there lets its tasks go on', async () => {
+  const {token} = await newPool();
+  await json(await put(token, 'every-day', {period: 'day', turns_max: 2}), 200);
+  await json(await call('/v1/tasks', {method: 'POST', token, body: {prompt: 'x'}}), 201);
+  const attempt = await runAttempt(await enrolled(token));
+  const none = {cost_micros: 0, input_tokens: 0, output_tokens: 1, cache_read_tokens: 0, cache_write_tokens: 0};
+  attempt.spend({...none, turns: 2});
+  const inbox = async () => json<{approvals: ApprovalView[]}>(await call('/v1/approvals?state=open', {token}), 200);
+  await expect.poll(async () => (await inbox()).approvals, {timeout: 20_000}).toHaveLength(1);
+  const [ask] = (await inbox()).approvals;
+  expect(ask).toMatchObject({kind: 'budget', task: null, input: {budget: 'every-day', spent: {turns: 2}}});
+  const decide = async (body: object, by = token) =>
+    call(`/v1/approvals/${ask?.id}/decision`, {method: 'POST', token: by, body});
+  const grant = {decision: 'grant', for_ms: 3_600_000, turns_max: 9, reason: 'release day'};
+  for (const wrong of [
+    {...grant, turns_max: undefined},
+    {...grant, for_ms: 1},
+    {...grant, turns_max: 2},
+  ])
+    expect(await problem(await decide(wrong))).toMatchObject({status: 400, code: 'invalid_request'});
+  expect(await problem(await decide(grant, await readToken(token)))).toMatchObject({code: 'forbidden'});
+  expect(await json(await decide(grant), 200)).toMatchObject({state: 'approved', text: 'release day'});
+  const {budgets} = await json<{budgets: BudgetView[]}>(await call('/v1/budgets', {token}), 200);
+  expect(budgets).toMatchObject([{approval: null, blocks: false, override: {limits: {turns: 9}}}]);
 });
 
 test('[BG24] whoever may only read or write sets no budget', async () => {

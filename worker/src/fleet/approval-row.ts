@@ -5,11 +5,12 @@ import type {ApprovalKind, ApprovalState} from '@switchyard/shared/machine/appro
 import type {ApprovalPage} from './fleet-rpc.ts';
 import type {Sql} from './sql.ts';
 
-/** What an agent asked a person, and what became of it. Times are milliseconds since 1970 by the clock of the Fleet. */
+/** What a person was asked, and what became of it. Times are milliseconds since 1970 by the clock of the Fleet. */
 export type ApprovalRow = {
   readonly id: ApprovalId;
-  readonly task: TaskId;
-  /** The agent's own name for it: the id of its tool call. */
+  /** Null for the question of a budget. */
+  readonly task: TaskId | null;
+  /** The agent's own name for it: the id of its tool call. Of a budget, its name and the begin of its period. */
   readonly ask: string;
   /** The attempt that asked last. */
   readonly epoch: number;
@@ -90,7 +91,16 @@ export function firstExpiryMs(sql: Sql): number {
 }
 
 export function tasksThatAsk(sql: Sql): readonly TaskId[] {
-  return sql.all<{task: TaskId}>("SELECT DISTINCT task FROM approval WHERE state = 'open'").map(({task}) => task);
+  return sql
+    .all<{task: TaskId}>("SELECT DISTINCT task FROM approval WHERE state = 'open' AND task IS NOT NULL")
+    .map(({task}) => task);
+}
+
+export function newestBudgetAsk(sql: Sql, ask: string): ApprovalRow | undefined {
+  return sql.all<ApprovalRow>(
+    "SELECT * FROM approval WHERE kind = 'budget' AND ask = ? ORDER BY id DESC LIMIT 1",
+    ask,
+  )[0];
 }
 
 /** Newest first. */

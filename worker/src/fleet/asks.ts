@@ -1,12 +1,11 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {newApprovalId} from '@switchyard/shared/domain/id.ts';
+import {newApprovalId, type TaskId} from '@switchyard/shared/domain/id.ts';
 import {
   approvalMachine,
   type ApprovalEvent,
   type ApprovalKind,
   type ApprovalState,
 } from '@switchyard/shared/machine/approval-machine.ts';
-import {step} from '@switchyard/shared/machine/machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import {
@@ -19,6 +18,7 @@ import {
   saveApproval,
   type ApprovalRow,
 } from './approval-row.ts';
+import {approvalStep, settleApproval, type Settlement} from './approval-step.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
 import {openMessagesMax, takeMessage} from './messages.ts';
@@ -46,7 +46,7 @@ export function takeAsk(batch: Batch, from: From, ask: PersonAsk): void {
   }
   const known = approvalOfAsk(sql, ask.task, ask.id);
   if (known !== undefined && (known.epoch === ask.epoch || known.carried === 1) && known.state !== 'withdrawn') {
-    const row = {...known, epoch: ask.epoch, carried: 0};
+    const row = {...known, task: ask.task, epoch: ask.epoch, carried: 0};
     if (known.carried === 1) saveApproval(sql, row);
     sendAnswer(batch, row);
     return;
@@ -63,8 +63,8 @@ export function takeAsk(batch: Batch, from: From, ask: PersonAsk): void {
 function open(batch: Batch, ask: PersonAsk, known: ApprovalRow | undefined): void {
   const {context, memory, nowMs} = batch;
   const {task, epoch, id, kind, tool, input, reason, rule, expires_in_ms: ttlMs} = ask;
-  if (known !== undefined && stepOf(batch, known, 'askedAnew') === undefined) return;
-  const row: ApprovalRow = {
+  if (known !== undefined && approvalStep(batch, known, 'askedAnew') === undefined) return;
+  const row: Asked = {
     id: known?.id ?? newApprovalId(nowMs, length => Uint8Array.from({length}, () => context.random() * 256)),
     ...{task, ask: id, epoch, carried: 0, kind, state: approvalMachine.initial, tool, input, reason, rule},
     created_ms: nowMs,
@@ -86,10 +86,18 @@ export function withdrawAsk(batch: Batch, from: From, {task, epoch, id}: Ref & {
   settle(batch, row, {event: 'withdraw', by: null, text: null});
 }
 
-const decisions = {approve: 'approved', reject: 'rejected', answer: 'answered'} as const satisfies Partial<
-  Record<ApprovalEvent, ApprovalState>
->;
+const decisions = {
+  approve: 'approved',
+  grant: 'approved',
+  reject: 'rejected',
+  answer: 'answered',
+} as const satisfies Partial<Record<ApprovalEvent, ApprovalState>>;
 export type Decision = {readonly decision: keyof typeof decisions; readonly text: string; readonly by: string};
+
+const takes = {permission: 'approve', question: 'answer', budget: 'grant'} as const satisfies Record<
+  ApprovalKind,
+  ApprovalEvent
+>;
 
 /**
  * The word of a person. The first stands, and the same again changes nothing. Throws `not_found`, `already_decided`, or
@@ -102,8 +110,7 @@ export function decide(batch: Batch, id: string, {decision, text, by}: Decision)
   if (row.state !== 'open') throw new SwitchyardError('already_decided', `${id} is ${row.state}`);
   const next = settle(batch, row, {event: decision, by, text});
   if (next !== undefined) return next;
-  const takes = row.kind === 'question' ? 'answer or reject' : 'approve or reject';
-  throw new SwitchyardError('invalid_request', `${id} is a ${row.kind}: ${takes} it`);
+  throw new SwitchyardError('invalid_request', `${id} is a ${row.kind}: ${takes[row.kind]} or reject it`);
 }
 
 /** Rejects what nobody decided in time. Runs at the start of every batch. */
@@ -141,30 +148,22 @@ export function giveUpSession(batch: Batch, row: TaskRow): void {
   takeMessage(batch, next, said.slice(0, limits.messageCharactersMax));
 }
 
-type Settlement = {readonly event: ApprovalEvent; readonly by: string | null; readonly text: string | null};
+/** What the agent of a task asked. */
+type Asked = ApprovalRow & {readonly task: TaskId};
 
-function settle(batch: Batch, row: ApprovalRow, {event, by, text}: Settlement): ApprovalRow | undefined {
-  const {sql} = batch.context;
-  const state = stepOf(batch, row, event);
-  if (state === undefined) return undefined;
-  const next = {...row, state, decided_ms: batch.nowMs, decided_by: by, text};
-  saveApproval(sql, next);
-  note(batch, next);
-  if (openApprovalsOf(sql, row.task).length === 0) batch.memory.askingTasks.delete(row.task);
-  sendAnswer(batch, next);
-  goOn(batch, next);
+function settle(batch: Batch, row: ApprovalRow, settlement: Settlement): ApprovalRow | undefined {
+  const next = settleApproval(batch, row, settlement);
+  if (next === undefined || next.task === null) return next;
+  const asked = {...next, task: next.task};
+  note(batch, asked);
+  if (openApprovalsOf(batch.context.sql, asked.task).length === 0) batch.memory.askingTasks.delete(asked.task);
+  sendAnswer(batch, asked);
+  goOn(batch, asked);
   return next;
 }
 
-function stepOf(batch: Batch, row: ApprovalRow, event: ApprovalEvent): ApprovalState | undefined {
-  const taken = step(approvalMachine, row.state, event, {kind: row.kind});
-  if (taken.taken) return taken.to;
-  batch.context.refuse(`approval.${row.state}.${event}`);
-  return undefined;
-}
-
 /** One line in the history of the task. */
-function note(batch: Batch, {id, task, kind, state, tool, reason, rule, decided_by: by, text}: ApprovalRow): void {
+function note(batch: Batch, {id, task, kind, state, tool, reason, rule, decided_by: by, text}: Asked): void {
   const row = batch.task(task);
   const data = state === 'open' ? {approval: id, kind, tool, reason, rule} : {approval: id, kind, tool, by, text};
   if (row !== undefined) batch.change(row, {}, {kind: `approval.${state}`, data});
@@ -178,7 +177,7 @@ const wireDecisions: {readonly [State in ApprovalState]?: 'approve' | 'reject' |
 };
 
 /** To the runner whose attempt asks right now, if there is one; a later attempt hears of it when it asks again. */
-function sendAnswer(batch: Batch, {task, ask, epoch, state, text, decided_by: by}: ApprovalRow): void {
+function sendAnswer(batch: Batch, {task, ask, epoch, state, text, decided_by: by}: Asked): void {
   const row = batch.memory.live.get(task);
   const decision = wireDecisions[state];
   if (decision === undefined || row?.epoch !== epoch || row.state === 'offered') return;
@@ -186,7 +185,7 @@ function sendAnswer(batch: Batch, {task, ask, epoch, state, text, decided_by: by
 }
 
 /** A task that waits for nobody any more is queued, first for the machine that holds its session. */
-function goOn(batch: Batch, {task, epoch}: ApprovalRow): void {
+function goOn(batch: Batch, {task, epoch}: Asked): void {
   const row = batch.task(task);
   if (row?.state !== 'paused' || batch.memory.askingTasks.has(task)) return;
   advance(batch, row, {event: 'decided', change: pinnedTo(batch, row, epoch)});

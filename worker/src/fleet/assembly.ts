@@ -11,6 +11,7 @@ import budget from '../../../migrations/fleet/0006_budget.sql';
 import runnerProtocol from '../../../migrations/fleet/0007_runner_protocol.sql';
 import subtask from '../../../migrations/fleet/0008_subtask.sql';
 import role from '../../../migrations/fleet/0009_role.sql';
+import budgetAsk from '../../../migrations/fleet/0010_budget_ask.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -40,6 +41,7 @@ export const migrations = [
   {name: '0007_runner_protocol', statements: runnerProtocol},
   {name: '0008_subtask', statements: subtask},
   {name: '0009_role', statements: role},
+  {name: '0010_budget_ask', statements: budgetAsk},
 ];
 
 /** Time and chance of the platform. */

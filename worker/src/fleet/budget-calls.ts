@@ -1,9 +1,14 @@
+import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import type {BudgetView} from '@switchyard/shared/api/budget-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {ApprovalId} from '@switchyard/shared/domain/id.ts';
 import {exhausted, left, percentSpent, warningAt, type Limits} from '@switchyard/shared/policy/budget.ts';
 import {dayOf, nextPeriodMs, periodStartMs, type BudgetPeriod} from '@switchyard/shared/policy/budget-period.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {approvalById, approvalView} from './approval-row.ts';
+import {decide} from './asks.ts';
 import type {Batch} from './batch.ts';
+import {grantable, isSpent, openAskOf, withdrawAsk} from './budget-asks.ts';
 import {limitsAt, type Budget, type BudgetScope} from './budget-row.ts';
 import {costsBy, type CostQuery, type Costs} from './cost-views.ts';
 import {spentSince} from './cost-row.ts';
@@ -12,6 +17,7 @@ import type {Caller, Outcome} from './fleet-rpc.ts';
 import {actorOf, nameOf} from './permission.ts';
 import {reading, writing, type Service} from './service.ts';
 import type {SpendingBook} from './spending-book.ts';
+import type {Sight} from './views.ts';
 
 /** The budgets of the pool and what was spent, as the Worker calls them. */
 
@@ -19,8 +25,8 @@ export function listBudgets(
   service: Service,
   caller: Caller,
 ): Promise<Outcome<{readonly budgets: readonly BudgetView[]}>> {
-  return reading(service, {caller, scope: 'read'}, ({memory, nowMs}) => ({
-    budgets: memory.spending.budgets().map(budget => budgetView(memory.spending, budget, nowMs)),
+  return reading(service, {caller, scope: 'read'}, sight => ({
+    budgets: sight.memory.spending.budgets().map(budget => budgetView(sight, budget)),
   }));
 }
 
@@ -42,7 +48,11 @@ export function putBudget(service: Service, caller: Caller, change: BudgetChange
     const spent = spentSince(places, change.scope, dayOf(window_ms));
     const {scope, ...rest} = change;
     const budget = {...rest, ...scope, override: before?.override ?? null, window_ms, spent, warned: 0};
-    return kept(batch, caller, {budget: silenced(budget, batch.nowMs), action: 'budget.put', detail: change});
+    const next = silenced(budget, batch.nowMs);
+    if (before !== undefined && !(isSpent(next, batch.nowMs) && next.window_ms === before.window_ms))
+      withdrawAsk(batch, before);
+    keep(batch, caller, {budget: next, action: 'budget.put', detail: change});
+    return () => budgetView(lookOf(batch), spending.budget(next.id) ?? next);
   });
 }
 
@@ -56,17 +66,42 @@ export type OverrideChange = {
 export function overrideBudget(service: Service, caller: Caller, change: OverrideChange): Promise<Outcome<BudgetView>> {
   return writing(service, {caller, scope: 'admin'}, batch => {
     const before = known(batch.memory.spending, change.id);
-    const {limits: of, forMs, why} = change;
-    const by = nameOf(batch.memory, caller) ?? actorOf(caller);
-    const override = {limits: of, until_ms: batch.nowMs + forMs, by, why};
-    const budget = silenced({...before, override, warned: 0}, batch.nowMs);
-    return kept(batch, caller, {budget, action: 'budget.override', detail: change});
+    const next = override(batch, caller, {budget: before, change});
+    if (!isSpent(next, batch.nowMs)) withdrawAsk(batch, before);
+    return () => budgetView(lookOf(batch), batch.memory.spending.budget(next.id) ?? next);
   });
+}
+
+/** What a person grants of a budget that asked for more: the same as an override, and the answer to the question. */
+export function grantBudget(service: Service, caller: Caller, {id, ...grant}: Grant): Promise<Outcome<ApprovalView>> {
+  return writing(service, {caller, scope: 'admin'}, batch => {
+    const asked = approvalById(batch.context.sql, id);
+    const budget =
+      asked?.kind === 'budget' && asked.state === 'open' ? grantable(batch, asked, grant.limits) : undefined;
+    const row = decide(batch, id, {decision: 'grant', text: grant.why, by: nameOf(batch.memory, caller)});
+    batch.audit({actor: actorOf(caller), action: 'approval.grant', target: id, detail: row.tool});
+    // The same decision again changes nothing.
+    if (budget !== undefined) override(batch, caller, {budget, change: {id: budget.id, ...grant}});
+    return () => approvalView(row);
+  });
+}
+
+export type Grant = Omit<OverrideChange, 'id'> & {readonly id: ApprovalId};
+
+type Overriding = {readonly budget: Budget; readonly change: OverrideChange};
+
+function override(batch: Batch, caller: Caller, {budget, change}: Overriding): Budget {
+  const {limits: of, forMs, why} = change;
+  const by = nameOf(batch.memory, caller) ?? actorOf(caller);
+  const override = {limits: of, until_ms: batch.nowMs + forMs, by, why};
+  const next = silenced({...budget, override, warned: 0}, batch.nowMs);
+  keep(batch, caller, {budget: next, action: 'budget.override', detail: change});
+  return next;
 }
 
 export function deleteBudget(service: Service, caller: Caller, id: string): Promise<Outcome<{readonly id: string}>> {
   return writing(service, {caller, scope: 'admin'}, batch => {
-    known(batch.memory.spending, id);
+    withdrawAsk(batch, known(batch.memory.spending, id));
     batch.undoable(batch.memory.spending.setBudget(id, undefined));
     batch.audit({actor: actorOf(caller), action: 'budget.delete', target: id, detail: ''});
     return () => ({id});
@@ -90,15 +125,17 @@ function silenced(budget: Budget, nowMs: number): Budget {
 
 type Kept = {readonly budget: Budget; readonly action: string; readonly detail: object};
 
-function kept(batch: Batch, caller: Caller, {budget, action, detail}: Kept): () => BudgetView {
-  const {spending} = batch.memory;
-  batch.undoable(spending.setBudget(budget.id, budget));
+function keep(batch: Batch, caller: Caller, {budget, action, detail}: Kept): void {
+  batch.undoable(batch.memory.spending.setBudget(budget.id, budget));
   batch.audit({actor: actorOf(caller), action, target: budget.id, detail: JSON.stringify(detail)});
-  return () => budgetView(spending, spending.budget(budget.id) ?? budget, batch.nowMs);
 }
 
-function budgetView(spending: SpendingBook, budget: Budget, nowMs: number): BudgetView {
-  const {id, scope, target, period, window_ms, override, spent} = budget;
+type Look = Pick<Sight, 'sql' | 'memory' | 'nowMs'>;
+
+const lookOf = ({context, memory, nowMs}: Batch): Look => ({sql: context.sql, memory, nowMs});
+
+function budgetView({sql, memory: {spending}, nowMs}: Look, budget: Budget): BudgetView {
+  const {id, scope, target, period, window_ms, override, spent, warned} = budget;
   const of = limitsAt(budget, nowMs);
   const reserved = spending.reservedOf(id);
   const until = nextPeriodMs(period, window_ms);
@@ -113,6 +150,8 @@ function budgetView(spending: SpendingBook, budget: Budget, nowMs: number): Budg
     spent: figuresView(spent),
     reserved: figuresView(reserved),
     percent: percentSpent(of, spent),
+    warned_percent: warned,
+    approval: openAskOf(sql, budget)?.id ?? null,
     blocks: exhausted(left(of, spent, reserved)) !== undefined,
     override:
       override === null || override.until_ms <= nowMs ? null : {...override, limits: limitsView(override.limits)},

@@ -13,7 +13,7 @@ import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {ApprovalState} from '@switchyard/shared/machine/approval-machine.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import type {PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
-import type {BudgetChange, OverrideChange} from './budget-calls.ts';
+import type {BudgetChange, Grant, OverrideChange} from './budget-calls.ts';
 import type {CostQuery, Costs} from './cost-views.ts';
 
 /**
@@ -222,6 +222,8 @@ export interface FleetRpc {
   /** What was spent in the period counts from its beginning; an override stays. */
   putBudget(caller: Caller, change: BudgetChange): Promise<Outcome<BudgetView>>;
   overrideBudget(caller: Caller, change: OverrideChange): Promise<Outcome<BudgetView>>;
+  /** The same as an answer to what a spent budget asked. `already_decided` where it does not ask any more. */
+  grantBudget(caller: Caller, grant: Grant): Promise<Outcome<ApprovalView>>;
   deleteBudget(caller: Caller, id: string): Promise<Outcome<{readonly id: string}>>;
   listCosts(caller: Caller, query: CostQuery): Promise<Outcome<Costs>>;
   listQueues(caller: Caller): Promise<Outcome<{readonly queues: readonly QueueView[]}>>;

@@ -134,6 +134,9 @@ export class Fleet extends DurableObject<Environment> implements FleetRpc {
   async putBudget(...args: Args<'putBudget'>): Answer<'putBudget'> {
     return budgets.putBudget(this.#service, ...args);
   }
+  async grantBudget(...args: Args<'grantBudget'>): Answer<'grantBudget'> {
+    return budgets.grantBudget(this.#service, ...args);
+  }
   async overrideBudget(...args: Args<'overrideBudget'>): Answer<'overrideBudget'> {
     return budgets.overrideBudget(this.#service, ...args);
   }

@@ -15,6 +15,7 @@ import {noneSpent, type Allowance, type Spent} from '@switchyard/shared/protocol
 import {sessionSpendingProtocol, spendingProtocol} from '@switchyard/shared/protocol/version.ts';
 import {heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
+import {askForMore, withdrawAsk} from './budget-asks.ts';
 import {dueMs, isFor, limitsAt, type Budget, type Slice} from './budget-row.ts';
 import {addSpent, isNothing, spentByTask, spentMore} from './cost-row.ts';
 import type {TaskRow} from './task-row.ts';
@@ -115,7 +116,9 @@ function book(batch: Batch, row: TaskRow, {epoch, more}: {readonly epoch: number
   for (const budget of spending.matching(row)) {
     const spent = addFigures(budget.spent, figuresOf(more));
     const warned = warn(batch, {...budget, spent});
-    batch.undoable(spending.setBudget(budget.id, {...budget, spent, warned}));
+    const next = {...budget, spent, warned};
+    batch.undoable(spending.setBudget(budget.id, next));
+    askForMore(batch, next);
   }
 }
 
@@ -140,8 +143,14 @@ function warn(batch: Batch, budget: Budget): number {
 export function passBudgets(batch: Batch): void {
   const {spending} = batch.memory;
   if (!spending.hasBudgets) return;
-  for (const budget of spending.budgets())
-    if (dueMs(budget) <= batch.nowMs) batch.undoable(spending.setBudget(budget.id, passed(budget, batch.nowMs)));
+  for (const budget of spending.budgets()) if (dueMs(budget) <= batch.nowMs) pass(batch, budget);
+}
+
+function pass(batch: Batch, budget: Budget): void {
+  const next = passed(budget, batch.nowMs);
+  batch.undoable(batch.memory.spending.setBudget(budget.id, next));
+  if (next.window_ms === budget.window_ms) askForMore(batch, next);
+  else withdrawAsk(batch, budget);
 }
 
 function passed(budget: Budget, nowMs: number): Budget {

@@ -1,7 +1,6 @@
 import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import {retryDelayMs} from '@switchyard/shared/domain/retry.ts';
 import {keepFailure, type FailureNote} from '@switchyard/shared/domain/settle.ts';
-import {approvalMachine} from '@switchyard/shared/machine/approval-machine.ts';
 import {step} from '@switchyard/shared/machine/machine.ts';
 import {
   isFinished,
@@ -12,7 +11,8 @@ import {
   type TaskState,
 } from '@switchyard/shared/machine/task-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import {openApprovalsOf, saveApproval} from './approval-row.ts';
+import {openApprovalsOf} from './approval-row.ts';
+import {settleApproval} from './approval-step.ts';
 import type {Batch, Json} from './batch.ts';
 import {release} from './spending.ts';
 import {readCancel, readFailures} from './task-columns.ts';
@@ -72,12 +72,10 @@ export function advance(batch: Batch, row: TaskRow, with_: Advance): TaskRow | u
 /** Nobody waits for what an attempt asked that is over, unless the task is paused for it. */
 const askingStates: ReadonlySet<TaskState> = new Set(['leased', 'cancelling', 'paused']);
 
-function withdrawAsks({context, memory, nowMs}: Batch, task: TaskId): void {
-  for (const row of openApprovalsOf(context.sql, task)) {
-    const taken = step(approvalMachine, row.state, 'withdraw', {kind: row.kind});
-    if (taken.taken) saveApproval(context.sql, {...row, state: taken.to, decided_ms: nowMs});
-  }
-  memory.askingTasks.delete(task);
+function withdrawAsks(batch: Batch, task: TaskId): void {
+  for (const row of openApprovalsOf(batch.context.sql, task))
+    settleApproval(batch, row, {event: 'withdraw', by: null, text: null});
+  batch.memory.askingTasks.delete(task);
 }
 
 const noteData = ({note}: Advance): {readonly [key: string]: Json} =>
