@@ -10,10 +10,12 @@ import type {WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
 import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
+import {ownLoginOf} from './agent/own-login.ts';
 import {nearestRealPath} from './agent/nearest-real-path.ts';
 import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
 import {rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
+import {findGitCredential} from './secrets/git-credentials.ts';
 import {KeyStore} from './secrets/key-store.ts';
 import {modelKeys} from './secrets/model-keys.ts';
 import {checkOffer} from './attempt/offer-check.ts';
@@ -40,10 +42,9 @@ import {findProgram} from './services/agent-clis.ts';
 import {openJournal} from './state/journal.ts';
 import {agentLimitsOf, readPolicyFile, type Policy} from './state/policy-file.ts';
 import {acquireStateLock} from './state/state-lock.ts';
-import {createGit} from './worktree/git.ts';
-import {MirrorLocks} from './worktree/mirror-lock.ts';
 import {Mirrors} from './worktree/mirror.ts';
 import type {WorktreeContext} from './worktree/places.ts';
+import {worktreeContext} from './worktree/worktree-context.ts';
 
 export type RunnerOptions = {
   /** Identity, journal, policy, mirrors, worktrees and run directories; one process uses it at a time. */
@@ -120,7 +121,21 @@ async function assemble(
   const {stateDirectory, onLine} = options;
   const {clock} = machine;
   const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
-  const context = worktreeContext(stateDirectory);
+  const store = new KeyStore({
+    directory: stateDirectory,
+    env: process.env,
+    platform: process.platform,
+    nowMs: () => performance.now(),
+    randomHex: bytes => randomBytes(bytes).toString('hex'),
+  });
+  const context = worktreeContext({
+    root: stateDirectory,
+    env: process.env,
+    home: homedir(),
+    now: Date.now,
+    randomHex,
+    findCredential: findGitCredential({store, directory: stateDirectory, policy, env: process.env, log: onLine}),
+  });
   const keys = runnerKeys({key, runnerDirectory: stateDirectory, wallMs: Date.now, randomId: randomHex, log: onLine});
   const {link, tokens, serverTime} = openLink(options, keys, clock);
   const facts = await machineFacts({
@@ -133,20 +148,12 @@ async function assemble(
   fatal.promise.catch(() => undefined);
   const models = new AttemptModels({
     stateDirectory,
-    keys: modelKeys(
-      new KeyStore({
-        directory: stateDirectory,
-        env: process.env,
-        platform: process.platform,
-        nowMs: () => performance.now(),
-        randomHex: bytes => randomBytes(bytes).toString('hex'),
-      }),
-      stateDirectory,
-    ),
+    keys: modelKeys(store, stateDirectory),
     wallMs: Date.now,
     awakeMs: () => performance.now(),
     use: async plan => resourceUse(runDirectoryOf(stateDirectory, plan), machine),
     limits: agentLimitsOf(policy),
+    ownLogin: driver => ownLoginOf(policy, driver, {env: process.env, home: homedir()}),
     log: onLine,
   });
   const loop = new AttemptLoop({
@@ -301,6 +308,7 @@ function hostWork({
     observer,
     nodePath: process.execPath,
     modelAccess: async (plan, provider) => models.access(plan, provider),
+    tools: models.tools,
     agentProgram: name => findProgram(name, path) ?? null,
     ruling:
       charter === null ? null : (call, scene) => rulingOf(charter.book, call, {...scene, realPath: nearestRealPath}),
@@ -326,22 +334,6 @@ function hostWork({
     }),
     wait: async ms => delay(ms),
   });
-}
-
-function worktreeContext(root: string): WorktreeContext {
-  const git = createGit({
-    program: 'git',
-    searchPath: process.env['PATH'] ?? '/usr/bin:/bin',
-    home: homedir(),
-    environment: present({SSH_AUTH_SOCK: process.env['SSH_AUTH_SOCK'], HTTPS_PROXY: process.env['HTTPS_PROXY']}),
-  });
-  return {root, git, locks: new MirrorLocks(), now: Date.now, randomHex};
-}
-
-function present(variables: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(variables).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
 }
 
 function shortHash(text: string): string {

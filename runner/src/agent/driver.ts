@@ -17,6 +17,12 @@ export type ModelAccess = {
   readonly urls: {readonly anthropic: string; readonly openai: string; readonly google: string};
 };
 
+/** How the agent of an attempt calls our tools over loopback; the token is good for nothing else. */
+export type ToolAccess = {readonly token: string; readonly mcpUrl: string; readonly emitUrl: string};
+
+/** The folder in which the agent's own program keeps the login of this machine's owner: no proxy is between them. */
+export type OwnLogin = {readonly configDirectory: string};
+
 export type DriverInput = {
   readonly task: string;
   readonly spec: TaskSpec;
@@ -28,7 +34,8 @@ export type DriverInput = {
   readonly nodePath: string;
   /** The agent's program as it was found on this machine; null for drivers that bring or name their own. */
   readonly program: string | null;
-  readonly model: ModelAccess | null;
+  readonly model: ModelAccess | OwnLogin | null;
+  readonly tools: ToolAccess;
   /** Files of this task that only the agent's program reads: its settings, its session. Kept from attempt to attempt. */
   readonly homePath: string;
   /** An earlier attempt of the task left its session under `homePath`. */
@@ -56,6 +63,8 @@ export type AgentLine = {
   /** One line of an attempt has one id, whichever process of the runner sends it. */
   readonly id: string;
   readonly text: string;
+  /** The waiting messages that it carries, by their ids. */
+  readonly messages?: readonly string[] | undefined;
   /** `safe`: the agent takes it twice as once. `once`: it is noted on disk before it is sent and never sent again. */
   readonly repeat: 'safe' | 'once';
 };
@@ -96,6 +105,14 @@ export type AgentCommand =
   | {readonly kind: 'message'; readonly id: string; readonly text: string}
   | {readonly kind: 'interrupt'; readonly id: string};
 
+/** What the output of an agent does not show. */
+export type Talk = {
+  /** Messages that it was not given yet, oldest first. */
+  readonly waiting: readonly {readonly id: string; readonly text: string}[];
+  /** Whether this line was sent, by whichever process of the runner. */
+  readonly hasSent: (lineId: string) => boolean;
+};
+
 /** How the agent's process ended. */
 export type ProcessEnd = {readonly exitCode: number | null; readonly signal: string | null};
 
@@ -121,16 +138,16 @@ export interface Driver<State> {
   /** One line of standard output without its end; a line that means nothing to the driver gives no event. */
   decode(state: State, line: string): Decoded<State>;
   /** Lines that the agent should have by now and has not shown to have, in order. */
-  due(state: State, input: DriverInput): readonly AgentLine[];
+  due(state: State, input: DriverInput, talk: Talk): readonly AgentLine[];
   /** Questions that are open, oldest first. */
   asks(state: State): readonly Ask[];
-  /** A line for standard input; `null` when this agent takes no such command. */
-  encode(state: State, command: AgentCommand): AgentLine | null;
+  /** A line for standard input; `later` when it will be due by itself, `null` when this agent takes no such command. */
+  encode(state: State, command: AgentCommand): AgentLine | 'later' | null;
   /** The answer to a question of `asks`; `null` when this agent cannot be given it, or needs none. */
   answer(state: State, ask: Ask, answer: Answer): AgentLine | null;
   /** Whether the output shows that the agent has a message that `encode` made. */
   hasTaken(state: State, messageId: string): boolean;
   /** The work is done, although the process may still live: it is to be ended, once every `stop` is allowed. */
-  isDone(state: State): boolean;
+  isDone(state: State, hasSent: Talk['hasSent']): boolean;
   read(state: State, end: ProcessEnd): Reading;
 }

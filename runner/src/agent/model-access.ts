@@ -1,11 +1,12 @@
 import {randomBytes} from 'node:crypto';
 import {join} from 'node:path';
 import * as z from 'zod';
+import type {AgentEventOf} from '@switchyard/shared/domain/agent-event.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {readPrivateFile, writePrivateFile} from '../services/private-file.ts';
 import type {ModelKeys} from '../secrets/model-keys.ts';
-import type {ModelAccess} from './driver.ts';
+import type {ModelAccess, ToolAccess} from './driver.ts';
 import type {Figures} from '@switchyard/shared/policy/budget.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Spent} from '@switchyard/shared/protocol/spending.ts';
@@ -13,6 +14,7 @@ import type {Budget} from './proxy/allowance.ts';
 import {AuditLog} from './proxy/audit-log.ts';
 import type {Grant} from './proxy/grant.ts';
 import {Ledger} from './proxy/ledger.ts';
+import {McpCalls} from './proxy/mcp-calls.ts';
 import {ModelProxy} from './proxy/model-proxy.ts';
 import {providers, type ProviderName} from './proxy/provider.ts';
 import {ProxyWatch} from './proxy/proxy-watch.ts';
@@ -40,10 +42,15 @@ export type ModelDoor = {
    * @throws SwitchyardError executor_unavailable when the proxy does not answer: no agent starts without it
    */
   readonly open: (grant: Grant, provider: ProviderName) => Promise<ModelAccess>;
+  readonly tools: (grant: Grant) => ToolAccess;
+  /** Takes the calls of our tools by the agent of an attempt, until the answer is called. */
+  readonly takeCalls: McpCalls['offer'];
   /** Why agents reach no model right now; null where they do. */
   readonly trouble: () => string | null;
   /** Null before the first answer of a model. */
   readonly spent: (grant: Grant) => Promise<Spent | null>;
+  /** Totals that an agent tells of itself, where it needs no proxy: they are all that is known of its spending. */
+  readonly told: (grant: Grant, totals: AgentEventOf<'usage_update'>) => Promise<void>;
   /** Bytes of answers of models since this process began. */
   readonly bytes: (grant: Grant) => number;
   /** How an attempt ends whose agent failed after it was refused a model; null where it was not. */
@@ -66,8 +73,10 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     () => new Date(wallMs()).toISOString(),
     error => log(`the audit log of the model proxy: ${error instanceof Error ? error.message : 'failed'}`),
   );
+  const calls = new McpCalls();
   const proxy = await ModelProxy.start({
     port,
+    callTool: async (grant, tool, input) => calls.call(grant, tool, input),
     secret: Buffer.from(secret, 'base64'),
     keyOf: async provider => keys.get(provider),
     upstreamOf: async provider => (await keys.urls())[provider] ?? providers[provider].upstream,
@@ -79,7 +88,10 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     nowMs: () => performance.now(),
     wallMs,
   });
-  const watch = new ProxyWatch({url: () => `http://127.0.0.1:${proxy.port}`, onChange: options.onHealth});
+  const watch = new ProxyWatch({
+    url: () => `http://127.0.0.1:${proxy.port}`,
+    onChange: options.onHealth,
+  });
   watch.start();
   // Agents that live on after this process expect the next one where they know it.
   if (proxy.port !== port) await writePrivateFile(path, JSON.stringify({port: proxy.port, secret}));
@@ -106,6 +118,20 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
         cache_write_tokens: usage.cacheWrite,
         turns,
       };
+    },
+    tools: grant => proxy.toolAccessOf(grant),
+    takeCalls: (grant, decide) => calls.offer(grant, decide),
+    async told(grant, {turns, cost_usd: costUsd, ...tokens}) {
+      await ledger.open(grant);
+      const usage = {
+        input: tokens.input_tokens,
+        output: tokens.output_tokens,
+        cacheRead: tokens.cache_read_tokens,
+        cacheWrite: tokens.cache_write_tokens,
+        cacheWriteLong: 0,
+      };
+      ledger.set(grant, {...ledger.of(grant), usage, turns, cost_micros: Math.round((costUsd ?? 0) * 1_000_000)});
+      await ledger.save(grant);
     },
     bytes: grant => ledger.bytesOf(grant),
     async stopped(grant) {

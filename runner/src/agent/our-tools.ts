@@ -4,6 +4,8 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 
 /** The name under which agents see our tools. */
 export const TOOL_SERVER = 'switchyard';
+/** Before the names of our tools, where questions for permission are about one of them. */
+export const OUR_PREFIX = `mcp__${TOOL_SERVER}__`;
 
 /** What an agent can ask of Switchyard itself. The descriptions are read by models. */
 const tools = {

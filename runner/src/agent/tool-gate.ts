@@ -3,13 +3,14 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {Answer, Ask} from './driver.ts';
-import {ourToolCall, TOOL_SERVER} from './our-tools.ts';
+import {answerOurTool, questionOf, readOurCall} from './our-tool-call.ts';
+import {OUR_PREFIX} from './our-tools.ts';
 import type {Ruling} from './ruling.ts';
 
-/** What a person is asked for an agent, by the id of the tool call. */
+/** What a person is asked for an agent, by the id of the tool call; of a `call` the control plane decides by itself. */
 export type PersonQuestion = {
   readonly id: string;
-  readonly kind: 'permission' | 'question';
+  readonly kind: 'permission' | 'question' | 'call';
   readonly tool: string;
   readonly input: unknown;
   readonly reason: string;
@@ -39,12 +40,10 @@ export type ToolGateOptions = {
 };
 
 type Permission = Extract<Ask, {kind: 'permission'}>;
-type OurCall = Extract<Ask, {kind: 'tool'}>;
 
 /** The reason of what needs no word: a tool of the profile, or of ours. */
 export const USUAL = 'in the profile of this task';
 
-const OUR_PREFIX = `mcp__${TOOL_SERVER}__`;
 const QUESTION_TOOL = `${OUR_PREFIX}ask_person`;
 
 /**
@@ -63,7 +62,7 @@ export function toolGate(options: ToolGateOptions): (ask: Ask, withdrawn: AbortS
         if (allowed.has(ask.tool)) return ruled(options, ask, withdrawn);
         return {kind: 'deny', reason: `${ask.tool} is not among the tools of this task: ${[...allowed].join(', ')}`};
       case 'tool':
-        return ourTool(options, ask, withdrawn);
+        return answerOurTool(options, ask, withdrawn);
     }
   };
 }
@@ -107,39 +106,4 @@ async function questionAsked(
   await progress('waits for a person: the agent has a question');
   const reply = await askPerson(questionOf(toolCall, call.input), {canDefer, withdrawn});
   return reply === 'later' ? {kind: 'defer', reason: 'nobody has answered yet'} : {kind: 'allow', reason: 'answered'};
-}
-
-async function ourTool(
-  {progress, askPerson}: ToolGateOptions,
-  {tool, input, toolCall}: OurCall,
-  withdrawn: AbortSignal,
-): Promise<Answer> {
-  const call = readOurCall(tool, input);
-  if (call instanceof SwitchyardError) return {kind: 'result', text: call.detail, isError: true};
-  if (call.tool === 'report_progress') {
-    await progress(call.input.text);
-    return {kind: 'result', text: 'The people who wait have been told.', isError: false};
-  }
-  const reply = await askPerson(questionOf(toolCall, call.input), {canDefer: false, withdrawn});
-  if (reply === 'later' || reply.decision !== 'answer')
-    return {kind: 'result', text: `Nobody answers this${reply === 'later' ? '' : `: ${reply.text}`}`, isError: true};
-  return {kind: 'result', text: reply.text, isError: false};
-}
-
-const questionOf = (id: string, input: unknown): PersonQuestion => ({
-  id,
-  kind: 'question',
-  tool: 'ask_person',
-  input,
-  reason: 'the agent has a question',
-  rule: null,
-});
-
-function readOurCall(tool: string, input: unknown): ReturnType<typeof ourToolCall> | SwitchyardError {
-  try {
-    return ourToolCall(tool, input);
-  } catch (error) {
-    if (error instanceof SwitchyardError) return error;
-    throw error;
-  }
 }

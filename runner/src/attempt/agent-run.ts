@@ -1,15 +1,13 @@
-import {createHash} from 'node:crypto';
-import {mkdir, open} from 'node:fs/promises';
+import {mkdir} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
-import type {Answer, DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
+import type {Answer, Ask, DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
 import {withDriver} from '../agent/drivers.ts';
 import type {Ruling} from '../agent/ruling.ts';
 import {toolGate, USUAL} from '../agent/tool-gate.ts';
 import type {Executor} from '../executor/executor.ts';
 import {writeRunFile, type Deadline} from '../executor/run-directory.ts';
 import type {RunStatus} from '../executor/run-status.ts';
-import {errnoOf} from '../state/errno.ts';
 import {AgentSession, type NumberedEvent} from './agent-session.ts';
 import {askPerson, type PersonPorts} from './ask-person.ts';
 import type {AttemptLog} from './attempt-log.ts';
@@ -18,6 +16,7 @@ import {AUTHOR} from './attempt-tree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 import {roleComplaint} from './role-outcome.ts';
 import {runChecksRound} from './checks-run.ts';
+import {claimedLines, claimLine} from './sent-lines.ts';
 import {turnGate, type TurnGate, type TurnGateOptions} from './turn-gate.ts';
 
 export type AgentRunOptions = {
@@ -40,6 +39,8 @@ export type AgentRunOptions = {
   /** What the charter of this machine says to a call; null where it has none. */
   readonly ruling: ((call: ToolCall) => Ruling) | null;
   readonly people: Omit<PersonPorts, 'mask' | 'over'>;
+  /** Has calls of our tools that come over HTTP decided here, until the answer is called. */
+  readonly takeCalls: (decide: (ask: Ask, withdrawn: AbortSignal) => Promise<Answer>) => () => void;
   /** A line of progress for people, in the log too. */
   readonly tell: (detail: string) => Promise<void>;
   readonly onEvent: (event: NumberedEvent) => void;
@@ -62,21 +63,24 @@ export function startAgent(options: AgentRunOptions): AgentRun {
     const planned = driver.plan(input);
     const broken = Promise.withResolvers<never>();
     const over = new AbortController();
+    const decide = toolGate({
+      spec: plan.spec,
+      ruling,
+      progress: tell,
+      mayEnd: async ask => mayEnd(ask, AbortSignal.any([options.signal, over.signal])),
+      askPerson: async (question, how) =>
+        askPerson(
+          {...people, mask: text => log.mask(text), over: AbortSignal.any([options.signal, over.signal])},
+          question,
+          how,
+        ),
+    });
+    const endCalls = options.takeCalls(decide);
     const session = new AgentSession(driver, input, {
       write: async bytes => executor.write(runDir, bytes),
       claim: async id => claimLine(runDir, id),
-      decide: toolGate({
-        spec: plan.spec,
-        ruling,
-        progress: tell,
-        mayEnd: async ask => mayEnd(ask, AbortSignal.any([options.signal, over.signal])),
-        askPerson: async (question, how) =>
-          askPerson(
-            {...people, mask: text => log.mask(text), over: AbortSignal.any([options.signal, over.signal])},
-            question,
-            how,
-          ),
-      }),
+      claimed: async () => claimedLines(runDir),
+      decide,
       finish: options.finish,
       onEvent: options.onEvent,
       onDecision: async (ask, answer) => {
@@ -94,7 +98,10 @@ export function startAgent(options: AgentRunOptions): AgentRun {
     };
     return {
       ended: Promise.race([run(), broken.promise])
-        .finally(() => over.abort())
+        .finally(() => {
+          over.abort();
+          endCalls();
+        })
         .then(status => ({status, read: end => session.end(end)})),
       message: async (id, text) => session.message(id, text),
     };
@@ -169,16 +176,4 @@ function commandLine(argv: readonly string[], promptPath: string | undefined): r
   const [file = '', ...rest] = argv;
   if (promptPath === undefined) return [file, ...rest];
   return ['/bin/sh', '-c', 'input=$1; shift; exec "$@" <"$input"', 'sh', promptPath, file, ...rest];
-}
-
-/** A file that only one can make says who sends the line; it lies in the run directory and goes with it. */
-async function claimLine(runDir: string, id: string): Promise<boolean> {
-  const name = createHash('sha256').update(id).digest('hex').slice(0, 32);
-  try {
-    await (await open(join(runDir, `sent-${name}`), 'wx', 0o600)).close();
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
-    throw error;
-  }
 }

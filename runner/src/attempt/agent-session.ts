@@ -12,6 +12,8 @@ export type SessionPorts = {
   readonly write: (bytes: Uint8Array) => Promise<void>;
   /** True for the first caller with this id in the life of the attempt, whichever process it is in. */
   readonly claim: (lineId: string) => Promise<boolean>;
+  /** The ids that were claimed so far. */
+  readonly claimed: () => Promise<ReadonlySet<string>>;
   /** Decides what the agent asks; may take as long as people take. */
   readonly decide: (ask: Ask, withdrawn: AbortSignal) => Promise<Answer>;
   /** Ends a process whose work is done: its own farewell first, then signals. */
@@ -31,8 +33,10 @@ export class AgentSession<State> {
   readonly #input: DriverInput;
   readonly #ports: SessionPorts;
   readonly #splitter = new LineSplitter();
-  /** Ids of the lines that this process sent. */
+  /** Ids of the lines that were sent, by this process or one before. */
   readonly #sent = new Set<string>();
+  /** Messages that the agent takes only between its turns, and who waits for their delivery. */
+  readonly #waiting = new Map<string, {readonly text: string; readonly done: PromiseWithResolvers<boolean>}>();
   /** The questions that it took up, by id: each is called off when the agent does not wait for it any more. */
   readonly #taken = new Map<string, AbortController>();
   readonly #messages = new Set<string>();
@@ -52,17 +56,21 @@ export class AgentSession<State> {
 
   /** Reads to the end of the output. An empty chunk says that everything written so far has been read. */
   async follow(chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    for (const id of await this.#ports.claimed()) this.#sent.add(id);
     for await (const chunk of chunks) {
       if (chunk.byteLength === 0) this.#act();
       else this.#fold(this.#splitter.push(chunk));
     }
     this.#fold(this.#splitter.end());
+    this.#isEnding = true;
+    for (const {done} of this.#waiting.values()) done.resolve(false);
   }
 
   /** Hands a message over; false when this agent takes none, or takes none any more. */
   async message(id: string, text: string): Promise<boolean> {
     const line = this.#driver.encode(this.#state, {kind: 'message', id, text});
     if (line === null || this.#isEnding) return false;
+    if (line === 'later') return this.#wait(id, text);
     this.#messages.add(id);
     return this.#send(line);
   }
@@ -79,17 +87,38 @@ export class AgentSession<State> {
     }
   }
 
+  /** Resolves with whether the agent was given it. The same message again waits for the same delivery. */
+  async #wait(id: string, text: string): Promise<boolean> {
+    const known = this.#waiting.get(id);
+    if (known !== undefined) return known.done.promise;
+    const done = Promise.withResolvers<boolean>();
+    this.#waiting.set(id, {text, done});
+    this.#act();
+    return done.promise;
+  }
+
+  async #sendDue(line: AgentLine): Promise<void> {
+    const isSent = await this.#send(line);
+    for (const id of line.messages ?? []) {
+      this.#waiting.get(id)?.done.resolve(isSent);
+      this.#waiting.delete(id);
+    }
+  }
+
   #act(): void {
-    for (const line of this.#driver.due(this.#state, this.#input)) {
+    const hasSent = (id: string): boolean => this.#sent.has(id);
+    const waiting = [...this.#waiting].map(([id, {text}]) => ({id, text}));
+    for (const line of this.#driver.due(this.#state, this.#input, {waiting, hasSent})) {
       if (this.#sent.has(line.id)) continue;
       this.#sent.add(line.id);
-      this.#background(this.#send(line));
+      this.#background(this.#sendDue(line));
     }
     const asks = this.#driver.asks(this.#state);
     this.#takeUp(asks);
     for (const id of this.#messages) if (this.#driver.hasTaken(this.#state, id)) this.#messages.delete(id);
     // A message that was written but not yet read by the agent opens a turn of its own.
-    if (this.#isEnding || this.#messages.size > 0 || !this.#driver.isDone(this.#state)) return;
+    const isHeld = this.#messages.size > 0 || this.#waiting.size > 0;
+    if (this.#isEnding || isHeld || !this.#driver.isDone(this.#state, hasSent)) return;
     if (asks.some(({kind, id}) => kind === 'stop' && !this.#released.has(id))) return;
     this.#isEnding = true;
     this.#background(this.#ports.finish());
@@ -116,6 +145,7 @@ export class AgentSession<State> {
       return;
     }
     await this.#ports.onDecision(ask, answer);
+    this.#sent.add(line.id);
     await this.#send(line);
   }
 

@@ -9,7 +9,7 @@ import {needsOf} from '../agent/drivers.ts';
 import {isTreeAdopted, leave, placed, takeUp, workingDirectory} from './resumed-tree.ts';
 import {describeEnd, lostResult, processEnd} from './run-end.ts';
 import {startAgent, type AgentRun} from './agent-run.ts';
-import type {ModelAccess} from '../agent/driver.ts';
+import type {ModelAccess, OwnLogin} from '../agent/driver.ts';
 import type {Ruling} from '../agent/ruling.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Executor} from '../executor/executor.ts';
@@ -23,6 +23,7 @@ import {checksDirectories, endRounds, runChecks} from './checks-run.ts';
 import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
 import {farewell, isOver, overWithin} from './program-end.ts';
 import {findTree, instructionsOf, prepareTree, treeOfCommit, type Trees} from './attempt-tree.ts';
+import type {AgentTools} from './agent-tools.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 import {roleEnd} from './role-outcome.ts';
@@ -35,7 +36,8 @@ export type HostWorkOptions = {
   readonly observer: WorkObserver;
   readonly nodePath: string;
   /** Refuses where the way to the model is not open: no agent that needs one starts without it. */
-  readonly modelAccess: (plan: AttemptPlan, provider: ProviderName) => Promise<ModelAccess>;
+  readonly modelAccess: (plan: AttemptPlan, provider: ProviderName) => Promise<ModelAccess | OwnLogin>;
+  readonly tools: AgentTools;
   /** The agent CLI of a driver as it was found on this machine. */
   readonly agentProgram: (name: string) => string | null;
   /** What the charter of this machine says to a call; null where it has none. */
@@ -104,7 +106,7 @@ export class HostWork implements AttemptWork {
   async run(plan: AttemptPlan, signal: AbortSignal): Promise<AgentEnd> {
     const held = this.#hold(plan);
     const {runDir, deadline} = held;
-    const {executor, agentEnvironment, nodePath, agentProgram, modelAccess, ruling, people, observer, trees} =
+    const {executor, agentEnvironment, nodePath, agentProgram, modelAccess, tools, ruling, people, observer, trees} =
       this.#options;
     const log = await this.#log(plan);
     const cwd = await workingDirectory(trees, plan);
@@ -132,6 +134,7 @@ export class HostWork implements AttemptWork {
         homePath: agentHomeOf(trees.context.root, plan.task),
         program: needs === null ? null : agentProgram(needs.program),
         model: needs === null ? null : await modelAccess(plan, needs.provider),
+        tools: await tools.access(plan),
         isResumed: (await readAgentHome(trees.context.root, plan.task))?.is_resumed ?? false,
         workingDirectory: cwd,
         instructions: await instructionsOf(trees, await placed(trees, plan), this.#options.introduction),
@@ -148,6 +151,7 @@ export class HostWork implements AttemptWork {
       },
       ruling: ruling === null ? null : call => ruling(call, {workspace: cwd, home, branch: plan.branch}),
       people: {...people, open: ask => observer.askPerson(plan, ask)},
+      takeCalls: await tools.taker(plan),
       tell: async detail => this.#tell(plan, log, detail),
       onEvent: event => observer.agentEvent(plan, event),
       finish: async () => farewell(this.#options, runDir, signal),

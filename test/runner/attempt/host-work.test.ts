@@ -16,6 +16,7 @@ import {Secrets} from '../../../runner/src/logs/secrets.ts';
 import {until} from '../../fixtures/until.ts';
 import {clock, machine, wallNowMs} from '../executor/host-harness.ts';
 import {makeGround, put, sh, task} from '../worktree/ground.ts';
+import {noAgentTools} from '../../fixtures/no-agent-tools.ts';
 
 const ended: AgentEnd = {exitCode: 0, signal: null, summary: 'done', result: null};
 const never = new AbortController().signal;
@@ -35,6 +36,7 @@ function hands() {
       agentProgram: () => null,
       ruling: null,
       people: {holdMs: 1_000, ttlMs: 60_000},
+      tools: noAgentTools,
       modelAccess: async () => Promise.reject(new Error('no agent here needs a model')),
       agentEnvironment: {PATH: process.env['PATH'] ?? ''},
       logOf: () => ({

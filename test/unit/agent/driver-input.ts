@@ -1,5 +1,8 @@
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
-import type {DriverInput} from '../../../runner/src/agent/driver.ts';
+import type {DriverInput, Talk} from '../../../runner/src/agent/driver.ts';
+
+/** Nothing waits, and nothing was sent. */
+export const silence: Talk = {waiting: [], hasSent: () => false};
 
 export const driverInput = (spec: TaskSpec, more: Partial<DriverInput> = {}): DriverInput => ({
   task: 'tsk_01ARZ3NDEKTSV4RRFFQ69G5FAV',
@@ -9,6 +12,7 @@ export const driverInput = (spec: TaskSpec, more: Partial<DriverInput> = {}): Dr
   nodePath: 'node',
   program: '/bin/claude',
   model: null,
+  tools: {token: 'tools-tok', mcpUrl: 'http://t/mcp', emitUrl: 'http://t/emit'},
   homePath: '/run/home',
   isResumed: false,
   workingDirectory: '/wt',

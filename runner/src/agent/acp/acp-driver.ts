@@ -1,8 +1,10 @@
 import {errorCodes, SwitchyardError, type ErrorCode} from '@switchyard/shared/domain/error.ts';
 import {profileOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
-import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading} from '../driver.ts';
+import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading, Talk} from '../driver.ts';
+import {TOOL_SERVER} from '../our-tools.ts';
 import {acpAgents, type AcpAgent, type AcpAgentName} from './acp-agent.ts';
+import {firstPrompt, goOnPrompt, laterPrompt} from './acp-prompt.ts';
 import {acpInitial, decodeAcpLine, promptId, requestIds, type AcpState} from './acp-fold.ts';
 
 const DETAIL_MAX = 4_000;
@@ -18,13 +20,13 @@ export function acpDriver(name: AcpAgentName): Driver<AcpState> {
     initial: acpInitial,
     plan: input => planOf(name, input),
     decode: decodeAcpLine,
-    due: (state, input) => due(acpAgents[name], state, input),
+    due: (state, input, talk) => [...refusals(state), ...due(acpAgents[name], {state, input, talk})],
     asks,
-    // A second prompt in the middle of a turn is not in the protocol.
-    encode: () => null,
+    // A second prompt in the middle of a turn is not in the protocol: the turn is interrupted for it, and then it is due.
+    encode: (state, command) => (command.kind === 'message' ? 'later' : cancel(state)),
     answer,
     hasTaken: () => true,
-    isDone: ({end}) => end !== null,
+    isDone,
     read,
   };
 }
@@ -33,27 +35,78 @@ function planOf(name: AcpAgentName, {spec, program, model, homePath}: DriverInpu
   const {args, setUp} = acpAgents[name];
   if (program === null)
     throw new SwitchyardError('agent_not_found', `${acpAgents[name].program} was not found on this runner`);
-  if (model === null) throw new SwitchyardError('model_refused', `${name} needs a key: switchyard keys set`);
+  if (model === null || !('token' in model))
+    throw new SwitchyardError('model_refused', `${name} needs a key: switchyard keys set`);
   const {env, files} = setUp({home: homePath, model, modelName: spec.agent.model});
   return {argv: [program, ...args], env: {...env, HOME: homePath}, files, stdin: 'stream'};
 }
 
-function due(agent: AcpAgent, state: AcpState, {spec, prompt, workingDirectory}: DriverInput): readonly AgentLine[] {
-  const {isInitialized, session, isModeSet, refused, end} = state;
-  const lines = refused.map(id =>
-    line(`refuse-${id}`, {id, error: {code: -32_601, message: 'not offered by this client'}}, 'safe'),
-  );
-  if (end !== null) return lines;
-  if (!isInitialized) return [...lines, request('initialize', requestIds.initialize, clientInfo)];
-  if (session === null)
-    return [...lines, request('session/new', requestIds.newSession, {cwd: workingDirectory, mcpServers: []})];
-  const modeId = agent.modeOf(profileOf(spec.agent));
+type Due = {readonly state: AcpState; readonly input: DriverInput; readonly talk: Talk};
+
+function due(agent: AcpAgent, {state, input, talk}: Due): readonly AgentLine[] {
+  const {isInitialized, session, isModeSet, end} = state;
+  if (end !== null) return dueBetweenTurns(state, talk);
+  if (!isInitialized) return [request('initialize', requestIds.initialize, clientInfo)];
+  if (session === null) return [request('session/new', requestIds.newSession, sessionOf(state, input))];
+  const modeId = agent.modeOf(profileOf(input.spec.agent));
   if (modeId !== null && !isModeSet)
-    return [...lines, request('session/set_mode', requestIds.setMode, {sessionId: session, modeId})];
-  return [...lines, request('session/prompt', requestIds.prompt, promptOf(session, prompt))];
+    return [request('session/set_mode', requestIds.setMode, {sessionId: session, modeId})];
+  const prompt = firstPrompt(input.prompt, input.instructions);
+  const first = request('session/prompt', requestIds.prompt, {sessionId: session, prompt});
+  return talk.hasSent(first.id) ? [first, ...interruption(state, talk)] : [first];
 }
 
-const promptOf = (session: string, text: string): object => ({sessionId: session, prompt: [{type: 'text', text}]});
+const refusals = ({refused}: AcpState): readonly AgentLine[] =>
+  refused.map(id => line(`refuse-${id}`, {id, error: {code: -32_601, message: 'not offered by this client'}}, 'safe'));
+
+function sessionOf({takesHttpTools}: AcpState, {workingDirectory, tools}: DriverInput): object {
+  const headers = [{name: 'Authorization', value: `Bearer ${tools.token}`}];
+  const server = {type: 'http', name: TOOL_SERVER, url: tools.mcpUrl, headers};
+  return {cwd: workingDirectory, mcpServers: takesHttpTools ? [server] : []};
+}
+
+/** While a later turn runs, the state is that of the turn before it: only what was sent tells. */
+function dueBetweenTurns(state: AcpState, talk: Talk): readonly AgentLine[] {
+  const {waiting, hasSent} = talk;
+  if (hasSent(laterId(state))) return interruption(state, talk);
+  if (waiting.length > 0)
+    return nextPrompt(
+      state,
+      laterPrompt(waiting.map(({text}) => text)),
+      waiting.map(({id}) => id),
+    );
+  return wasInterrupted(state, hasSent) ? nextPrompt(state, goOnPrompt) : [];
+}
+
+/** An agent that waits for a decision of a person is left alone until that has come. */
+function interruption(state: AcpState, {waiting}: Talk): readonly AgentLine[] {
+  return waiting.length === 0 || state.asks.length > 0 ? [] : [cancel(state)].flatMap(each => each ?? []);
+}
+
+const cancelId = (turns: number): string => `cancel-${turns}`;
+/** Of the one prompt that can follow after the turns so far. */
+const laterId = ({turns}: AcpState): string => `go-on-${turns}`;
+
+/** The agent ends its turn with `cancelled`, or as it would have ended just now. */
+function cancel({session, turns}: AcpState): AgentLine | null {
+  if (session === null) return null;
+  return line(cancelId(turns), {method: 'session/cancel', params: {sessionId: session}}, 'once');
+}
+
+function nextPrompt(state: AcpState, prompt: readonly object[], messages?: readonly string[]): readonly AgentLine[] {
+  const {session, turns} = state;
+  if (session === null) return [];
+  const text = {id: promptId(turns), method: 'session/prompt', params: {sessionId: session, prompt}};
+  return [{...line(laterId(state), text, 'once'), messages}];
+}
+
+const wasInterrupted = ({end, turns}: AcpState, hasSent: Talk['hasSent']): boolean =>
+  end !== null && 'stopReason' in end && end.stopReason === 'cancelled' && hasSent(cancelId(turns - 1));
+
+function isDone(state: AcpState, hasSent: Talk['hasSent']): boolean {
+  if (state.end === null || 'error' in state.end) return state.end !== null;
+  return !hasSent(laterId(state)) && !wasInterrupted(state, hasSent);
+}
 
 /** An agent of this protocol does not ask whether it may end: its answer to a prompt is taken for the question. */
 function asks({asks: open, end, turns, text}: AcpState): readonly Ask[] {
@@ -68,22 +121,16 @@ const clientInfo = {
 };
 
 function answer(state: AcpState, {id, kind}: Ask, given: Answer): AgentLine | null {
-  if (kind === 'stop') return given.kind === 'goOn' ? goOn(state, id, given.reason) : null;
+  if (kind === 'stop') {
+    // What asked about an earlier turn is too late.
+    if (given.kind !== 'goOn' || id !== `stop-${state.turns}`) return null;
+    return nextPrompt(state, [{type: 'text', text: given.reason}])[0] ?? null;
+  }
   const open = state.asks.find(({ask}) => ask.id === id);
   if (open === undefined || (given.kind !== 'allow' && given.kind !== 'deny')) return null;
   const optionId = given.kind === 'allow' ? open.allow : open.reject;
   const outcome = optionId === null ? {outcome: 'cancelled'} : {outcome: 'selected', optionId};
   return line(id, {id: open.rpcId, result: {outcome}}, 'once');
-}
-
-/** One prompt more in the same session. What asked about an earlier turn is too late. */
-function goOn({session, turns}: AcpState, id: string, text: string): AgentLine | null {
-  if (session === null || id !== `stop-${turns}`) return null;
-  return line(
-    `go-on-${turns}`,
-    {id: promptId(turns), method: 'session/prompt', params: promptOf(session, text)},
-    'once',
-  );
 }
 
 function read({end, text}: AcpState, {exitCode, signal}: ProcessEnd): Reading {

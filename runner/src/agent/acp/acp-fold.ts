@@ -1,6 +1,7 @@
 import type {AgentEventOf} from '@switchyard/shared/domain/agent-event.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {agentEvent, type AgentEvent, type Ask, type Decoded} from '../driver.ts';
+import {OUR_PREFIX, ourTools, TOOL_SERVER} from '../our-tools.ts';
 import {readAcpLine, type AcpAnswer, type AcpRequest, type AcpUpdate} from './acp-line.ts';
 
 /** Our requests, in their order; each is sent once in the life of an attempt. */
@@ -23,6 +24,8 @@ export type OpenAsk = {
 
 export type AcpState = {
   readonly isInitialized: boolean;
+  /** Whether it reaches servers of tools over HTTP. */
+  readonly takesHttpTools: boolean;
   readonly session: string | null;
   readonly isModeSet: boolean;
   readonly asks: readonly OpenAsk[];
@@ -41,6 +44,7 @@ export type AcpState = {
 
 export const acpInitial: AcpState = {
   isInitialized: false,
+  takesHttpTools: false,
   session: null,
   isModeSet: false,
   asks: [],
@@ -89,7 +93,8 @@ function failedTurn(state: AcpState, message: string): Decoded<AcpState> {
 function onInitialized(state: AcpState, result: AcpAnswer['result']): Decoded<AcpState> {
   const {name = 'agent', version} = result?.agentInfo ?? {};
   const agent = {name: name.slice(0, 100), version: version?.slice(0, 100) ?? null};
-  return {state: {...state, isInitialized: true, agent}, events: []};
+  const takesHttpTools = result?.agentCapabilities?.mcpCapabilities?.http === true;
+  return {state: {...state, isInitialized: true, takesHttpTools, agent}, events: []};
 }
 
 function onSession(state: AcpState, session: string | undefined): Decoded<AcpState> {
@@ -103,9 +108,16 @@ function onSession(state: AcpState, session: string | undefined): Decoded<AcpSta
   return {state: {...state, session}, events: [event]};
 }
 
+const outcomes: Readonly<Record<string, AgentEventOf<'turn_finished'>['outcome']>> = {
+  end_turn: 'completed',
+  max_tokens: 'limit',
+  max_turn_requests: 'limit',
+  cancelled: 'aborted',
+};
+
 function onTurnEnd(state: AcpState, result: AcpAnswer['result']): Decoded<AcpState> {
   const stopReason = result?.stopReason ?? 'end_turn';
-  const outcome = stopReason === 'end_turn' ? 'completed' : stopReason.startsWith('max_') ? 'limit' : 'failed';
+  const outcome = outcomes[stopReason] ?? 'failed';
   const {inputTokens, outputTokens, cachedReadTokens, cachedWriteTokens} = result?.usage ?? {};
   const turns = state.turns + 1;
   const usage = {
@@ -159,13 +171,28 @@ const toolsByKind: Readonly<Record<string, string>> = {
 };
 
 /** Agents tell what a call does in different fields; a title is what they show to a person who has to decide. */
-function toolOf({kind, title, rawInput, locations}: ToolCall): {tool: string; input: Record<string, unknown>} {
+function toolOf(call: ToolCall): {tool: string; input: Record<string, unknown>} {
+  const {kind, title, rawInput, locations} = call;
+  const own = ownTool(call);
+  if (own !== undefined) return {tool: own, input: {...rawInput}};
   const tool = toolsByKind[kind ?? ''] ?? `unknown ${kind ?? 'tool'}`;
   const path = locations?.[0]?.path;
   const command = rawInput?.['command'];
   if (tool === 'Bash')
     return {tool, input: {...rawInput, command: typeof command === 'string' ? command : (title ?? '')}};
   return {tool, input: {...rawInput, ...(path === undefined ? {} : {file_path: path})}};
+}
+
+/**
+ * gemini asks before it calls a tool of ours too. Its registry made the id from the names of server and tool, so that no other
+ * tool, of whatever title, is taken for one of these.
+ */
+function ownTool({toolCallId, title}: ToolCall): string | undefined {
+  return ourTools
+    .map(({name}) => name)
+    .filter(name => toolCallId.startsWith(`mcp_${TOOL_SERVER}_${name}__`))
+    .filter(name => title === `${name} (${TOOL_SERVER} MCP Server)`)
+    .map(name => `${OUR_PREFIX}${name}`)[0];
 }
 
 function onUpdate(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
@@ -188,7 +215,9 @@ function onChunk(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
   const isMessage = update.sessionUpdate === 'agent_message_chunk';
   const before = state.textTurn === state.turns ? state.text : '';
   return {
-    state: isMessage ? {...state, text: (before + said).slice(-limits.lastMessageCharactersMax), textTurn: state.turns} : state,
+    state: isMessage
+      ? {...state, text: (before + said).slice(-limits.lastMessageCharactersMax), textTurn: state.turns}
+      : state,
     events: [agentEvent(isMessage ? 'agent_message_chunk' : 'agent_thought_chunk', {text: said.slice(0, TEXT_MAX)})],
   };
 }

@@ -34,6 +34,9 @@ const answerSchema = z.looseObject({
     .looseObject({
       sessionId: text.optional(),
       stopReason: text.optional(),
+      agentCapabilities: z
+        .looseObject({mcpCapabilities: z.looseObject({http: z.boolean().optional()}).nullish()})
+        .nullish(),
       agentInfo: z.looseObject({name: text, version: text.optional()}).nullish(),
       usage: z
         .looseObject({inputTokens: count, outputTokens: count, cachedReadTokens: count, cachedWriteTokens: count})

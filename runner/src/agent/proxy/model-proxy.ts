@@ -2,7 +2,7 @@ import {once} from 'node:events';
 import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import type {ModelAccess} from '../driver.ts';
+import type {ModelAccess, ToolAccess} from '../driver.ts';
 import type {Figures} from '@switchyard/shared/policy/budget.ts';
 import {dayOf} from '@switchyard/shared/policy/budget-period.ts';
 import {costMicros} from '@switchyard/shared/policy/model-price.ts';
@@ -11,6 +11,8 @@ import type {AuditEntry} from './audit-log.ts';
 import {forward} from './forward.ts';
 import {grantToken, readGrantToken, type Grant} from './grant.ts';
 import type {Ledger} from './ledger.ts';
+import type {ToolResult} from './mcp-calls.ts';
+import {EMIT_PATH, isToolPath, MCP_PATH, serveTools} from './mcp-server.ts';
 import {isProviderName, providers, type ProviderName} from './provider.ts';
 import {HEALTH_PATH, HEALTHY} from './proxy-watch.ts';
 import {refusalDocument, refusalHeaders, type Refusal} from './refusal.ts';
@@ -32,6 +34,8 @@ export type ModelProxyOptions = {
   readonly enlarge: (grant: Grant, wanted: Figures) => Promise<boolean>;
   readonly ledger: Ledger;
   readonly audit: (entry: AuditEntry) => void;
+  /** A call of a tool of ours by the agent of an attempt. */
+  readonly callTool: (grant: Grant, tool: string, input: unknown) => Promise<ToolResult>;
   /** Only for durations. */
   readonly nowMs: () => number;
   /** Milliseconds since 1970. */
@@ -98,6 +102,16 @@ export class ModelProxy {
     };
   }
 
+  /** What an attempt needs to call our tools, and nothing more. */
+  toolAccessOf(grant: Grant): ToolAccess {
+    const base = `http://127.0.0.1:${this.port}`;
+    return {
+      token: grantToken(this.#options.secret, grant, 'tools'),
+      mcpUrl: `${base}${MCP_PATH}`,
+      emitUrl: `${base}${EMIT_PATH}`,
+    };
+  }
+
   async close(): Promise<void> {
     this.#server.close();
     this.#server.closeAllConnections();
@@ -116,6 +130,7 @@ export class ModelProxy {
       response.writeHead(200, {'content-type': 'application/json'}).end(HEALTHY);
       return;
     }
+    if (isToolPath(request.url)) return serveTools(this.#options, request, response);
     const asked = this.#ask(request);
     const provider = 'grant' in asked ? asked.provider : routedProvider(url);
     const answered =

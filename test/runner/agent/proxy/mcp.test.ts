@@ -109,7 +109,9 @@ test('[AT12] a call without an answer in time says so, and one that went wrong m
   const asked: Ask[] = [];
   calls.offer(grant, async ask => {
     asked.push(ask);
-    return ask.tool === 'ask_person' ? answer.promise : {kind: 'result', text: 'no', isError: true};
+    return ask.kind === 'tool' && ask.tool === 'ask_person'
+      ? answer.promise
+      : {kind: 'result', text: 'no', isError: true};
   });
   const wait = async () => calls.call(grant, 'ask_person', {question: 'Why?'});
   expect(await wait()).toMatchObject({isError: true, text: expect.stringContaining('same call again')});

@@ -4,8 +4,8 @@ import {agentEventData} from '@switchyard/shared/domain/agent-event.ts';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {acpDriver} from '../../../../runner/src/agent/acp/acp-driver.ts';
 import {acpInitial, type AcpState} from '../../../../runner/src/agent/acp/acp-fold.ts';
-import type {AgentEvent} from '../../../../runner/src/agent/driver.ts';
-import {driverInput} from '../driver-input.ts';
+import type {AgentEvent, DriverInput, Talk} from '../../../../runner/src/agent/driver.ts';
+import {driverInput, silence} from '../driver-input.ts';
 
 const driver = acpDriver('gemini');
 const model = {token: 'tok', urls: {anthropic: 'http://a', openai: 'http://o/v1', google: 'http://g'}};
@@ -45,7 +45,8 @@ function fold(lines: readonly object[]): {state: AcpState; events: AgentEvent[]}
   }
   return {state, events};
 }
-const due = (lines: readonly object[]) => driver.due(fold(lines).state, input).map(({id, repeat}) => ({id, repeat}));
+const due = (lines: readonly object[]) =>
+  driver.due(fold(lines).state, input, silence).map(({id, repeat}) => ({id, repeat}));
 const json = (text: string | undefined): unknown => JSON.parse(text ?? 'null');
 
 test('[CP1] initialize, a session and the prompt are due one after the other, each once in the life of an attempt', () => {
@@ -53,7 +54,7 @@ test('[CP1] initialize, a session and the prompt are due one after the other, ea
   expect(due([initialized])).toEqual([{id: 'session/new', repeat: 'once'}]);
   expect(due([initialized, opened])).toEqual([{id: 'session/prompt', repeat: 'once'}]);
   expect(due([initialized, opened, ended()])).toEqual([]);
-  const [prompt] = driver.due(fold([initialized, opened]).state, input);
+  const [prompt] = driver.due(fold([initialized, opened]).state, input, silence);
   expect(json(prompt?.text)).toMatchObject({params: {sessionId: 'ses', prompt: [{type: 'text', text: 'do it'}]}});
 });
 
@@ -94,7 +95,7 @@ test('[CP4] a request for what this client does not offer is refused, so that th
     opened,
     {id: 1, method: 'fs/write_text_file', params: {path: '/etc/passwd', content: 'x'}},
   ]);
-  const refusal = driver.due(state, input).find(({id}) => id === 'refuse-1');
+  const refusal = driver.due(state, input, silence).find(({id}) => id === 'refuse-1');
   expect(json(refusal?.text)).toMatchObject({id: 1, error: {code: -32_601}});
   expect(driver.asks(state)).toEqual([]);
 });
@@ -181,7 +182,7 @@ test('[CP8] codex holds a profile by a mode of its session, and has no prompt be
   const codex = acpDriver('codex');
   const {state} = fold([initialized, opened]);
   const dueFor = (profile: 'readonly' | 'developer' | 'full-access', from = state) =>
-    codex.due(from, {...input, spec: specOf({profile})}).map(({text}) => json(text));
+    codex.due(from, {...input, spec: specOf({profile})}, silence).map(({text}) => json(text));
   expect(dueFor('readonly')).toMatchObject([{method: 'session/set_mode', params: {modeId: 'read-only'}}]);
   expect(dueFor('developer')).toMatchObject([{method: 'session/set_mode', params: {modeId: 'workspace-write'}}]);
   expect(dueFor('full-access')).toMatchObject([{params: {modeId: 'agent-full-access'}}]);
@@ -190,6 +191,93 @@ test('[CP8] codex holds a profile by a mode of its session, and has no prompt be
   const refused = fold([initialized, opened, {id: 4, error: {code: 1, message: 'no such mode'}}]).state;
   expect(dueFor('readonly', refused)).toEqual([]);
   expect(codex.read(refused, {exitCode: 0, signal: null}).failure).toMatchObject({detail: 'no such mode'});
+});
+
+const sentBefore = (...ids: readonly string[]): Talk => ({waiting: [], hasSent: id => ids.includes(id)});
+const saying = (text: string, ...ids: readonly string[]): Talk => ({
+  waiting: [{id: 'm1', text}],
+  hasSent: id => ids.includes(id),
+});
+const dueLines = (lines: readonly object[], talk: Talk) =>
+  driver.due(fold(lines).state, input, talk).map(({id, text, messages}) => ({id, messages, json: json(text)}));
+
+test('[CP11] a message interrupts the turn that runs, and is the next prompt of the same session', () => {
+  const running = [initialized, opened];
+  expect(dueLines(running, saying('not so', 'session/prompt'))).toMatchObject([
+    {id: 'session/prompt'},
+    {id: 'cancel-0', json: {method: 'session/cancel', params: {sessionId: 'ses'}}},
+  ]);
+  const interrupted = [...running, ended('cancelled')];
+  const said = saying('not so', 'session/prompt', 'cancel-0');
+  expect(dueLines(interrupted, said)).toMatchObject([
+    {id: 'go-on-1', messages: ['m1'], json: {id: 101, method: 'session/prompt', params: {sessionId: 'ses'}}},
+  ]);
+  expect(JSON.stringify(dueLines(interrupted, said))).toContain('not so');
+  const later = saying('and so', 'session/prompt', 'cancel-0', 'go-on-1');
+  expect(dueLines(interrupted, later)).toMatchObject([{id: 'cancel-1'}]);
+});
+
+test('[CP11] a message waits while no prompt was sent and while a person has to decide', () => {
+  expect(dueLines([initialized, opened], saying('not so')).map(({id}) => id)).toEqual(['session/prompt']);
+  const asking = [initialized, opened, asks(7, {kind: 'edit'})];
+  expect(dueLines(asking, saying('not so', 'session/prompt')).map(({id}) => id)).toEqual(['session/prompt']);
+});
+
+test('[CP12] an agent is not done while a prompt that was sent has no answer, whichever process sent it', () => {
+  const isDone = (lines: readonly object[], talk: Talk) => driver.isDone(fold(lines).state, talk.hasSent);
+  const first = [initialized, opened, ended()];
+  expect(isDone([initialized, opened], silence)).toBe(false);
+  expect(isDone(first, silence)).toBe(true);
+  expect(isDone(first, sentBefore('go-on-1'))).toBe(false);
+  expect(isDone([...first, {id: 101, result: {stopReason: 'end_turn'}}], sentBefore('go-on-1'))).toBe(true);
+  expect(isDone([...first, {id: 101, error: {code: 1, message: 'x'}}], sentBefore('go-on-1'))).toBe(true);
+});
+
+test('[CP12] a turn that was interrupted for a message which never came goes on, one that the agent gave up is over', () => {
+  const lines = [initialized, opened, ended('cancelled')];
+  expect(dueLines(lines, sentBefore('cancel-0'))).toMatchObject([{id: 'go-on-1', messages: undefined}]);
+  expect(driver.isDone(fold(lines).state, sentBefore('cancel-0').hasSent)).toBe(false);
+  expect(dueLines(lines, silence)).toEqual([]);
+  expect(driver.isDone(fold(lines).state, silence.hasSent)).toBe(true);
+});
+
+test('[CP13] an agent that reaches servers over HTTP is given ours with the token of the tools, and no other', () => {
+  const can = {id: 1, result: {agentCapabilities: {mcpCapabilities: {http: true}}}};
+  const servers = (answer: object) =>
+    driver.due(fold([answer]).state, input, silence).map(({text}) => json(text)) as {params: {mcpServers: unknown}}[];
+  expect(servers(can)[0]?.params.mcpServers).toEqual([
+    {
+      type: 'http',
+      name: 'switchyard',
+      url: 'http://t/mcp',
+      headers: [{name: 'Authorization', value: 'Bearer tools-tok'}],
+    },
+  ]);
+  expect(servers(initialized)[0]?.params.mcpServers).toEqual([]);
+});
+
+test.for([
+  {
+    title: 'emit_event (switchyard MCP Server)',
+    id: 'mcp_switchyard_emit_event__1',
+    tool: 'mcp__switchyard__emit_event',
+  },
+  {title: 'emit_event (other MCP Server)', id: 'mcp_switchyard_emit_event__1', tool: 'unknown other'},
+  {title: 'emit_event (switchyard MCP Server)', id: 'mcp_evil_emit_event__1', tool: 'unknown other'},
+  {title: 'evil (switchyard MCP Server)', id: 'mcp_switchyard_evil__1', tool: 'unknown other'},
+])('[CP13] a question about $title of $id is about $tool', ({title, id, tool}) => {
+  const call = asks(7, {kind: 'other', title, toolCallId: id});
+  expect(driver.asks(fold([initialized, opened, call]).state)).toMatchObject([{tool}]);
+});
+
+test('[CP14] the rules of the base stand before the task, fenced; the prompt is no command of the agent', () => {
+  const told = (more: Partial<DriverInput>) =>
+    JSON.stringify(driver.due(fold([initialized, opened]).state, {...input, ...more}, silence)[0]?.text);
+  const both = told({instructions: 'Use tabs.'});
+  expect(both).toContain('<<<DATA-1-rules');
+  expect(both.indexOf('Use tabs.')).toBeLessThan(both.indexOf('do it'));
+  expect(told({})).not.toContain('rules');
+  expect(told({prompt: '/memory add x'})).toContain('Task: /memory add x');
 });
 
 test('[CP9] no line throws, and reading all lines again gives the same state', () => {

@@ -5,7 +5,7 @@ import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task
 import {claudeDriver, uuidOf} from '../../../../runner/src/agent/claude/claude-driver.ts';
 import {claudeInitial} from '../../../../runner/src/agent/claude/claude-state.ts';
 import type {Answer, Ask} from '../../../../runner/src/agent/driver.ts';
-import {driverInput} from '../driver-input.ts';
+import {driverInput, silence} from '../driver-input.ts';
 import {fold, line} from './lines.ts';
 
 const specOf = (agent: Partial<TaskSpecInput['agent']> = {}) =>
@@ -14,7 +14,7 @@ const input = driverInput(specOf());
 const prompt = uuidOf(`${input.task}/prompt`);
 const bash = {tool: 'Bash', input: {command: 'ls'}};
 const idsDue = (lines: readonly object[]): readonly string[] =>
-  claudeDriver.due(fold(lines).state, input).map(({id}) => id);
+  claudeDriver.due(fold(lines).state, input, silence).map(({id}) => id);
 const json = (text: string | undefined): unknown => JSON.parse(text ?? 'null');
 
 test('[CD1] nothing of a repository and no login of the machine reaches a turn: only the given settings, tools and proxy count', () => {
@@ -51,7 +51,7 @@ test('[CD3] what the agent has not shown to have is due, in order, and nothing t
 });
 
 test('[CD4] a message has one uuid whichever process sends it, so that the agent takes it once', () => {
-  const encode = (id: string) => json(claudeDriver.encode(claudeInitial, {kind: 'message', id, text: 'x'})?.text);
+  const encode = (id: string) => claudeDriver.encode(claudeInitial, {kind: 'message', id, text: 'x'});
   expect(encode('tsk/message/1')).toEqual(encode('tsk/message/1'));
   expect(encode('tsk/message/1')).not.toEqual(encode('tsk/message/2'));
   expect(claudeDriver.hasTaken(fold([line.message(uuidOf('a'), 'queued')]).state, 'a')).toBe(true);
@@ -116,7 +116,7 @@ test('[CD8] our tools are served inside the control channel', () => {
       params: {name: 'report_progress', arguments: {text: 'half'}, _meta: {'claudecode/toolUseId': 't9'}},
     }),
   ]);
-  const due = claudeDriver.due(state, input).filter(({id}) => id.length === 1);
+  const due = claudeDriver.due(state, input, silence).filter(({id}) => id.length === 1);
   expect(due.map(({id}) => id)).toEqual(['a', 'b', 'c', 'd']);
   expect(due[2]?.text).toContain('"name":"report_progress"');
   expect(due[3]?.text).toContain('"code":-32601');
@@ -212,7 +212,7 @@ test('[CD11] an agent that ended without the result of its turn has failed, what
     expect(claudeDriver.read(fold(started).state, end).failure).toMatchObject({code: 'agent_failed', retryable: true});
   // A result that is followed by a new message of ours is not the end of the work.
   const more = fold([...started, line.turn(), line.message(uuidOf('m2'), 'started')]).state;
-  expect(claudeDriver.isDone(more)).toBe(false);
+  expect(claudeDriver.isDone(more, silence.hasSent)).toBe(false);
   expect(claudeDriver.read(more, {exitCode: 0, signal: null}).failure).not.toBeNull();
 });
 
