@@ -1,7 +1,9 @@
+import {agentEventData} from '@switchyard/shared/domain/agent-event.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {AgentLimits, AgentUse} from '@switchyard/shared/policy/runaway.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {openModelDoor, type ModelDoor} from '../agent/model-access.ts';
-import type {ModelAccess} from '../agent/driver.ts';
+import type {ModelAccess, OwnLogin} from '../agent/driver.ts';
 import {needsOf} from '../agent/drivers.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Link} from '../link/link.ts';
@@ -13,6 +15,7 @@ import {runDirectoryOf} from './attempt-paths.ts';
 import {attemptKey, type AttemptRef} from './attempt-state.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
 import type {OfferCheck} from './runner-state.ts';
+import {limitedResult} from '../agent/proxy/stop.ts';
 import {RunawayWatch} from './runaway-watch.ts';
 import {SpendingDesk} from './spending-desk.ts';
 
@@ -27,6 +30,8 @@ export type AttemptModelsOptions = {
   readonly use: (plan: AttemptPlan) => Promise<AgentUse | undefined>;
   /** What the owner of this machine allows every agent. */
   readonly limits: AgentLimits;
+  /** Where agents of this driver find the login of this machine's owner; null where they have keys. */
+  readonly ownLogin: (driver: string) => OwnLogin | null;
   readonly log: (line: string) => void;
 };
 
@@ -75,14 +80,19 @@ export class AttemptModels {
     await (await this.#door.promise).close();
   }
 
-  async access(plan: AttemptPlan, provider: ProviderName): Promise<ModelAccess> {
-    return (await this.#door.promise).open(plan, provider);
+  async access(plan: AttemptPlan, provider: ProviderName): Promise<ModelAccess | OwnLogin> {
+    const login = this.#options.ownLogin(plan.spec.agent.driver);
+    return login ?? (await this.#door.promise).open(plan, provider);
+  }
+
+  #needsProxy({agent: {driver}}: Pick<TaskSpec, 'agent'>): boolean {
+    return needsOf(driver) !== null && this.#options.ownLogin(driver) === null;
   }
 
   /** Leaves to other runners what needs a model, while agents reach none here. */
   offered(check: OfferCheck): OfferCheck {
     const trouble = this.#opened?.trouble() ?? null;
-    if (!check.ok || trouble === null || needsOf(check.plan.spec.agent.driver) === null) return check;
+    if (!check.ok || trouble === null || !this.#needsProxy(check.plan.spec)) return check;
     return {ok: false, code: 'executor_unavailable', detail: trouble, retryable: true};
   }
 
@@ -120,7 +130,7 @@ export class AttemptModels {
       limits: this.#options.limits,
       nowMs: this.#options.awakeMs,
     });
-    const work = hands(watch.hear(observer));
+    const work = hands(watch.hear(this.#listening(observer)));
     this.#work = work;
     this.#observer = observer;
     return {
@@ -148,11 +158,27 @@ export class AttemptModels {
     };
   }
 
+  /** An agent without the proxy is metered by what it says of itself. */
+  #listening(observer: WorkObserver): WorkObserver {
+    return {
+      ...observer,
+      agentEvent: (plan, event) => {
+        observer.agentEvent(plan, event);
+        if (event.kind !== 'usage_update' || this.#options.ownLogin(plan.spec.agent.driver) === null) return;
+        const totals = agentEventData.usage_update.safeParse(event.data);
+        if (!totals.success) return;
+        this.#opened
+          ?.told(plan, totals.data)
+          .catch((error: unknown) => this.#options.log(`${attemptKey(plan)}: its spending was lost: ${String(error)}`));
+      },
+    };
+  }
+
   /** Says it where people look at what it hurts: the runner, and each attempt whose agent needs a model. */
   #onHealth(trouble: string | null): void {
     this.#options.log(trouble ?? 'the model proxy of this runner is well again');
     for (const plan of this.#running.values()) {
-      if (needsOf(plan.spec.agent.driver) === null) continue;
+      if (!this.#needsProxy(plan.spec)) continue;
       const line = trouble === null ? 'the agent reaches its model again' : `degraded: ${trouble}`;
       this.#observer?.phaseDetail(plan, line);
       this.#note(plan, line);
@@ -172,8 +198,8 @@ export class AttemptModels {
     const door = await this.#door.promise;
     const stopped = await door.stopped(plan);
     if (stopped !== null) return {...end, result: stopped};
-    const trouble = needsOf(plan.spec.agent.driver) === null ? null : door.trouble();
-    if (trouble === null) return end;
+    const trouble = this.#needsProxy(plan.spec) ? door.trouble() : null;
+    if (trouble === null) return {...end, result: limitedResult(end.result, this.#options.wallMs())};
     // Whatever it says itself: an agent without its model has no say.
     return {...end, result: {kind: 'failed', code: 'executor_unavailable', detail: trouble, retryable: true}};
   }

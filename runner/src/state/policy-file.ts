@@ -9,19 +9,21 @@ import {toolProfiles, toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import {defaultEnvironmentPolicy} from '../executor/environment.ts';
 import {errnoOf} from './errno.ts';
 
+/** Patterns of repository URLs: `*` within a part of the path, `**` across parts. */
+const repositoryPatterns = z
+  .strictObject({
+    allow: z.array(z.string().min(1).max(500)).max(1_000).default(['**']),
+    deny: z.array(z.string().min(1).max(500)).max(1_000).default([]),
+  })
+  .prefault({});
+
 /**
  * What the owner of this machine lets the control plane do with it. The control plane may ask for less, never for more.
  * An unknown or misspelt field is refused: a limit that is not understood must not be silently absent.
  */
 export const policySchema = z.strictObject({
   version: z.literal(1),
-  repositories: z
-    .strictObject({
-      /** Patterns of repository URLs: `*` within a part of the path, `**` across parts. */
-      allow: z.array(z.string().min(1).max(500)).max(1_000).default(['**']),
-      deny: z.array(z.string().min(1).max(500)).max(1_000).default([]),
-    })
-    .prefault({}),
+  repositories: repositoryPatterns,
   /** Whether a task may come without a repository. */
   allow_no_repository: z.boolean().default(true),
   executors: z.array(z.string().max(40)).max(16).default(['host']),
@@ -34,7 +36,24 @@ export const policySchema = z.strictObject({
   environment: z
     .strictObject({allow: z.array(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*\*?$/)).max(200)})
     .default({allow: [...defaultEnvironmentPolicy.allow]}),
+  /**
+   * `own`: agents use the login of this machine's owner, as it is in the owner's own folder, for tasks of these
+   * repositories; they have no proxy and no key, and are metered by what they say of themselves.
+   */
+  agents: z
+    .strictObject({
+      claude: z
+        .strictObject({login: z.enum(['key', 'own']).default('key'), repositories: repositoryPatterns})
+        .prefault({}),
+    })
+    .prefault({}),
   timeout_max_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).default(limits.taskTimeoutMaxMs),
+  git: z
+    .strictObject({
+      /** Whether attempts may fetch and push as the person who runs this machine, where the runner has no credential. */
+      own_login: z.boolean().default(true),
+    })
+    .prefault({}),
   /** What a charter wants a person to decide. */
   approvals: z
     .strictObject({
@@ -109,6 +128,7 @@ export function judge(policy: Policy, spec: TaskSpec, repository: string | undef
     listRefusal('driver', spec.agent.driver, policy.drivers) ??
     commandRefusal(policy, spec) ??
     accessRefusal(policy, spec) ??
+    loginRefusal(policy, spec, repository) ??
     timeRefusal(policy, timeoutMsOf(spec));
   return why === undefined ? {allowed: true} : {allowed: false, code: 'policy_refused', detail: why};
 }
@@ -116,7 +136,22 @@ export function judge(policy: Policy, spec: TaskSpec, repository: string | undef
 function repositoryRefusal(policy: Policy, repository: string | undefined): string | undefined {
   if (repository === undefined)
     return policy.allow_no_repository ? undefined : 'a task without a repository is not allowed';
-  const {allow, deny} = policy.repositories;
+  return patternRefusal(policy.repositories, repository);
+}
+
+/** The login of a person goes nowhere: neither off the host, nor to work for a repository that the person does not trust. */
+function loginRefusal(
+  {agents}: Policy,
+  {executor, agent: {driver}}: TaskSpec,
+  repository: string | undefined,
+): string | undefined {
+  if (driver !== 'claude' || agents.claude.login !== 'own') return undefined;
+  if (executor !== 'host') return 'claude uses the login of the owner of this machine, which does not leave the host';
+  const why = repository === undefined ? undefined : patternRefusal(agents.claude.repositories, repository);
+  return why === undefined ? undefined : `claude uses the login of the owner of this machine: for it ${why}`;
+}
+
+function patternRefusal({allow, deny}: Policy['repositories'], repository: string): string | undefined {
   if (deny.some(pattern => matches(pattern, repository))) return `the repository ${repository} is denied`;
   return allow.some(pattern => matches(pattern, repository))
     ? undefined

@@ -1,7 +1,7 @@
 import {createHash} from 'node:crypto';
 import {toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan} from '../driver.ts';
+import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, OwnLogin} from '../driver.ts';
 import {TOOL_SERVER} from '../our-tools.ts';
 import {decodeClaudeLine, INITIALIZE_ID, PRE_TOOL_HOOK, STOP_HOOK} from './claude-fold.ts';
 import {claudeInitial, type ClaudeState, type OpenRequest} from './claude-state.ts';
@@ -40,7 +40,8 @@ function plan(input: DriverInput): DriverPlan {
     ...[program, '-p', '--input-format', 'stream-json', '--output-format', 'stream-json', '--verbose'],
     ...(input.isResumed ? ['--resume', session] : ['--session-id', session]),
     // A repository must not bring hooks, servers or an address for the key: only what is given here counts.
-    ...['--setting-sources', 'user', '--strict-mcp-config'],
+    // The settings of a person are for that person's own sessions, even where the login is.
+    ...['--setting-sources', isOwnLogin(model) ? '' : 'user', '--strict-mcp-config'],
     ...['--permission-mode', 'default', '--permission-prompt-tool', 'stdio'],
     // Known from the start: a call of ours that was put off is resumed before anything is said.
     ...['--mcp-config', JSON.stringify({mcpServers: {[TOOL_SERVER]: {type: 'sdk', name: TOOL_SERVER}}})],
@@ -51,7 +52,7 @@ function plan(input: DriverInput): DriverPlan {
   ];
   return {
     argv,
-    env: {...settings(homePath), ...modelEnvironment(model), ...(input.isResumed ? resumed : {})},
+    env: {...settings, ...modelEnvironment(homePath, model), ...(input.isResumed ? resumed : {})},
     files: [
       // What an agent wrote there before it was put off must not run when it is resumed.
       {path: '.claude/settings.json', text: '{}\n'},
@@ -63,9 +64,7 @@ function plan(input: DriverInput): DriverPlan {
 
 const resumed = {CLAUDE_CODE_RESUME_INTERRUPTED_TURN: '1', CLAUDE_CODE_RESUME_REASON: 'runner_restart'};
 
-const settings = (homePath: string): Readonly<Record<string, string>> => ({
-  CLAUDE_CONFIG_DIR: `${homePath}/.claude`,
-  CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1',
+const settings: Readonly<Record<string, string>> = {
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
   CLAUDE_CODE_DISABLE_CRON: '1',
   CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
@@ -75,11 +74,15 @@ const settings = (homePath: string): Readonly<Record<string, string>> => ({
   DISABLE_AUTOUPDATER: '1',
   DISABLE_TELEMETRY: '1',
   DISABLE_ERROR_REPORTING: '1',
-});
+};
 
-/** Without a proxy the program uses the login of the machine's owner, in that person's own folder. */
-function modelEnvironment(model: DriverInput['model']): Readonly<Record<string, string>> {
-  return model === null ? {} : {ANTHROPIC_BASE_URL: model.urls.anthropic, ANTHROPIC_AUTH_TOKEN: model.token};
+const isOwnLogin = (model: DriverInput['model']): model is OwnLogin => model !== null && 'configDirectory' in model;
+
+/** With the login of its owner the program is told where that is, and nothing else: how it is used is between the two. */
+function modelEnvironment(homePath: string, model: DriverInput['model']): Readonly<Record<string, string>> {
+  if (isOwnLogin(model)) return {CLAUDE_CONFIG_DIR: model.configDirectory};
+  const own = {CLAUDE_CONFIG_DIR: `${homePath}/.claude`, CLAUDE_CODE_PROVIDER_MANAGED_BY_HOST: '1'};
+  return model === null ? own : {...own, ANTHROPIC_BASE_URL: model.urls.anthropic, ANTHROPIC_AUTH_TOKEN: model.token};
 }
 
 function due(state: ClaudeState, input: DriverInput): readonly AgentLine[] {
