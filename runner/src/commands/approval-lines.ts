@@ -1,5 +1,6 @@
 import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import {oneLine} from './shown-text.ts';
+import {moment} from './units.ts';
 
 /** What is asked, in one line: the question, the command or the file, not the whole input. */
 export function askedText({tool, input}: Pick<ApprovalView, 'tool' | 'input'>): string {
@@ -25,8 +26,8 @@ export function approvalLines(approval: ApprovalView): readonly string[] {
     ['state', state],
     ['because', reason],
     ['rule', rule],
-    ['until', state === 'open' ? new Date(expires_ms).toISOString() : null],
-    ['decided', decided_ms === null ? null : `${new Date(decided_ms).toISOString()} by ${decided_by ?? 'nobody'}`],
+    ['until', state === 'open' ? moment(expires_ms) : null],
+    ['decided', decided_ms === null ? null : `${moment(decided_ms)} by ${decided_by ?? 'nobody'}`],
     ['said', text === '' ? null : text],
   ];
   return [

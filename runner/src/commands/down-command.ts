@@ -4,10 +4,11 @@ import {setTimeout as wait} from 'node:timers/promises';
 import type {Command} from 'commander';
 import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {isAlive} from '../executor/process-identity.ts';
 import {endAttempts} from '../services/end-attempts.ts';
 import {reapLeftovers} from '../services/leftovers.ts';
-import {removeFile} from '../services/private-file.ts';
+import {readStateFile, removeFile} from '../services/private-file.ts';
 import {signalPid} from '../services/process-group.ts';
 import {logPath} from '../services/service-log.ts';
 import {runningUp} from '../services/up-file.ts';
@@ -75,7 +76,13 @@ export function statusCommand(world: Surroundings): Command {
       const {layout} = await world.settings(options);
       const up = await runningUp(layout.upFile, world.machine());
       if (up === undefined) throw new SwitchyardError('not_running', `nothing runs from ${layout.root}`);
-      const {services} = statusSchema.parse(JSON.parse(await readFile(layout.statusFile, 'utf8')));
+      const read = statusSchema.safeParse(parseJson((await readStateFile(layout.statusFile)) ?? ''));
+      if (!read.success)
+        throw new SwitchyardError(
+          'state_corrupt',
+          `${layout.statusFile} does not hold the state of the services: run switchyard down, then switchyard up`,
+        );
+      const {services} = read.data;
       if (options.json === true) return terminal.out(JSON.stringify({...up, services}));
       terminal.out(`${up.url}  ${up.team}/${up.pool}  up ${duration(world.nowMs() - up.ready_ms)}`);
       const rows = services.map(({name, pid, state, restarts}) => [

@@ -5,7 +5,7 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import {leaf, text} from './leaf.ts';
 import type {Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
-import {parseCount} from './units.ts';
+import {moment, parseCount} from './units.ts';
 import {taskId} from './watch-task.ts';
 
 const seqMax = 999_999_999;
@@ -44,7 +44,7 @@ export function taskEventsCommand(world: Surroundings): Command {
 }
 
 function rowOf({seq, at_ms: atMs, epoch, kind, data}: TaskEventView): readonly string[] {
-  return [String(seq), new Date(atMs).toISOString(), epoch === 0 ? '-' : String(epoch), kind, inWords(data)];
+  return [String(seq), moment(atMs), epoch === 0 ? '-' : String(epoch), kind, inWords(data)];
 }
 
 /** What is empty says nothing; a lone text and a phase stand for themselves, everything else under its name. */

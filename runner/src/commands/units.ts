@@ -20,6 +20,12 @@ export function duration(ms: number): string {
   return left === 0 || next === undefined ? `${count} ${unit}` : `${count} ${unit} ${left} ${next[0]}`;
 }
 
+/** Date and time of a point in milliseconds, in UTC; a number that no calendar has stands for itself. */
+export function moment(ms: number): string {
+  const at = new Date(ms);
+  return Number.isNaN(at.getTime()) ? `${ms} ms` : at.toISOString();
+}
+
 export function bytes(count: number): string {
   if (count < 1_024) return `${count} B`;
   const units = ['KiB', 'MiB', 'GiB', 'TiB'];

@@ -1,35 +1,48 @@
 import {randomBytes} from 'node:crypto';
-import {chmod, link, lstat, mkdir, open, readFile, rename, unlink} from 'node:fs/promises';
+import {chmod, link, mkdir, open, readFile, rename, stat, unlink} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {errnoOf} from '../state/errno.ts';
+import {stateRefusal} from '../state/state-refusal.ts';
 
 /** Bytes of the largest state file of this folder's kind. */
 const fileBytesMax = 1_048_576;
 
+/*
+ * Whatever the file system refuses here is a `disk_full`, a `configuration_invalid` or a `state_corrupt` that names the
+ * path and the next step.
+ */
+
 /** Makes a directory that only its owner can enter. */
 export async function makePrivateDirectory(path: string): Promise<void> {
-  await mkdir(path, {recursive: true, mode: 0o700});
-  await chmod(path, 0o700);
+  try {
+    await mkdir(path, {recursive: true, mode: 0o700});
+    await chmod(path, 0o700);
+  } catch (cause) {
+    throw stateRefusal(path, cause);
+  }
 }
 
 /** Replaces a file as a whole, readable by its owner alone: after a crash the old or the new content is there. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), {recursive: true, mode: 0o700});
   const temporary = await writeBeside(path, text);
-  await rename(temporary, path);
+  try {
+    await rename(temporary, path);
+  } catch (cause) {
+    await unlink(temporary).catch(() => undefined);
+    throw stateRefusal(path, cause);
+  }
 }
 
 /** Makes the file unless it exists; false where it did. Of several that try at once, one succeeds. */
 export async function createPrivateFile(path: string, text: string): Promise<boolean> {
-  await mkdir(dirname(path), {recursive: true, mode: 0o700});
   const temporary = await writeBeside(path, text);
   try {
     await link(temporary, path);
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
-    throw error;
+    throw stateRefusal(path, error);
   } finally {
     await unlink(temporary);
   }
@@ -37,12 +50,14 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
 
 async function writeBeside(path: string, text: string): Promise<string> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
-  const file = await open(temporary, 'wx', 0o600);
   try {
+    await mkdir(dirname(path), {recursive: true, mode: 0o700});
+    await using file = await open(temporary, 'wx', 0o600);
     await file.writeFile(text);
     await file.sync();
-  } finally {
-    await file.close();
+  } catch (cause) {
+    await unlink(temporary).catch(() => undefined);
+    throw stateRefusal(path, cause);
   }
   return temporary;
 }
@@ -50,12 +65,15 @@ async function writeBeside(path: string, text: string): Promise<string> {
 /** `undefined` when there is no such file. */
 export async function readStateFile(path: string): Promise<string | undefined> {
   try {
-    const {size} = await lstat(path);
-    if (size > fileBytesMax) throw new SwitchyardError('state_corrupt', `${path} is larger than ${fileBytesMax} bytes`);
+    const info = await stat(path);
+    // A FIFO would be waited for, for ever.
+    if (!info.isFile()) throw new SwitchyardError('state_corrupt', `${path} is not a file: move away what lies there`);
+    if (info.size > fileBytesMax)
+      throw new SwitchyardError('state_corrupt', `${path} is larger than ${fileBytesMax} bytes`);
     return await readFile(path, 'utf8');
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    throw stateRefusal(path, error);
   }
 }
 
@@ -66,7 +84,7 @@ export async function readStateFile(path: string): Promise<string | undefined> {
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   const text = await readStateFile(path);
   if (text === undefined) return undefined;
-  const {mode} = await lstat(path);
+  const {mode} = await stat(path);
   if ((mode & 0o077) !== 0)
     throw new SwitchyardError(
       'configuration_invalid',

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {DatabaseSync} from 'node:sqlite';
 import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {stateRefusal} from './state-refusal.ts';
 
 /** Who holds the state directory, for people and for `runner status`; the lock itself is the kernel's. */
 export const lockHolderSchema = z.strictObject({pid: z.int(), start: z.string(), boot_id: z.string()});
@@ -22,27 +23,48 @@ const busy = 5;
  * processes; all others (journal, mirrors, spools) live in memory behind it.
  */
 export function acquireStateLock(directory: string, self: LockHolder): StateLock {
-  mkdirSync(directory, {recursive: true, mode: 0o700});
-  const database = new DatabaseSync(join(directory, lockName), {timeout: 0});
+  const database = openLock(directory);
   try {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
     const error = z.object({errcode: z.int()}).safeParse(cause);
     if (!error.success || (error.data.errcode & 0xff) !== busy)
-      throw new SwitchyardError('state_corrupt', `${join(directory, lockName)} cannot be locked`, {cause});
+      throw new SwitchyardError('state_corrupt', unlockable(directory), {cause});
     const holder = readHolder(directory);
     const who = holder === undefined ? 'another process' : `process ${holder.pid}`;
     throw new SwitchyardError('already_running', `${who} uses ${directory}`);
   }
   const path = join(directory, holderName);
-  writeFileSync(`${path}.new`, JSON.stringify(self), {mode: 0o600});
-  renameSync(`${path}.new`, path);
+  try {
+    writeFileSync(`${path}.new`, JSON.stringify(self), {mode: 0o600});
+    renameSync(`${path}.new`, path);
+  } catch (cause) {
+    database.close();
+    throw stateRefusal(path, cause);
+  }
   return {
     release: () => {
       database.close();
     },
   };
+}
+
+/** It holds nothing: a lock file that is damaged may be taken away while nothing runs. */
+const unlockable = (directory: string): string =>
+  `${join(directory, lockName)} cannot be locked: while nothing runs, it may be removed`;
+
+function openLock(directory: string): DatabaseSync {
+  try {
+    mkdirSync(directory, {recursive: true, mode: 0o700});
+  } catch (cause) {
+    throw stateRefusal(directory, cause);
+  }
+  try {
+    return new DatabaseSync(join(directory, lockName), {timeout: 0});
+  } catch (cause) {
+    throw new SwitchyardError('state_corrupt', unlockable(directory), {cause});
+  }
 }
 
 /** The process that held the lock last; whether it still lives is for the caller to find out. */

@@ -80,7 +80,11 @@ export const errorCodes = {
   git_failed: {status: 502, retry: true, hint: 'Read the detail: it holds what git printed.'},
   worktree_busy: {status: 409, retry: true, hint: 'Wait until the process that uses the worktree has ended.'},
   disk_full: {status: 507, retry: true, hint: 'Free space under the state directory, or run switchyard doctor.'},
-  state_corrupt: {status: 500, retry: false, hint: 'The state file was kept aside; restore it or enrol again.'},
+  state_corrupt: {
+    status: 500,
+    retry: false,
+    hint: 'Restore the file that is named, or move it away: switchyard up, login and runner enrol make theirs anew.',
+  },
   agent_not_found: {status: 409, retry: false, hint: 'Install the agent CLI: switchyard doctor shows how.'},
   agent_failed: {status: 502, retry: true, hint: 'Read the log of the task.'},
   agent_runaway: {

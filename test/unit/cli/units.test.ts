@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest';
-import {bytes, duration, parseCount, parseDuration} from '../../../runner/src/commands/units.ts';
+import {bytes, duration, moment, parseCount, parseDuration} from '../../../runner/src/commands/units.ts';
 import {UsageError} from '../../../runner/src/commands/usage-error.ts';
 
 test.for([
@@ -46,4 +46,13 @@ test.for(['', '-1', '1.5h', '10 minutes', 'soon', '9999999999s'])(
 
 test.for(['0', '65536', '8x', '', '-1', '1e3', ' 5'])('[CL2] the count "%s" is refused with its bounds', text => {
   expect(() => parseCount('--port', text, [1, 65_535])).toThrow(/--port .* from 1 to 65535/);
+});
+
+test.for([
+  [0, '1970-01-01T00:00:00.000Z'],
+  [8.64e15, '+275760-09-13T00:00:00.000Z'],
+  [8.64e15 + 1, '8640000000000001 ms'],
+  [Number.MAX_SAFE_INTEGER, '9007199254740991 ms'],
+] as const)('[CL1] the point %i is shown as %s', ([ms, shown]) => {
+  expect(moment(ms)).toBe(shown);
 });

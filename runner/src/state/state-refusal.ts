@@ -1,0 +1,20 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {errnoOf} from './errno.ts';
+
+const isFull = new Set(['ENOSPC', 'EDQUOT']);
+const isForbidden = new Set(['EACCES', 'EPERM', 'EROFS']);
+
+/** What the file system says when it refuses a path of the state: the path and what a person can do about it. */
+export function stateRefusal(path: string, cause: unknown): SwitchyardError {
+  if (cause instanceof SwitchyardError) return cause;
+  const errno = errnoOf(cause) ?? 'unknown';
+  if (isFull.has(errno))
+    return new SwitchyardError('disk_full', `${path} cannot be written: the disk is full`, {cause});
+  if (isForbidden.has(errno))
+    return new SwitchyardError(
+      'configuration_invalid',
+      `${path} is closed to this user (${errno}): give it to whoever runs switchyard, or choose another directory with --state`,
+      {cause},
+    );
+  return new SwitchyardError('state_corrupt', `${path} cannot be used (${errno}): move away what lies there`, {cause});
+}
