@@ -44,6 +44,7 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
     awakeMs: () => performance.now(),
     use: async () => undefined,
     limits: defaultAgentLimits,
+    ownLogin: () => null,
     log: line => said.push(line),
   });
   const ended = Promise.withResolvers<AgentEnd>();
