@@ -114,6 +114,8 @@ export const limitTable = {
     'The model proxy of a runner says in this time that it is well, or no agent is started.',
   ),
   modelProxyCheckMs: ms(5_000, 'A runner asks its model proxy again whether it is well after this time.'),
+  usageLimitMaxMs: ms(691_200_000, 'No usage limit of a provider is waited for longer: the longest are of a week.'),
+  usageLimitUnknownMs: ms(900_000, 'A usage limit without a time is looked at again after this one.'),
   budgetAnswerMs: ms(10_000, 'A request to a model waits this long for a larger slice of the budget.'),
   toolCallsPerMinuteMax: count(120, 'An agent that calls more tools in a minute runs in circles.'),
   messagesPerMinuteMax: count(6_000, 'An agent that says more in a minute, piece by piece, runs in circles.'),

@@ -17,6 +17,7 @@ import {isProviderName, providers, type ProviderName} from './provider.ts';
 import {HEALTH_PATH, HEALTHY} from './proxy-watch.ts';
 import {refusalDocument, refusalHeaders, type Refusal} from './refusal.ts';
 import {factsOf, routeOf, tokenOf} from './request-facts.ts';
+import {usageLimitStop} from './stop.ts';
 import {usageLimitOf, type RefusedAnswer} from './usage-limit.ts';
 import {noUsage, type Usage} from './usage-reader.ts';
 
@@ -223,8 +224,7 @@ export class ModelProxy {
     const {ledger, wallMs} = this.#options;
     const untilMs = refused === null ? undefined : usageLimitOf(refused, wallMs());
     if (untilMs !== undefined) {
-      const why = `the provider takes requests again at ${new Date(untilMs).toISOString()}`;
-      ledger.stop(grant, {kind: 'usage_limit', untilMs, why});
+      ledger.stop(grant, usageLimitStop(untilMs));
     } else if (usage !== null && refused === null && ledger.stopOf(grant)?.kind === 'usage_limit') {
       ledger.stop(grant, null);
     }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
+import {saidUsageLimit} from './usage-limit.ts';
 
 /** Why the proxy lets no more requests of an attempt through, or the provider answers none. */
 export const stopSchema = z.discriminatedUnion('kind', [
@@ -13,6 +14,11 @@ export const stopSchema = z.discriminatedUnion('kind', [
   z.strictObject({kind: z.literal('usage_limit'), untilMs: z.number(), why: z.string().max(1_000)}),
 ]);
 export type Stop = z.output<typeof stopSchema>;
+
+/** A usage limit as a stop. */
+export function usageLimitStop(untilMs: number): Stop {
+  return {kind: 'usage_limit', untilMs, why: `the provider takes requests again at ${new Date(untilMs).toISOString()}`};
+}
 
 /**
  * What a stop means for an attempt whose agent failed, whatever the agent says of it: a spent budget of the task is final;
@@ -28,4 +34,11 @@ export function stopResult(stop: Stop, nowMs: number): AttemptResult {
     retryable: true,
     retry_after_ms: Math.max(0, Math.ceil(stop.untilMs - nowMs)),
   };
+}
+
+/** The failure of an agent that asked its model without our proxy: what it says of a usage limit is all that is known. */
+export function limitedResult(result: AttemptResult, nowMs: number): AttemptResult {
+  if (result.kind !== 'failed' || result.code !== 'model_unavailable') return result;
+  const untilMs = saidUsageLimit(result.detail, nowMs);
+  return untilMs === undefined ? result : stopResult(usageLimitStop(untilMs), nowMs);
 }

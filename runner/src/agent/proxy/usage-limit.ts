@@ -24,16 +24,42 @@ const bodySchema = z.looseObject({
 });
 
 /**
- * When the provider takes requests again, in milliseconds since 1970, where its refusal says so and the wait is too long
- * for the agent to sit through; undefined for anything else. A refusal that names no time, such as an empty account, is
- * none of these: nobody knows when it ends.
+ * When the provider takes requests again, in milliseconds since 1970 by the clock of this machine, where its refusal
+ * says so and the wait is too long for the agent to sit through. A usage limit without a time is looked at again after a
+ * while; any other refusal without one, such as that of an empty account, is undefined: nobody knows when it ends.
  */
 export function usageLimitOf(answer: RefusedAnswer, nowMs: number): number | undefined {
   if (answer.status !== 429) return undefined;
-  const known = [...headerTimes(answer, nowMs), ...bodyTimes(answer.text, nowMs)].filter(
-    time => time - nowMs >= limits.usageLimitMinMs,
+  const providerMs = providerNowMs(answer, nowMs);
+  const waits = [...headerTimes(answer, providerMs), ...bodyTimes(answer.text, providerMs)].map(
+    time => time - providerMs,
   );
-  return known.length === 0 ? undefined : Math.max(...known);
+  const known = waits.filter(waitMs => waitMs >= limits.usageLimitMinMs);
+  if (known.length > 0) return nowMs + Math.min(Math.max(...known), limits.usageLimitMaxMs);
+  return waits.length === 0 && saysUsageLimit(answer.text) ? nowMs + limits.usageLimitUnknownMs : undefined;
+}
+
+/** The same of what an agent says that asks its model without our proxy. */
+export function saidUsageLimit(text: string, nowMs: number): number | undefined {
+  if (!saysUsageLimit(text)) return undefined;
+  const [untilMs] = textTimes(text);
+  const waitMs = untilMs === undefined ? limits.usageLimitUnknownMs : untilMs - nowMs;
+  return nowMs + Math.min(Math.max(waitMs, limits.usageLimitMinMs), limits.usageLimitMaxMs);
+}
+
+const saysUsageLimit = (text: string): boolean => /\busage limit\b/i.test(text);
+
+/** Claude Code writes the end of a limit behind its sentence: `Claude AI usage limit reached|1750000000`. */
+function* textTimes(text: string): Generator<number> {
+  const [, seconds] = /\busage limit reached\|(\d{9,11})\b/i.exec(text) ?? [];
+  if (seconds !== undefined) yield Number(seconds) * 1_000;
+}
+
+/** Times that a provider names are by its own clock, which it says in each answer: the clock of this machine may be wrong. */
+function providerNowMs({headers}: RefusedAnswer, nowMs: number): number {
+  const {date} = headers;
+  const said = typeof date === 'string' ? Date.parse(date) : Number.NaN;
+  return Number.isNaN(said) ? nowMs : said;
 }
 
 function* headerTimes({headers}: RefusedAnswer, nowMs: number): Generator<number> {
@@ -53,6 +79,7 @@ function* headerTimes({headers}: RefusedAnswer, nowMs: number): Generator<number
 }
 
 function* bodyTimes(text: string, nowMs: number): Generator<number> {
+  yield* textTimes(text);
   const read = bodySchema.safeParse(parseJson(text));
   if (!read.success) return;
   const {resets_at: at, resets_in_seconds: inSeconds, details} = read.data.error;

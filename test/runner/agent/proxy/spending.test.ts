@@ -1,9 +1,12 @@
 import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
+import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
 import {noLimits} from '@switchyard/shared/policy/budget.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {Ledger, USAGE_FILE} from '../../../../runner/src/agent/proxy/ledger.ts';
-import {stopResult} from '../../../../runner/src/agent/proxy/stop.ts';
+import {limitedResult, stopResult} from '../../../../runner/src/agent/proxy/stop.ts';
 import {usageOfTurn} from '../../../fixtures/model-api/model-api.ts';
 import {say, turn} from '../../../fixtures/model-api/scenario.ts';
 import {ask, body, grant, place} from './proxy-place.ts';
@@ -137,8 +140,11 @@ test('[BG7] the token is dead when the lease was lost while the control plane wa
 });
 
 const noon = Date.UTC(2026, 10, 20, 12);
-const refusal = (headers: Record<string, string>, status = 429) => [
-  {moves: [], refuse: {status, type: 'rate_limit_error', message: 'usage limit reached', headers}},
+const refusal = (headers: Record<string, string>, status = 429, message = 'too many requests') => [
+  {
+    moves: [],
+    refuse: {status, type: 'rate_limit_error', message, headers: {date: new Date(noon).toUTCString(), ...headers}},
+  },
 ];
 
 test.for([
@@ -180,6 +186,49 @@ test.for([
   await ask(at);
   await expect.poll(() => at.audit).toHaveLength(1);
   expect(at.ledger.stopOf(grant)).toBeNull();
+});
+
+const hoursMs = (count: number): number => count * 3_600_000;
+
+test.for([
+  // The clock of this machine is two hours late, or early: what counts is how long the provider says.
+  {headers: {date: new Date(noon + hoursMs(2)).toUTCString()}, until: noon + hoursMs(5), untilMs: noon + hoursMs(3)},
+  {headers: {date: new Date(noon - hoursMs(2)).toUTCString()}, until: noon + hoursMs(1), untilMs: noon + hoursMs(3)},
+  {headers: {date: 'never'}, until: noon + hoursMs(1), untilMs: noon + hoursMs(1)},
+])('[BG8] a time by the clock of the provider is a wait by ours: $headers', async ({headers, until, untilMs}) => {
+  const reset = {'anthropic-ratelimit-unified-reset': String(until / 1_000)};
+  const at = await place({scenario: refusal({...headers, ...reset, 'anthropic-ratelimit-unified-status': 'rejected'})});
+  await ask(at);
+  await expect.poll(() => at.ledger.stopOf(grant)).toMatchObject({kind: 'usage_limit', untilMs});
+});
+
+test.for([
+  {message: 'Claude AI usage limit reached', untilMs: noon + limits.usageLimitUnknownMs},
+  {message: `Claude AI usage limit reached|${noon / 1_000 + 18_000}`, untilMs: noon + hoursMs(5)},
+  {message: 'Usage limit reached', headers: {'retry-after': '99999999'}, untilMs: noon + limits.usageLimitMaxMs},
+])('[BG8] $message parks the task', async ({message, headers = {}, untilMs}) => {
+  const at = await place({scenario: refusal({...headers}, 429, message)});
+  await ask(at);
+  await expect.poll(() => at.ledger.stopOf(grant)).toMatchObject({kind: 'usage_limit', untilMs});
+});
+
+test('[BG37] what an agent says of a usage limit counts where its model was asked without our proxy', () => {
+  const failed = (detail: string, code: ErrorCode = 'model_unavailable'): AttemptResult => ({
+    ...{kind: 'failed', code, detail, retryable: true},
+  });
+  const waits = (result: AttemptResult) => limitedResult(result, noon);
+  expect(waits(failed(`Claude AI usage limit reached|${noon / 1_000 + 600}`))).toMatchObject({
+    code: 'usage_limited',
+    retryable: true,
+    retry_after_ms: 600_000,
+  });
+  // A time that has passed is no reason to ask again at once.
+  expect(waits(failed(`usage limit reached|${noon / 1_000 - 9}`))).toMatchObject({
+    retry_after_ms: limits.usageLimitMinMs,
+  });
+  expect(waits(failed('usage limit reached'))).toMatchObject({retry_after_ms: limits.usageLimitUnknownMs});
+  for (const other of [failed('overloaded'), failed('usage limit reached', 'checks_failed')])
+    expect(waits(other)).toEqual(other);
 });
 
 test('[BG8] a provider that answers again has no limit any more', async () => {
