@@ -43,16 +43,19 @@ function put(name: string, text: string): string {
 const asJson = (value: unknown): string => JSON.stringify(value);
 const count = fc.nat({max: Number.MAX_SAFE_INTEGER});
 const bootMs = fc.nat({max: 999_999_999_999_999});
-const epoch = fc.integer({min: 1, max: 999_999_999_999_999});
-const taskName = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
+
+/** What names another attempt than its directory counts as absent. */
+const own = {task: 'tsk_a', epoch: 7};
+const ownDirectory = join(directory, 'tsk_a-e7');
+mkdirSync(ownDirectory);
 
 const meta = codec<object>({
   name: 'readMeta',
   valid: fc
     .record({
       version: fc.constant(1),
-      task: taskName,
-      epoch,
+      task: fc.constant(own.task),
+      epoch: fc.constant(own.epoch),
       executor: fc.constantFrom('host', 'tmux', 'docker', 'ssh', 'lima'),
       channels: fc.constantFrom('separate', 'merged'),
       cwd: anyText(4_096),
@@ -62,8 +65,8 @@ const meta = codec<object>({
       asJson(isHeld ? {...rest, cgroup: `/sys/fs/cgroup/${rest.task}-e${rest.epoch}`} : rest),
     ),
   decode: async text => {
-    put(runFiles.meta, text);
-    return (await readMeta(directory)) ?? refused;
+    put(join('tsk_a-e7', runFiles.meta), text);
+    return (await readMeta(ownDirectory)) ?? refused;
   },
   encode: asJson,
 });

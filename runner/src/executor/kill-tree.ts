@@ -1,7 +1,7 @@
 import {realpath} from 'node:fs/promises';
-import {join} from 'node:path';
+import {basename, join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
-import {attemptMark} from './attempt-name.ts';
+import {attemptMark, parseAttemptLabel} from './attempt-name.ts';
 import type {BootClock} from './boot-clock.ts';
 import {cgroupAt, cgroupPids, killCgroup, removeCgroup} from './cgroup.ts';
 import {belongingPids, isWhatItSays, lineage, readTraces, type Belonging} from './leftover-processes.ts';
@@ -89,7 +89,7 @@ async function attemptTree(runDir: string, meta: RunMeta | undefined, machine: M
     };
   }
   const scan = await scanner(runDir, meta, machine);
-  const ours = await leadersOf(runDir, meta, {shim, agent}, machine);
+  const ours = await leadersOf(runDir, {shim, agent}, machine);
   const allPids = async (): Promise<number[]> => scan(ours);
   const agentPids = async (): Promise<number[]> => {
     const keepers = new Set(shim === undefined ? [] : shimPids(shim.pid, machine));
@@ -98,14 +98,19 @@ async function attemptTree(runDir: string, meta: RunMeta | undefined, machine: M
   return {agentPids, allPids, killAgent: async () => undefined, killAll: async () => undefined};
 }
 
+/** By the name of the directory, which an agent cannot change for itself; empty where it names no attempt. */
+function markOf(runDir: string): string {
+  const attempt = parseAttemptLabel(basename(runDir));
+  return attempt === undefined ? '' : attemptMark(attempt);
+}
+
 async function leadersOf(
   runDir: string,
-  meta: RunMeta | undefined,
   {shim, agent}: {shim: ProcessIdentity | undefined; agent: ProcessIdentity | undefined},
   {bootId, processes}: Machine,
 ): Promise<ProcessIdentity[]> {
   const cwd = await realpath(runDir).catch(() => runDir);
-  const mark = meta === undefined ? {} : {mark: attemptMark(meta)};
+  const mark = {mark: markOf(runDir)};
   const parent = shim === undefined ? {} : {parentPid: shim.pid};
   const isShim = shim?.bootId === bootId && isWhatItSays(processes.read(shim.pid), {cwd});
   const isAgent = agent?.bootId === bootId && isWhatItSays(processes.read(agent.pid), {...mark, ...parent});
@@ -128,7 +133,7 @@ async function scanner(
     const entries = machine.processes.list();
     const spared = lineage(process.pid, entries);
     return belongingPids(entries, readTraces, {
-      mark: meta === undefined ? '' : attemptMark(meta),
+      mark: markOf(runDir),
       leaders,
       // The root or the home of a user is nobody's worktree.
       worktree: worktree !== undefined && worktree.split('/').length > 3 ? worktree : undefined,

@@ -4,6 +4,7 @@ import {lstat, mkdir, open, rename, unlink} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import {promisify} from 'node:util';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import * as z from 'zod';
 import {createExposedFile, readExposedFile} from '../state/exposed-file.ts';
 import {attemptLabel} from './attempt-name.ts';
@@ -115,16 +116,11 @@ export async function writeMeta(runDir: string, meta: RunMeta): Promise<void> {
   await writeRunFile(runDir, runFiles.meta, `${JSON.stringify(metaSchema.parse(meta))}\n`);
 }
 
+/** Undefined where it names another attempt than the directory does: to believe it would have us kill somebody else. */
 export async function readMeta(runDir: string): Promise<RunMeta | undefined> {
-  const text = await readRunFile(runDir, runFiles.meta);
-  if (text === undefined) return undefined;
-  try {
-    const meta = metaSchema.safeParse(JSON.parse(text)).data;
-    // A path that is not named after the attempt would have us kill somebody else.
-    return meta?.cgroup === undefined || basename(meta.cgroup) === attemptLabel(meta) ? meta : undefined;
-  } catch {
-    return undefined;
-  }
+  const meta = metaSchema.safeParse(parseJson((await readRunFile(runDir, runFiles.meta)) ?? '')).data;
+  if (meta === undefined || attemptLabel(meta) !== basename(runDir)) return undefined;
+  return meta.cgroup === undefined || basename(meta.cgroup) === basename(runDir) ? meta : undefined;
 }
 
 /** @throws SwitchyardError invalid_request unless 0 <= soft <= hard, in whole milliseconds */
@@ -157,9 +153,13 @@ export function parseShimIdentity(text = ''): ShimIdentity | undefined {
 /** `atBootMs` is when the shim wrote it, on the boot clock of that time. */
 export type ExitRecord = {readonly code: number; readonly atBootMs: number};
 
+/** Of a process: a signal n that ended it is told as 128 + n. */
+const EXIT_CODE_MAX = 255;
+
 export async function readExit(runDir: string): Promise<ExitRecord | undefined> {
   const [, code, at] = /^(\d{1,3}) (\d{1,15}) *\n$/.exec((await readRunFile(runDir, runFiles.exit)) ?? '') ?? [];
-  return code === undefined || at === undefined ? undefined : {code: Number(code), atBootMs: Number(at)};
+  if (code === undefined || at === undefined || Number(code) > EXIT_CODE_MAX) return undefined;
+  return {code: Number(code), atBootMs: Number(at)};
 }
 
 const KILL_REASON = /^[a-z_]{1,32}$/;

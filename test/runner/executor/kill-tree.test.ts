@@ -8,7 +8,7 @@ import {killTree} from '../../../runner/src/executor/kill-tree.ts';
 import {belongingPids, type ProcessTraces} from '../../../runner/src/executor/leftover-processes.ts';
 import {identityOf, isAlive, type ProcessIdentity} from '../../../runner/src/executor/process-identity.ts';
 import type {ProcessEntry} from '../../../runner/src/executor/process-table.ts';
-import {readMeta} from '../../../runner/src/executor/run-directory.ts';
+import {readAgentIdentity, readMeta} from '../../../runner/src/executor/run-directory.ts';
 import {readUntil, untilState} from '../../contract/executor-contract.ts';
 import {agent, cgroupBase, hostPlace, machine, noCgroup, type HostPlace} from './host-harness.ts';
 
@@ -164,6 +164,21 @@ describe('ending the tree of an attempt', () => {
     await writeFile(join(runDir, 'meta.json'), JSON.stringify({...meta, cgroup: '/sys/fs/cgroup/system.slice'}));
     expect(await readMeta(runDir)).toBeUndefined();
     expect(await killTree(runDir, now, machine)).toEqual({survivors: []});
+  });
+
+  test('[KT6] another attempt that the description names is spared, and the own one is ended all the same', async () => {
+    await using place = await hostPlace();
+    const [named, hostile] = [place.attempt(agent('hangs')), place.attempt(agent('hangs'))];
+    for (const {plan, runDir} of [named, hostile]) {
+      await place.executor.launch({...plan, cwd: runDir}, runDir);
+      await readUntil(place.executor, runDir, 'ready');
+    }
+    await writeFile(join(hostile.runDir, 'meta.json'), JSON.stringify(await readMeta(named.runDir)));
+    expect(await readMeta(hostile.runDir)).toBeUndefined();
+    const own = await readAgentIdentity(hostile.runDir);
+    expect(await killTree(hostile.runDir, now, machine)).toEqual({survivors: []});
+    expect(own !== undefined && isAlive(own, machine)).toBe(false);
+    expect(await place.executor.status(named.runDir)).toMatchObject({state: 'running'});
   });
 });
 

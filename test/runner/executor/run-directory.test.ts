@@ -99,6 +99,13 @@ describe('run directories', () => {
     expect(await readDeadline(runDir)).toBeUndefined();
     await writeRunFile(runDir, 'exit', '7 100            \n');
     expect(await readExit(runDir)).toEqual({code: 7, atBootMs: 100});
+    await writeRunFile(runDir, 'exit', '255 100\n');
+    expect(await readExit(runDir)).toMatchObject({code: 255});
+    for (const code of ['256', '999']) {
+      await writeRunFile(runDir, 'exit', `${code} 100\n`);
+      expect(await readExit(runDir)).toBeUndefined();
+    }
+    await writeRunFile(runDir, 'exit', '7 100\n');
     expect(await readFile(join(runDir, 'secret'), 'utf8')).toBe('7 100\n');
     await expect(writeKilled(runDir, 'two words', 1)).rejects.toMatchObject({code: 'invalid_request'});
   });
