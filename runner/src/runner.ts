@@ -121,21 +121,7 @@ async function assemble(
   const {stateDirectory, onLine} = options;
   const {clock} = machine;
   const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
-  const store = new KeyStore({
-    directory: stateDirectory,
-    env: process.env,
-    platform: process.platform,
-    nowMs: () => performance.now(),
-    randomHex: bytes => randomBytes(bytes).toString('hex'),
-  });
-  const context = worktreeContext({
-    root: stateDirectory,
-    env: process.env,
-    home: homedir(),
-    now: Date.now,
-    randomHex,
-    findCredential: findGitCredential({store, directory: stateDirectory, policy, env: process.env, log: onLine}),
-  });
+  const {store, context} = openStores(stateDirectory, policy, onLine);
   const keys = runnerKeys({key, runnerDirectory: stateDirectory, wallMs: Date.now, randomId: randomHex, log: onLine});
   const {link, tokens, serverTime} = openLink(options, keys, clock);
   const facts = await machineFacts({
@@ -192,6 +178,20 @@ async function assemble(
     onLine,
   );
   return running({loop, link, key, finish: fatal, rounds, models, release});
+}
+
+/** The secrets of this machine, and git, which asks for some of them. */
+function openStores(
+  directory: string,
+  policy: Policy,
+  log: (line: string) => void,
+): {readonly store: KeyStore; readonly context: WorktreeContext} {
+  const {env, platform} = process;
+  const bytes = (count: number): string => randomBytes(count).toString('hex');
+  const store = new KeyStore({directory, env, platform, nowMs: () => performance.now(), randomHex: bytes});
+  const findCredential = findGitCredential({store, directory, policy, env, log});
+  const context = worktreeContext({root: directory, env, home: homedir(), now: Date.now, randomHex, findCredential});
+  return {store, context};
 }
 
 type OpenLink = {

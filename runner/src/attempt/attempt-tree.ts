@@ -144,7 +144,7 @@ export async function pushTree(
         `a commit holds files that look like secrets: ${pushed.files.slice(0, 5).join(', ')}`,
       );
     case 'stale':
-      throw new SwitchyardError('git_failed', `somebody else changed ${worktree.branch} upstream`);
+      throw new SwitchyardError('push_stale', `somebody else changed ${worktree.branch} upstream`);
     case 'moved':
       throw new SwitchyardError(
         'agent_failed',

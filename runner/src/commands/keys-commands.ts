@@ -1,5 +1,6 @@
 import type {Command} from 'commander';
 import {generatePrivateJwk} from '@switchyard/shared/crypto/jws.ts';
+import {gitKeyCommands} from './git-key-commands.ts';
 import {group, leaf} from './leaf.ts';
 import {modelKeyCommands} from './model-key-commands.ts';
 import type {Surroundings} from './surroundings.ts';
@@ -9,6 +10,7 @@ export function keysCommands(world: Surroundings): Command {
   const {terminal} = world;
   return group('keys', 'keys of model providers on this machine, and signing keys of a control plane', [
     ...modelKeyCommands(world),
+    gitKeyCommands(world),
     leaf(
       {
         name: 'generate',

@@ -2,6 +2,7 @@ import type {Command} from 'commander';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {checkKey} from '../agent/proxy/key-check.ts';
 import {isProviderName, providerNames, providers, type ProviderName} from '../agent/proxy/provider.ts';
+import {gitCredentials, gitKeyName} from '../secrets/git-credentials.ts';
 import {KeyStore, type KeyPlace} from '../secrets/key-store.ts';
 import {keyStoreNames} from '../secrets/key-vault.ts';
 import {modelKeyName, modelKeys, type ModelKeys} from '../secrets/model-keys.ts';
@@ -156,8 +157,10 @@ function moveCommand(world: World): Command {
     async (_, options) => {
       const to = keyStoreNames.find(name => name === text(options, 'to'));
       if (to === undefined) throw new UsageError(`--to takes one of ${keyStoreNames.join(', ')}`);
-      const {store} = await openKeys(world, options);
-      const {vault, moved} = await store.moveTo(to, providerNames.map(modelKeyName));
+      const {store, directory} = await openKeys(world, options);
+      const logins = await gitCredentials(store, directory).list();
+      const names = [...providerNames.map(modelKeyName), ...logins.map(({scope}) => gitKeyName(scope))];
+      const {vault, moved} = await store.moveTo(to, names);
       if (options.json === true) terminal.out(JSON.stringify({store: vault.store, place: vault.place, moved}));
       else terminal.out(`${moved} ${moved === 1 ? 'key' : 'keys'} moved to ${vault.place}`);
     },
@@ -167,10 +170,10 @@ function moveCommand(world: World): Command {
 async function openKeys(
   {settings, env, nowMs, randomHex}: World,
   options: CommonOptions,
-): Promise<{readonly keys: ModelKeys; readonly store: KeyStore}> {
+): Promise<{readonly keys: ModelKeys; readonly store: KeyStore; readonly directory: string}> {
   const {runnerDirectory: directory} = (await settings(options)).layout;
   const store = new KeyStore({directory, env, platform: process.platform, nowMs, randomHex});
-  return {store, keys: modelKeys(store, directory)};
+  return {store, directory, keys: modelKeys(store, directory)};
 }
 
 /** What a person can do about a place that is not the best one. */

@@ -1,5 +1,7 @@
+import {Duplex} from 'node:stream';
 import {execa} from 'execa';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {answerCredentials, CREDENTIAL_FD, credentialHelper, type FindCredential} from './credential-pipe.ts';
 
 const defaultDeadlineMs = 60_000;
 /** How long git has to remove its own lock files after SIGTERM before the whole group is killed. */
@@ -18,14 +20,8 @@ export interface GitSettings {
   readonly protocols?: readonly ('https' | 'ssh' | 'file' | 'git')[] | undefined;
   /** More variables, such as `SSH_AUTH_SOCK` or `HTTPS_PROXY`. Never a secret that an agent could read. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
-}
-
-/** How git gets a credential: a program that it asks. The secret is never in argv, a URL or a configuration file. */
-export interface GitCredential {
-  /** Value of `credential.helper`: an absolute path, or `!` and a shell snippet that reads from `environment`. */
-  readonly helper?: string | undefined;
-  readonly askpassPath?: string | undefined;
-  readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Asked each time that a git process wants a credential; without it none has one. */
+  readonly findCredential?: FindCredential | undefined;
 }
 
 export interface GitCall {
@@ -36,7 +32,6 @@ export interface GitCall {
   readonly workTree?: string | undefined;
   readonly indexFile?: string | undefined;
   readonly author?: GitAuthor | undefined;
-  readonly credential?: GitCredential | undefined;
   readonly input?: string | Uint8Array | undefined;
   readonly deadlineMs?: number | undefined;
   /** What a passed deadline is called; `git_failed` unless the call waits for another machine. */
@@ -85,12 +80,19 @@ const alwaysConfig: readonly (readonly [string, string])[] = [
   ['advice.graftFileDeprecated', 'false'],
 ];
 
+const credentialConfig: readonly (readonly [string, string])[] = [
+  ['credential.helper', credentialHelper],
+  // One host may hold repositories of several owners.
+  ['credential.useHttpPath', 'true'],
+];
+
 export function createGit(settings: GitSettings): Git {
   return async (args, call) => {
     call.signal?.throwIfAborted();
+    const find = speaksToOthers(args) ? settings.findCredential : undefined;
     const child = execa(settings.program, args, {
       cwd: call.cwd,
-      env: environmentOf(settings, call),
+      env: environmentOf(settings, call, find !== undefined),
       extendEnv: false,
       encoding: 'buffer',
       maxBuffer: outputBytesMax,
@@ -98,7 +100,9 @@ export function createGit(settings: GitSettings): Git {
       reject: false,
       detached: true,
       ...(call.input === undefined ? {stdin: 'ignore' as const} : {input: call.input}),
+      ...(find === undefined ? {} : withPipe),
     });
+    answer(child.stdio[CREDENTIAL_FD], find);
     const watch = watchOver(child.pid, call);
     const result = await child.finally(watch.end);
     call.signal?.throwIfAborted();
@@ -113,6 +117,19 @@ export function createGit(settings: GitSettings): Git {
     }
     return {exitCode: result.exitCode, stdout: result.stdout, stderr};
   };
+}
+
+function answer(pipe: unknown, find: FindCredential | undefined): void {
+  if (find !== undefined && pipe instanceof Duplex) answerCredentials(pipe, find);
+}
+
+/** The pipe for credentials is read by us alone. */
+const withPipe = {stdin: undefined, stdio: ['ignore', 'pipe', 'pipe', 'pipe'], buffer: {fd3: false}} as const;
+
+const remoteCommands: ReadonlySet<string> = new Set(['fetch', 'ls-remote', 'push']);
+
+function speaksToOthers([command = '']: readonly string[]): boolean {
+  return remoteCommands.has(command);
 }
 
 /** Ends the whole process group of git at the deadline or on abort: its helpers would else wait for ever. */
@@ -140,15 +157,13 @@ function watchOver(pid: number | undefined, call: GitCall): {isLate: () => boole
   };
 }
 
-function environmentOf(settings: GitSettings, call: GitCall): Record<string, string> {
-  const config = [...alwaysConfig];
-  if (call.credential?.helper !== undefined) config.push(['credential.helper', call.credential.helper]);
+function environmentOf(settings: GitSettings, call: GitCall, asksForCredentials: boolean): Record<string, string> {
+  const config = [...alwaysConfig, ...(asksForCredentials ? credentialConfig : [])];
   const optional: Record<string, string | undefined> = {
     GIT_DIR: call.gitDir,
     GIT_COMMON_DIR: call.commonDir,
     GIT_WORK_TREE: call.workTree,
     GIT_INDEX_FILE: call.indexFile,
-    GIT_ASKPASS: call.credential?.askpassPath,
     GIT_AUTHOR_NAME: call.author?.name,
     GIT_AUTHOR_EMAIL: call.author?.email,
     GIT_COMMITTER_NAME: call.author?.name,
@@ -157,7 +172,6 @@ function environmentOf(settings: GitSettings, call: GitCall): Record<string, str
   return {
     GIT_SSH_COMMAND: 'ssh -oBatchMode=yes',
     ...settings.environment,
-    ...call.credential?.environment,
     PATH: settings.searchPath,
     HOME: settings.home,
     LC_ALL: 'C',

@@ -3,9 +3,10 @@ import {basename, dirname, join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {branchProblem} from './branch-name.ts';
-import {gitFailure, runGit, shownError, textOf, type GitCredential, type GitResult} from './git.ts';
+import {gitFailure, runGit, textOf, type GitResult} from './git.ts';
 import {isFullSha, lockPath, mirrorOf, type Mirror, type WorktreeContext} from './places.ts';
 import {discard} from './remove.ts';
+import {remoteFailure} from './remote-failure.ts';
 import type {Repository} from './repository-url.ts';
 import {mirrorGit, sealedConfigPath, type BoundCall} from './sealed-git.ts';
 import {errnoOf} from '../state/errno.ts';
@@ -15,7 +16,6 @@ const networkDeadlineMs = 15 * 60_000;
 export interface MirrorAccess {
   /** A mirror that was fetched less than this ago is taken as it is; 0 asks for a fetch. */
   readonly freshMs?: number | undefined;
-  readonly credential?: GitCredential | undefined;
   readonly deadlineMs?: number | undefined;
   /** Ends the wait of this caller only: a fetch may be shared and runs on for the others. */
   readonly signal?: AbortSignal | undefined;
@@ -173,7 +173,6 @@ export class Mirrors {
 
 function networkCall(access: MirrorAccess): BoundCall {
   return {
-    credential: access.credential,
     deadlineMs: access.deadlineMs ?? networkDeadlineMs,
     lateCode: 'repository_unreachable',
   };
@@ -267,10 +266,7 @@ async function isDamaged(context: WorktreeContext, mirror: Mirror): Promise<bool
 
 function unreachable(mirror: Mirror, result: GitResult): SwitchyardError {
   if (/cannot lock ref|Unable to create .*\.lock/.test(result.stderr)) return gitFailure(['fetch'], result);
-  return new SwitchyardError(
-    'repository_unreachable',
-    `${mirror.repository.id} could not be read: ${shownError(result.stderr)}`,
-  );
+  return remoteFailure(mirror.repository, 'could not be read', result.stderr);
 }
 
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

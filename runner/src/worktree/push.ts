@@ -2,8 +2,9 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {branchConflict, branchesAbove} from './branch-conflict.ts';
 import {isAttemptBranch} from './branch-name.ts';
 import {readTip} from './evidence.ts';
-import {entriesOf, gitFailure, shownError, shownPath, textOf, type GitCredential, type GitResult} from './git.ts';
+import {entriesOf, gitFailure, shownError, shownPath, textOf, type GitResult} from './git.ts';
 import {pushedRef, type Worktree, type WorktreeContext} from './places.ts';
+import {remoteFailure} from './remote-failure.ts';
 import {isSensitiveFile} from './sensitive-file.ts';
 import {mirrorGit, type BoundGit} from './sealed-git.ts';
 
@@ -18,7 +19,6 @@ const quietReceiver =
 const pushDeadlineMs = 10 * 60_000;
 
 export interface PushRequest {
-  readonly credential?: GitCredential | undefined;
   /** The commit that was looked at and checked: nothing else is sent. The tip of the branch when absent. */
   readonly headSha?: string | undefined;
   /** Where the commits of the attempt begin; the base of the worktree unless it was rebased. */
@@ -40,7 +40,8 @@ export type PushOutcome =
 /**
  * Sends the branch of the attempt, and no other ref, to the repository it came from. It replaces what this runner pushed
  * before (after a rebase) and never what somebody else pushed. Repeating it is safe.
- * Throws `repository_unreachable`, `git_failed`, `branch_invalid`, `branch_conflict`.
+ * Throws `repository_unreachable`, `repository_unauthorized`, `push_refused`, `git_failed`, `branch_invalid`,
+ * `branch_conflict`.
  */
 export async function pushAttempt(
   context: WorktreeContext,
@@ -107,7 +108,6 @@ async function push(
     `${how.head}:${ref}`,
   ];
   return git(args, {
-    credential: how.request.credential,
     signal: how.request.signal,
     deadlineMs: pushDeadlineMs,
     lateCode: 'repository_unreachable',
@@ -167,7 +167,6 @@ async function listRemote(
   const names = branches.map(name => `refs/heads/${name}`);
   const args = ['ls-remote', '--quiet', worktree.mirror.repository.url, ...names];
   const result = await git(args, {
-    credential: request.credential,
     signal: request.signal,
     deadlineMs: pushDeadlineMs,
     lateCode: 'repository_unreachable',
@@ -194,11 +193,14 @@ function isRejected(result: GitResult): boolean {
 }
 
 function pushFailure(worktree: Worktree, result: GitResult): SwitchyardError {
-  const said = shownError(`${/^!\t.*$/m.exec(textOf(result.stdout))?.[0] ?? ''} ${result.stderr}`);
-  if (isRejected(result))
-    return new SwitchyardError('git_failed', `${worktree.mirror.repository.id} refused ${worktree.branch}: ${said}`);
+  const {repository} = worktree.mirror;
+  const why = /^!\t.*$/m.exec(textOf(result.stdout))?.[0] ?? '';
+  if (!isRejected(result)) return remoteFailure(repository, 'could not be reached for a push', result.stderr);
+  const code = /hook declined|protected branch|GH\d{3}|not allowed|denied/i.test(why + result.stderr)
+    ? 'push_refused'
+    : 'git_failed';
   return new SwitchyardError(
-    'repository_unreachable',
-    `${worktree.mirror.repository.id} could not be reached for a push: ${said}`,
+    code,
+    `${repository.id} refused ${worktree.branch}: ${shownError(`${why} ${result.stderr}`)}`,
   );
 }

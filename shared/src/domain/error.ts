@@ -65,12 +65,27 @@ export const errorCodes = {
     retry: true,
     hint: 'Check the URL, the network and the credentials of the runner.',
   },
+  repository_unauthorized: {
+    status: 403,
+    retry: false,
+    hint: 'Give the runner a credential that may read and push: switchyard keys git set <url>, or log in with your own git.',
+  },
   base_not_found: {status: 404, retry: false, hint: 'Check the name of the base branch.'},
   branch_invalid: {status: 400, retry: false, hint: 'Use a name that git check-ref-format accepts.'},
   branch_conflict: {
     status: 409,
     retry: false,
     hint: 'Rename the named branch of the repository: attempts work on switchyard/<task>/e<n>, which git cannot keep below it.',
+  },
+  push_refused: {
+    status: 403,
+    retry: false,
+    hint: 'Let switchyard/* be pushed in the rules of the repository, then run switchyard task retry: the work is kept on the runner.',
+  },
+  push_stale: {
+    status: 409,
+    retry: false,
+    hint: 'Somebody else pushed to the branch of this attempt: the work is kept on the runner, and switchyard task retry works on a new branch.',
   },
   rebase_conflict: {
     status: 409,

@@ -1,5 +1,5 @@
 import {execFileSync} from 'node:child_process';
-import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
+import {existsSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
 import {commitRest} from '../../../runner/src/worktree/commit-rest.ts';
@@ -8,7 +8,6 @@ import {adminPath} from '../../../runner/src/worktree/places.ts';
 import {parseRepository} from '../../../runner/src/worktree/repository-url.ts';
 import {pushAttempt} from '../../../runner/src/worktree/push.ts';
 import {rebaseAttempt} from '../../../runner/src/worktree/rebase.ts';
-import {addWorktree} from '../../../runner/src/worktree/worktree.ts';
 import {author, codeOf, commitAll, makeGround, makeWorktree, put, sh, task, temporaryDirectory} from './ground.ts';
 
 const request = {message: 'What the agent left\n\nBody.', author};
@@ -299,29 +298,5 @@ describe('a rebase', () => {
       attempted: false,
       why: 'other-branch',
     });
-  });
-});
-
-describe('credentials', () => {
-  test('[WT63] a credential helper is named to git by environment, and no secret is in argv or in the mirror', async () => {
-    const ground = makeGround();
-    const seen = join(ground.base, 'seen');
-    mkdirSync(seen);
-    const program = join(ground.base, 'git');
-    writeFileSync(program, `#!/bin/sh\nprintf '%s\\n' "$@" >>${seen}/argv\nexec /usr/bin/git "$@"\n`, {mode: 0o755});
-    const {createGit} = await import('../../../runner/src/worktree/git.ts');
-    const context = {
-      ...ground.context,
-      git: createGit({program, searchPath: process.env['PATH'] ?? '', home: ground.base}),
-    };
-    const mirror = await ground.mirrors.sync(parseRepository(ground.upstream));
-    const {sha} = await ground.mirrors.resolveBase(mirror, 'main');
-    const {worktree} = await addWorktree(context, {mirror, task, epoch: 1, baseSha: sha});
-    put(worktree.path, 'w.txt', 'w\n');
-    commitAll(worktree.path);
-    const credential = {helper: '!f() { echo password=$GIT_CANARY; }; f', environment: {GIT_CANARY: 'canary-7421'}};
-    expect(await pushAttempt(context, worktree, {credential})).toMatchObject({outcome: 'pushed'});
-    expect(execFileSync('grep', ['-rc', 'push', `${seen}/argv`], {encoding: 'utf8'})).not.toBe('0\n');
-    expect(() => execFileSync('grep', ['-r', 'canary-7421', seen, ground.context.root])).toThrow(/Command failed/);
   });
 });

@@ -174,12 +174,10 @@ describe('a mirror', () => {
     const base = temporaryDirectory();
     const program = join(base, 'git');
     writeFileSync(program, '#!/bin/sh\nenv\n', {mode: 0o755});
-    const git = createGit({program, searchPath: '/usr/bin:/bin', home: base});
+    const git = createGit({program, searchPath: '/usr/bin:/bin', home: base, environment: {SSH_AUTH_SOCK: '/run/ask'}});
     process.env['CANARY_SECRET'] = 'canary';
     onTestFinished(() => void delete process.env['CANARY_SECRET']);
-    const printed = Buffer.from(
-      (await git(['x'], {cwd: base, credential: {helper: '/opt/ask', environment: {ASK_SOCKET: '/run/ask'}}})).stdout,
-    ).toString();
+    const printed = Buffer.from((await git(['x'], {cwd: base})).stdout).toString();
     expect(printed).not.toContain('canary');
     for (const line of [
       'GIT_TERMINAL_PROMPT=0',
@@ -187,12 +185,11 @@ describe('a mirror', () => {
       'GIT_CONFIG_GLOBAL=/dev/null',
       'LC_ALL=C',
       'GIT_ALLOW_PROTOCOL=https:ssh:file',
-      'ASK_SOCKET=/run/ask',
+      'SSH_AUTH_SOCK=/run/ask',
       `HOME=${base}`,
     ]) {
       expect(printed.split('\n')).toContain(line);
     }
-    expect(printed).toMatch(/GIT_CONFIG_VALUE_\d+=\/opt\/ask/);
   });
 
   test('[WT19] git is ended with its whole process group at the deadline and on abort', async () => {
