@@ -36,7 +36,7 @@ afterAll(async () => stage.stop(), 120_000);
 
 const claude = (scenario: string, type: 'coding' | 'reviewer' | 'verifier'): TaskSpecInput => ({
   prompt: `Please do the work. ${chosenBy(scenario)}`,
-  agent: {driver: 'claude', type, profile: 'full-access'},
+  agent: {driver: 'claude', type, prompt: 'as_is', profile: 'full-access'},
   expect_change: false,
 });
 
