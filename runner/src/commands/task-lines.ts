@@ -17,12 +17,18 @@ export function ageOf({created_ms: createdMs}: Pick<TaskView, 'created_ms'>, now
 /** One task for a person: how it ended, or where it is and what it waits for; then every attempt that failed. */
 export function taskLines(task: TaskView, terminal: Pick<Terminal, 'paint'>, nowMs: number): readonly string[] {
   const {title, failures} = task;
-  if (!isFinished(task.state)) return [oneLine(title), ...waitingLines(task, nowMs), ...failureLines(failures)];
+  if (!isFinished(task.state))
+    return [oneLine(title), ...parentLine(task), ...waitingLines(task, nowMs), ...failureLines(failures)];
   // The last failure is part of how it ended.
   const earlier = task.state === 'succeeded' ? failures : failures.slice(0, -1);
   const used = resourceLine(task.resources);
   const usedLines = used === null ? [] : [`  used    ${used}`];
-  return [oneLine(title), ...outcomeLines(task, terminal), ...usedLines, ...failureLines(earlier)];
+  return [oneLine(title), ...parentLine(task), ...outcomeLines(task, terminal), ...usedLines, ...failureLines(earlier)];
+}
+
+/** A part of the work of another task. */
+function parentLine({parent}: TaskView): readonly string[] {
+  return parent === null ? [] : [`  part of ${parent}`];
 }
 
 function waitingLines(task: TaskView, nowMs: number): readonly string[] {

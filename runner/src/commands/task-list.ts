@@ -11,6 +11,7 @@ import {ageOf, stateOf} from './task-lines.ts';
 import {repositoryUrl} from './task-spec-options.ts';
 import {parseCount} from './units.ts';
 import {UsageError} from './usage-error.ts';
+import {taskId} from './watch-task.ts';
 
 /** A page with a filter may be short: so many are read for one list. */
 const pagesMax = 25;
@@ -25,12 +26,14 @@ export function taskListCommand(world: Surroundings): Command {
         'task list',
         'task list --states queued,leased --limit 100',
         'task list --repo . --states failed,dead,timed_out',
+        'task list --parent tsk_…',
         'task list --json | jq -r ".tasks[].id"',
       ],
       configure: command =>
         command
           .option('--states <list>', 'only these, separated by commas')
           .option('--repo <url-or-path>', 'only of this repository, as it was given to task create')
+          .option('--parent <task>', 'only what the agent of this task made')
           .option('--limit <n>', 'rows', '20')
           .option('--cursor <text>', 'go on after this task: next of the list before'),
     },
@@ -40,7 +43,9 @@ export function taskListCommand(world: Surroundings): Command {
       const repo = text(options, 'repo');
       const repository = repo === undefined ? undefined : repositoryUrl(repo, world.cwd);
       const client = await world.client(options);
-      const page = await pageOf(client, {limit, states, repository, cursor: text(options, 'cursor')});
+      const parent = text(options, 'parent');
+      const filter = {limit, states, repository, ...(parent === undefined ? {} : {parent: taskId(parent)})};
+      const page = await pageOf(client, {...filter, cursor: text(options, 'cursor')});
       if (options.json === true) return world.terminal.out(JSON.stringify(page));
       const {terminal} = world;
       const rows = page.tasks.map(task => [task.id, stateOf(task), ageOf(task, world.nowMs()), task.title]);
@@ -66,14 +71,19 @@ type Filter = {
   readonly limit: number;
   readonly states: string | undefined;
   readonly repository: string | undefined;
+  readonly parent?: TaskView['id'] | undefined;
   readonly cursor: string | undefined;
 };
 
 async function pageOf(
   client: ApiClient,
-  {limit, states, repository, cursor}: Filter,
+  {limit, states, repository, parent, cursor}: Filter,
 ): Promise<{readonly tasks: readonly TaskView[]; readonly next: string | null}> {
-  const filter = {...(states === undefined ? {} : {state: states}), ...(repository === undefined ? {} : {repository})};
+  const filter = {
+    ...(states === undefined ? {} : {state: states}),
+    ...(repository === undefined ? {} : {repository}),
+    ...(parent === undefined ? {} : {parent}),
+  };
   const tasks: TaskView[] = [];
   let next = cursor ?? null;
   for (let page = 0; page < pagesMax; page += 1) {

@@ -1,6 +1,7 @@
 import {execFile} from 'node:child_process';
 import {arch, availableParallelism, platform, totalmem} from 'node:os';
 import {promisify} from 'node:util';
+import {agentLabel} from '@switchyard/shared/domain/labels.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {agentClis, findProgram} from '../services/agent-clis.ts';
 
@@ -32,7 +33,7 @@ const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/;
 export async function machineFacts(options: FingerprintOptions): Promise<MachineFacts> {
   const [git, ...agents] = await Promise.all([
     versionOf('git', options),
-    ...agentClis.map(async ({name}) => ({name, version: await versionOf(name, options)})),
+    ...agentClis.map(async ({name, program}) => ({name, version: await versionOf(program, options)})),
   ]);
   return {
     os: osName(platform()),
@@ -53,7 +54,7 @@ export function labelsOf(facts: MachineFacts, own: readonly string[]): readonly 
     ...facts.executors.map(executor => `executor=${executor}`),
     'agent=exec',
     'agent=scripted',
-    ...facts.agents.map(({name}) => `agent=${name}`),
+    ...facts.agents.map(({name}) => agentLabel(name)),
     ...own,
   ];
   return [...new Set(labels)].filter(label => labelPattern.test(label)).slice(0, limits.labelsMax);

@@ -1,12 +1,12 @@
 import {accessSync, constants} from 'node:fs';
 import {delimiter, join} from 'node:path';
 
-/** Agent CLIs that people use, by the name of their program, with the package that brings it. */
+/** Agent CLIs by the name of their driver: the program that is started, and the package that brings it. */
 export const agentClis = [
-  {name: 'claude', title: 'Claude Code', install: 'npm install -g @anthropic-ai/claude-code'},
-  {name: 'codex', title: 'Codex', install: 'npm install -g @openai/codex'},
-  {name: 'gemini', title: 'Gemini CLI', install: 'npm install -g @google/gemini-cli'},
-  {name: 'opencode', title: 'OpenCode', install: 'npm install -g opencode-ai'},
+  {name: 'claude', program: 'claude', title: 'Claude Code', install: 'npm install -g @anthropic-ai/claude-code'},
+  {name: 'codex', program: 'codex-acp', title: 'Codex', install: 'npm install -g @agentclientprotocol/codex-acp'},
+  {name: 'gemini', program: 'gemini', title: 'Gemini CLI', install: 'npm install -g @google/gemini-cli'},
+  {name: 'opencode', program: 'opencode', title: 'OpenCode', install: 'npm install -g opencode-ai'},
 ] as const;
 
 /** Where a program is, by a PATH; `undefined` when it is nowhere. */
@@ -19,8 +19,8 @@ export function findProgram(name: string, path: string | undefined): string | un
 }
 
 export function findAgentClis(path: string | undefined): readonly {readonly name: string; readonly path: string}[] {
-  return agentClis.flatMap(({name}) => {
-    const found = findProgram(name, path);
+  return agentClis.flatMap(({name, program}) => {
+    const found = findProgram(program, path);
     return found === undefined ? [] : [{name, path: found}];
   });
 }

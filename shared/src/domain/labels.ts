@@ -1,3 +1,15 @@
+const agentPrefix = 'agent=';
+
+/** What a runner has that can start the agent of this driver. */
+export function agentLabel(driver: string): string {
+  return `${agentPrefix}${driver}`;
+}
+
+/** The driver whose agent a label stands for. */
+export function agentOfLabel(label: string): string | undefined {
+  return label.startsWith(agentPrefix) ? label.slice(agentPrefix.length) : undefined;
+}
+
 /** Required labels all have to be there. Answers those that are not, in the order of the task. */
 export function missingLabels(requires: readonly string[], labels: ReadonlySet<string>): readonly string[] {
   return requires.filter(label => !labels.has(label));

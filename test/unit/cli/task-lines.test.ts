@@ -56,6 +56,13 @@ test('[BG34] a task shows what its attempt uses, and what it used', () => {
   );
 });
 
+test('[AT8] a part of the work of another task names that task, while it waits and when it has ended', () => {
+  const parent = 'tsk_01jd5k3v8x0000000000000001' as TaskView['id'];
+  for (const state of ['queued', 'succeeded'] as const)
+    expect(taskLines(task({state, parent}), plain, 3_000)[1]).toBe(`  part of ${parent}`);
+  expect(taskLines(task({}), plain, 3_000).join()).not.toContain('part of');
+});
+
 test('[CL25] a waiting task shows its place in the queue and what it waits for', () => {
   const lines = taskLines(task({position: 3, waiting_for: 'no runner has the label gpu=yes'}), plain, 3_000);
   expect(lines).toEqual([

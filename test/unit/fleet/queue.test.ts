@@ -164,12 +164,26 @@ describe('the order of the queue', () => {
     expect(machine.offers()).toHaveLength(2);
   });
 
+  test('[QU17] an agent that asks a model goes only to runners that have it; the bundled one and commands go to any', () => {
+    const of = new CoreWorld();
+    const [bare, full] = [of.machine(), of.machine(['agent=codex'])];
+    bare.hello(2);
+    const task = of.one({agent: {driver: 'codex'}});
+    expect(bare.offers()).toEqual([]);
+    expect(() => of.submit([{agent: {driver: 'codex'}}], {queue: false})).toThrow('capacity_reached');
+    full.hello(1);
+    expect(full.offers()).toEqual([{task, epoch: 1}]);
+    const command = of.one({agent: {driver: 'exec', command: ['true']}});
+    expect(bare.offers()).toEqual([{task: command, epoch: 1}]);
+  });
+
   test('[QU10] a task that waits says why, and names the label that no runner has', () => {
     const of = new CoreWorld();
     const why = (spec: object): string | null => waitingFor(of.core.memory, of.task(of.one(spec)), of.nowMs);
     expect(why({})).toBe('no runner is enrolled in this pool');
     const machine = of.machine(['os=linux']);
     expect(why({requires: ['gpu=1', 'os=linux']})).toBe('no runner has the label gpu=1');
+    expect(why({agent: {driver: 'gemini'}})).toContain('has the agent gemini: install it');
     expect(why({})).toBe('no runner that matches is connected');
     of.machine(['arch=arm']);
     expect(why({requires: ['arch=arm', 'os=linux']})).toBe('no runner has all of the labels arch=arm, os=linux');

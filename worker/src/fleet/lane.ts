@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import {roleOf} from '@switchyard/shared/domain/role-defaults.ts';
+import {agentLabel} from '@switchyard/shared/domain/labels.ts';
+import {asksModel, roleOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {slotClass} from '@switchyard/shared/domain/slots.ts';
 import type {Spender} from './budget-row.ts';
@@ -41,16 +42,21 @@ export function laneOf(spec: TaskSpec): string {
   return JSON.stringify([
     slotClass(spec),
     spec.fairness_key ?? spec.repository?.url ?? '',
-    [...new Set([...spec.requires, ...(spec.budget === undefined ? [] : [meterLabel])])].toSorted(),
+    [...new Set([...spec.requires, ...needsOf(spec)])].toSorted(),
     spec.concurrency?.key ?? null,
     spec.concurrency?.limit ?? 0,
     roleOf(spec.agent),
     spec.repository?.url ?? null,
   ]);
 }
+
+/** Labels that a task needs because of what it is, whatever it requires. */
+function needsOf({agent, budget}: TaskSpec): readonly string[] {
+  return [...(asksModel(agent) ? [agentLabel(agent.driver)] : []), ...(budget === undefined ? [] : [meterLabel])];
+}
+
 /** The label of every runner that can keep to a budget. */
 export const meterLabel = 'switchyard=meter';
-
 
 /** The label that every runner has of itself. */
 const ownLabel = 'runner=';

@@ -1,4 +1,4 @@
-import {missingLabels} from '@switchyard/shared/domain/labels.ts';
+import {agentOfLabel, missingLabels} from '@switchyard/shared/domain/labels.ts';
 import {freeSlots, slotsTotal} from '@switchyard/shared/domain/slots.ts';
 import type {Budget} from './budget-row.ts';
 import {isPinnedLane, meterLabel, readLane, type LaneKey} from './lane.ts';
@@ -77,6 +77,9 @@ function matchReason(memory: Memory, key: LaneKey, lane: string): string | null 
 /** Names the labels that no runner has at all, else says that none has all of them together. */
 function labelReason(requires: readonly string[], enrolled: readonly Runner[]): string {
   const nowhere = requires.filter(label => enrolled.every(({labels}) => !labels.has(label)));
+  const agent = nowhere.map(agentOfLabel).find(name => name !== undefined);
+  if (agent !== undefined)
+    return `no runner of this pool has the agent ${agent}: install it on one and start that runner again`;
   if (nowhere.length > 0) return `no runner has the label ${nowhere.join(', ')}`;
   return `no runner has all of the labels ${requires.join(', ')}`;
 }
