@@ -2,7 +2,7 @@ import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
 import {planOf, type Attempt} from './attempt-state.ts';
 import type {RunnerState} from './runner-state.ts';
 import {advance, emit, heldItems, put, seal, sendExit, sign, stateOf, type Turn} from './turn.ts';
-import {stopWith} from './work-rules.ts';
+import {leaseLost, stopWith} from './work-rules.ts';
 
 /** A verb of the port that never answers must not hold a slot for ever; agents have the time of their task. */
 const workMaxMs = 30 * 60_000;
@@ -26,17 +26,32 @@ export function isWorking({state, deadlineBootMs}: Attempt, nowBootMs: number): 
   return (stoppable.has(state) || state === 'stopping') && deadlineBootMs !== null && nowBootMs < deadlineBootMs;
 }
 
+/** A process that has just begun has this share of the soft stop to find its server before it asks an agent to stop. */
+const reconnectShare = 1 / 3;
+
+/**
+ * When the agent is asked to stop. Who begins late finds the lease nearly over although the agent may have ended well:
+ * the lease holds until the hard kill, a renewal makes it whole again, and the shim asks the agent in any case.
+ */
+function softStopBootMs(
+  {config, bornBootMs}: Pick<RunnerState, 'config' | 'bornBootMs'>,
+  deadlineBootMs: number,
+): number {
+  const {soft_stop_ms: softStopMs = 0, hard_kill_ms: hardKillMs = 0} = config ?? {};
+  const softBootMs = Math.max(deadlineBootMs - softStopMs, Math.ceil(bornBootMs + softStopMs * reconnectShare));
+  return Math.min(softBootMs, deadlineBootMs - hardKillMs);
+}
+
 function applyDeadline(turn: Turn, attempt: Attempt): void {
-  const {config} = stateOf(turn);
+  const {config, bornBootMs} = stateOf(turn);
   const {deadlineBootMs, state} = attempt;
   if (config === null || deadlineBootMs === null) return;
   if (state !== 'accepted' && state !== 'stopping' && !stoppable.has(state)) return;
   const hardBootMs = deadlineBootMs - config.hard_kill_ms;
   if (turn.nowBootMs >= hardBootMs) {
     advance(turn, attempt, 'deadlinePassed', {goneWhy: 'the lease ran out'});
-  } else if (stoppable.has(state) && turn.nowBootMs >= deadlineBootMs - config.soft_stop_ms) {
-    const detail = 'the lease was not renewed in time: no contact with the control plane';
-    stopWith(turn, attempt, {kind: 'failed', code: 'lease_lost', detail, retryable: true}, hardBootMs - turn.nowBootMs);
+  } else if (stoppable.has(state) && turn.nowBootMs >= softStopBootMs({config, bornBootMs}, deadlineBootMs)) {
+    stopWith(turn, attempt, leaseLost, hardBootMs - turn.nowBootMs);
   }
 }
 
@@ -122,9 +137,9 @@ export function nextLookMs(state: RunnerState, nowBootMs: number): number {
   return wake === null ? checkMs : Math.min(checkMs, Math.max(1, wake - nowBootMs));
 }
 
-function deadlinesOf({config}: RunnerState, {state, deadlineBootMs}: Attempt): readonly number[] {
+function deadlinesOf({config, bornBootMs}: RunnerState, {state, deadlineBootMs}: Attempt): readonly number[] {
   if (config === null || deadlineBootMs === null) return [];
   const hard = deadlineBootMs - config.hard_kill_ms;
-  if (stoppable.has(state)) return [hard, deadlineBootMs - config.soft_stop_ms];
+  if (stoppable.has(state)) return [hard, softStopBootMs({config, bornBootMs}, deadlineBootMs)];
   return state === 'accepted' || state === 'stopping' ? [hard] : [];
 }

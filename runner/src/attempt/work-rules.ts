@@ -2,7 +2,7 @@ import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {attemptKey, inputsKept, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {Completion} from './attempt-work.ts';
 import type {WorkAnswer, WorkFailure} from './runner-state.ts';
-import {advance, emit, put, refuse, retryLater, sendExit, sign, type Turn} from './turn.ts';
+import {advance, emit, put, refuse, retryLater, sendExit, sign, stateOf, type Turn} from './turn.ts';
 
 export function onAnswer(turn: Turn, of: AttemptRef, answer: WorkAnswer): void {
   const attempt = turn.attempts.get(attemptKey(of));
@@ -48,8 +48,24 @@ function onAgentEnd(turn: Turn, attempt: Attempt, end: NonNullable<Attempt['agen
   const seen = {agentEnd: end, agentEndBootMs: turn.nowBootMs};
   // The code and signal of an agent that was stopped belong into its record; they change nothing else.
   if (attempt.state === 'stopping' && attempt.agentEnd === null) put(turn, {...attempt, ...seen});
+  else if (attempt.state === 'running' && wasAskedByShim(turn, attempt, end))
+    stopWith(turn, {...attempt, ...seen}, leaseLost, 0);
   else if (attempt.state === 'running' && end.result !== null) stopWith(turn, {...attempt, ...seen}, end.result, 0);
   else advance(turn, attempt, 'agentEnded', seen);
+}
+
+export const leaseLost = {
+  kind: 'failed',
+  code: 'lease_lost',
+  detail: 'the lease was not renewed in time: no contact with the control plane',
+  retryable: true,
+} as const;
+
+/** The shim asks at the soft stop, whether or not a runner is there: an agent that ends badly after it has obeyed. */
+function wasAskedByShim(turn: Turn, {deadlineBootMs}: Attempt, {exitCode}: NonNullable<Attempt['agentEnd']>): boolean {
+  const {config} = stateOf(turn);
+  if (config === null || deadlineBootMs === null || exitCode === 0) return false;
+  return turn.nowBootMs >= deadlineBootMs - config.soft_stop_ms;
 }
 
 /** Answers for another state than the one that asked come from before a stop or a fence, and are too late. */
