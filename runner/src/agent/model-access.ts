@@ -1,10 +1,7 @@
 import {randomBytes} from 'node:crypto';
 import {join} from 'node:path';
-import * as z from 'zod';
 import type {AgentEventOf} from '@switchyard/shared/domain/agent-event.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
-import {readPrivateFile, writePrivateFile} from '../services/private-file.ts';
 import type {ModelKeys} from '../secrets/model-keys.ts';
 import type {ModelAccess, ToolAccess} from './driver.ts';
 import type {Figures} from '@switchyard/shared/policy/budget.ts';
@@ -17,6 +14,7 @@ import {Ledger} from './proxy/ledger.ts';
 import {McpCalls} from './proxy/mcp-calls.ts';
 import {ModelProxy} from './proxy/model-proxy.ts';
 import {providers, type ProviderName} from './proxy/provider.ts';
+import {readProxyFile, writeProxyFile, type ProxyFile} from './proxy/proxy-file.ts';
 import {ProxyWatch} from './proxy/proxy-watch.ts';
 import {stopResult} from './proxy/stop.ts';
 
@@ -58,15 +56,11 @@ export type ModelDoor = {
   readonly close: () => Promise<void>;
 };
 
-const PROXY_FILE = 'model-proxy.json';
 const AUDIT_FILE = 'model-proxy.ndjson';
-
-const storedSchema = z.strictObject({port: z.int().min(0).max(65_535), secret: z.base64().min(40)});
 
 export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoor> {
   const {stateDirectory, keys, isLive, budgetOf, enlarge, wallMs, log} = options;
-  const path = join(stateDirectory, PROXY_FILE);
-  const {port, secret} = await stored(path);
+  const {port, secret} = await stored(stateDirectory);
   const ledger = new Ledger(options.runDirectoryOf);
   const audit = new AuditLog(
     join(stateDirectory, AUDIT_FILE),
@@ -88,13 +82,10 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     nowMs: () => performance.now(),
     wallMs,
   });
-  const watch = new ProxyWatch({
-    url: () => `http://127.0.0.1:${proxy.port}`,
-    onChange: options.onHealth,
-  });
+  const watch = new ProxyWatch({url: () => `http://127.0.0.1:${proxy.port}`, onChange: options.onHealth});
   watch.start();
   // Agents that live on after this process expect the next one where they know it.
-  if (proxy.port !== port) await writePrivateFile(path, JSON.stringify({port: proxy.port, secret}));
+  if (proxy.port !== port) await writeProxyFile(stateDirectory, {port: proxy.port, secret});
   return {
     async open(grant, provider) {
       if ((await keys.get(provider)) === undefined)
@@ -106,33 +97,10 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
       return proxy.accessOf(grant);
     },
     trouble: () => watch.trouble,
-    async spent(grant) {
-      await ledger.open(grant);
-      const {usage, turns, cost_micros} = ledger.of(grant);
-      if (turns === 0) return null;
-      return {
-        cost_micros,
-        input_tokens: usage.input,
-        output_tokens: usage.output,
-        cache_read_tokens: usage.cacheRead,
-        cache_write_tokens: usage.cacheWrite,
-        turns,
-      };
-    },
+    spent: async grant => spentOf(ledger, grant),
     tools: grant => proxy.toolAccessOf(grant),
     takeCalls: (grant, decide) => calls.offer(grant, decide),
-    async told(grant, {turns, cost_usd: costUsd, ...tokens}) {
-      await ledger.open(grant);
-      const usage = {
-        input: tokens.input_tokens,
-        output: tokens.output_tokens,
-        cacheRead: tokens.cache_read_tokens,
-        cacheWrite: tokens.cache_write_tokens,
-        cacheWriteLong: 0,
-      };
-      ledger.set(grant, {...ledger.of(grant), usage, turns, cost_micros: Math.round((costUsd ?? 0) * 1_000_000)});
-      await ledger.save(grant);
-    },
+    told: async (grant, totals) => noteTold(ledger, grant, totals),
     bytes: grant => ledger.bytesOf(grant),
     async stopped(grant) {
       await ledger.open(grant);
@@ -147,11 +115,41 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
   };
 }
 
-async function stored(path: string): Promise<z.output<typeof storedSchema>> {
-  const text = await readPrivateFile(path);
-  const read = storedSchema.safeParse(text === undefined ? undefined : parseJson(text));
-  if (read.success) return read.data;
+async function spentOf(ledger: Ledger, grant: Grant): Promise<Spent | null> {
+  await ledger.open(grant);
+  const {usage, turns, cost_micros} = ledger.of(grant);
+  if (turns === 0) return null;
+  return {
+    cost_micros,
+    input_tokens: usage.input,
+    output_tokens: usage.output,
+    cache_read_tokens: usage.cacheRead,
+    cache_write_tokens: usage.cacheWrite,
+    turns,
+  };
+}
+
+async function noteTold(
+  ledger: Ledger,
+  grant: Grant,
+  {turns, cost_usd: costUsd, ...tokens}: AgentEventOf<'usage_update'>,
+): Promise<void> {
+  await ledger.open(grant);
+  const usage = {
+    input: tokens.input_tokens,
+    output: tokens.output_tokens,
+    cacheRead: tokens.cache_read_tokens,
+    cacheWrite: tokens.cache_write_tokens,
+    cacheWriteLong: 0,
+  };
+  ledger.set(grant, {...ledger.of(grant), usage, turns, cost_micros: Math.round((costUsd ?? 0) * 1_000_000)});
+  await ledger.save(grant);
+}
+
+async function stored(directory: string): Promise<ProxyFile> {
+  const file = await readProxyFile(directory);
+  if (file !== undefined) return file;
   const made = {port: 0, secret: randomBytes(32).toString('base64')};
-  await writePrivateFile(path, JSON.stringify(made));
+  await writeProxyFile(directory, made);
   return made;
 }

@@ -18,7 +18,8 @@ export function doctorCommand(world: Surroundings): Command {
       const progress = options.json === true ? undefined : terminal.progress('Trying each part');
       const {platform} = process;
       const keys = new KeyStore({directory: layout.runnerDirectory, env, platform, nowMs, randomHex});
-      const check = {layout, home, url: url.value, path: env['PATH'], platform, nowMs, keys};
+      const at = {layout, home, url: url.value, path: env['PATH'], platform};
+      const check = {...at, nowMs, keys, machine: world.machine()};
       const findings = await checkMachine(check).finally(() => progress?.end());
       const isGood = findings.every(({level}) => level !== 'fail');
       if (options.json === true) terminal.out(JSON.stringify({ok: isGood, findings}));

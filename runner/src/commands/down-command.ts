@@ -6,6 +6,7 @@ import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {isAlive} from '../executor/process-identity.ts';
+import {checkComponents} from '../services/component-check.ts';
 import {endAttempts} from '../services/end-attempts.ts';
 import {reapLeftovers} from '../services/leftovers.ts';
 import {readStateFile, removeFile} from '../services/private-file.ts';
@@ -82,16 +83,23 @@ export function statusCommand(world: Surroundings): Command {
           'state_corrupt',
           `${layout.statusFile} does not hold the state of the services: run switchyard down, then switchyard up`,
         );
-      const {services} = read.data;
+      const checks = await checkComponents({layout, machine: world.machine(), url: up.url});
+      const services = read.data.services.map(service => ({
+        ...checks.find(({name}) => name === service.name),
+        ...service,
+      }));
       if (options.json === true) return terminal.out(JSON.stringify({...up, services}));
       terminal.out(`${up.url}  ${up.team}/${up.pool}  up ${duration(world.nowMs() - up.ready_ms)}`);
-      const rows = services.map(({name, pid, state, restarts}) => [
+      const rows = services.map(({name, pid, state, restarts, trouble, last_output_ms: lastMs}) => [
         name,
         state,
         pid === null ? '-' : String(pid),
         String(restarts),
+        typeof lastMs === 'number' ? `${duration(Math.max(0, world.nowMs() - lastMs))} ago` : '-',
+        trouble === undefined ? '-' : (trouble ?? 'yes'),
       ]);
-      for (const line of table(['SERVICE', 'STATE', 'PID', 'RESTARTS'], rows, terminal.columns)) terminal.out(line);
+      const heads = ['SERVICE', 'STATE', 'PID', 'RESTARTS', 'OUTPUT', 'ANSWERS'];
+      for (const line of table(heads, rows, terminal.columns)) terminal.out(line);
     },
   );
 }

@@ -9,8 +9,10 @@ import {machineCharter} from '../agent/machine-charter.ts';
 import {findCgroupBase} from '../executor/cgroup.ts';
 import {readPolicyFile} from '../state/policy-file.ts';
 import {agentClis, findAgentClis, findProgram} from './agent-clis.ts';
+import type {Machine} from '../executor/process-identity.ts';
 import type {KeyStore} from '../secrets/key-store.ts';
 import {errnoOf} from '../state/errno.ts';
+import {checkComponents} from './component-check.ts';
 import type {StateLayout} from './state-layout.ts';
 
 export type Finding = {
@@ -29,6 +31,7 @@ export type MachineCheck = {
   readonly nowMs: () => number;
   readonly home: string;
   readonly keys: Pick<KeyStore, 'place' | 'trouble'>;
+  readonly machine: Machine;
 };
 
 /** git learnt `worktree add --no-track` and friends long before; 2.36 is the oldest that is tested. */
@@ -56,8 +59,12 @@ export async function checkMachine(check: MachineCheck): Promise<readonly Findin
     keysFinding,
   ];
   const local = Promise.all(parts.map(async part => part(check)));
-  const [findings, reached] = await Promise.all([local, controlPlaneFindings(check)]);
-  return [...findings, ...reached];
+  const [findings, components, reached] = await Promise.all([
+    local,
+    componentFindings(check),
+    controlPlaneFindings(check),
+  ]);
+  return [...findings, ...components, ...reached];
 }
 
 const ok = (name: string, detail: string): Finding => ({name, level: 'ok', detail, fix: null});
@@ -202,6 +209,16 @@ async function keysFinding({keys}: MachineCheck): Promise<Finding> {
     const detail = error instanceof SwitchyardError ? error.detail : String(error);
     return {name: 'keys', level: 'fail', detail, fix: 'switchyard keys list shows where they are.'};
   }
+}
+
+/** What `up` started here. What an `up` that was killed left of its records is said, and is no fault of the machine. */
+async function componentFindings(check: MachineCheck): Promise<readonly Finding[]> {
+  const checks = await checkComponents(check);
+  return checks.map(({name, process: found, trouble}) => {
+    if (trouble === null) return ok(name, 'alive, and answers');
+    const fix = found === 'gone' ? 'switchyard up starts it again.' : 'Read its log: switchyard logs.';
+    return {name, level: found === 'gone' ? 'warn' : 'fail', detail: trouble, fix};
+  });
 }
 
 async function controlPlaneFindings({url, nowMs}: MachineCheck): Promise<readonly Finding[]> {

@@ -174,7 +174,13 @@ export class ModelProxy {
         reason: 'body_too_large',
         message: `the request is larger than ${limits.modelRequestBytesMax} bytes`,
       });
-    const value = await keyOf(provider);
+    const value = await keyOf(provider).catch(() => null);
+    if (value === null)
+      return refuse(response, provider, {
+        status: 503,
+        reason: 'key_store',
+        message: 'the key store of this machine does not answer: switchyard doctor says why',
+      });
     if (value === undefined)
       return refuse(response, provider, {
         status: 403,
@@ -284,7 +290,7 @@ function routedProvider(url: string): ProviderName | undefined {
 function refuse(response: ServerResponse, provider: ProviderName | undefined, refusal: Refusal): Answered {
   const shape = provider === undefined ? 'anthropic' : providers[provider].errorShape;
   // What cannot be reached now may be reached again; everything else stays refused.
-  const isPassing = refusal.reason === 'upstream' || refusal.reason === 'budget_unknown';
+  const isPassing = ['upstream', 'budget_unknown', 'key_store'].includes(refusal.reason);
   const headers = isPassing ? {'content-type': 'application/json'} : refusalHeaders;
   response.writeHead(refusal.status, {...headers, connection: 'close'}).end(refusalDocument(shape, refusal));
   return {status: refusal.status, reason: refusal.reason, usage: null, refused: null};

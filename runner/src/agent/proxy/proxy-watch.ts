@@ -48,7 +48,7 @@ export class ProxyWatch {
 
   /** @throws SwitchyardError executor_unavailable when the proxy does not answer as it should, in time */
   async check(): Promise<void> {
-    const trouble = await troubleAt(this.#options.url);
+    const trouble = await proxyTrouble(this.#options.url);
     const isNews = trouble !== this.#trouble;
     this.#trouble = trouble;
     if (isNews) this.#options.onChange(trouble);
@@ -56,7 +56,8 @@ export class ProxyWatch {
   }
 }
 
-async function troubleAt(url: () => string): Promise<string | null> {
+/** Why a proxy is not well; null where it is. */
+export async function proxyTrouble(url: () => string): Promise<string | null> {
   try {
     const answer = await fetch(new URL(HEALTH_PATH, url()), {signal: AbortSignal.timeout(limits.modelProxyAnswerMs)});
     // Another program may have taken the port.

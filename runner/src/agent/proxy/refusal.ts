@@ -11,6 +11,7 @@ export type Refusal = {
     | 'no_key'
     | 'budget'
     | 'budget_unknown'
+    | 'key_store'
     | 'upstream';
   readonly message: string;
 };

@@ -10,7 +10,7 @@ import {grantToken} from '../../../../runner/src/agent/proxy/grant.ts';
 import {fileVault} from '../../../../runner/src/secrets/file-vault.ts';
 import {modelKeys} from '../../../../runner/src/secrets/model-keys.ts';
 import {runCli} from '../../../fixtures/cli.ts';
-import {body, grant, place, secret} from './proxy-place.ts';
+import {ask, body, grant, place, secret} from './proxy-place.ts';
 
 /** A provider that begins every answer at once and ends it when told. */
 async function openProvider() {
@@ -49,4 +49,18 @@ test('[MP15] a key that is rotated under an open stream reaches the next request
   const [first, second] = [await text(before), await text(after)];
   expect(first).toBe('event: ping\ndata: {"n":1}\n\nevent: end\ndata: {"of":0}\n\n');
   expect(second).toContain('{"of":1}');
+});
+
+test('[MP16] while the key store is locked requests are refused for now, and the provider hears of none', async () => {
+  let isLocked = true;
+  const at = await place({
+    keyOf: async () => (isLocked ? Promise.reject(new Error('locked: CANARY')) : 'sk-key'),
+  });
+  const answer = await ask(at);
+  expect([answer.status, answer.headers['x-should-retry']]).toEqual([503, undefined]);
+  expect(answer.text).toContain('switchyard doctor');
+  expect(answer.text + JSON.stringify(at.audit)).not.toContain('CANARY');
+  expect(at.api.requests).toEqual([]);
+  isLocked = false;
+  expect((await ask(at)).status).toBe(200);
 });
