@@ -49,3 +49,26 @@ export function promptRoleOf(
   const wanted = agent.prompt ?? (agent.type === undefined ? 'as_is' : 'role');
   return wanted === 'role' && asksModel(agent) ? roleOf(agent) : undefined;
 }
+
+type Concurrency = {
+  readonly key: string;
+  readonly limit: number;
+  readonly mode: 'queue' | 'cancel_in_progress' | 'cancel_newest';
+};
+
+/**
+ * How many tasks of one key run at once. Deployments of a repository take turns: the lock is the lease of the attempt, so
+ * that no agent has to give it back, and none that died keeps it.
+ */
+export function concurrencyOf({
+  concurrency: stated,
+  agent: {type},
+  repository,
+}: {
+  readonly concurrency?: Concurrency | undefined;
+  readonly agent: Typed;
+  readonly repository?: {readonly url: string} | undefined;
+}): Concurrency | undefined {
+  if (stated !== undefined || type !== 'deployer' || repository === undefined) return stated;
+  return {key: `deploy:${repository.url}`, limit: 1, mode: 'queue'};
+}

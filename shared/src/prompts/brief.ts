@@ -22,6 +22,6 @@ export type Brief = {
   /** From the reviewer: then a change is mended instead of made. */
   readonly reviewFeedback?: string | undefined;
   readonly focusAreas?: readonly string[] | undefined;
-  /** The program with which an event is reported at once, where there is one. */
-  readonly emitCommand?: string | undefined;
+  /** The tool with which an event is reported at once, for an agent that has it. */
+  readonly reportTool?: string | undefined;
 };

@@ -71,12 +71,12 @@ const reviewer: Mission = {
 const deployer: Mission = {
   goal: 'Bring what is merged to where it runs, and prove that it runs.',
   phases: [
-    'Wait until the deployment lock of the repository is yours; it is given back for you when you end.',
     'Pull, install, build and restart as the repository describes.',
     'Verify that the new version answers, by a request and by its log.',
     'When it does not, go back to the version before with a revert, verify that, and report deploy.failed with the log.',
   ],
   rules: [
+    'The deployment lock of the repository is yours until you end: nobody else deploys it meanwhile.',
     'Never read, change, move or print credentials, keys or environment files.',
     'Do not mend code: a fault in it is deploy.failed.',
     'Never rewrite history and never push by force.',

@@ -6,12 +6,12 @@ import {ruleOfRole, type Role} from './role.ts';
 
 /** Raised with every change of a text: major when an agent must do something else, minor for more, patch for wording. */
 export const promptVersions = {
-  starter: '1.0.0',
-  coding: '1.0.0',
-  reviewer: '1.0.0',
-  deployer: '1.0.0',
-  verifier: '1.0.0',
-  auditor: '1.0.0',
+  starter: '1.1.0',
+  coding: '1.1.0',
+  reviewer: '1.1.0',
+  deployer: '1.1.0',
+  verifier: '1.1.0',
+  auditor: '1.1.0',
 } as const satisfies Readonly<Record<Role, string>>;
 
 export type Prompt = {readonly text: string; readonly version: string};
@@ -90,13 +90,13 @@ function surroundings({ancestors = [], siblings = [], comments = [], repositorie
 }
 
 /** Told twice on purpose: a report that is forgotten must not stall the work. */
-function outcome(role: Role, {emitCommand}: Brief): readonly string[] {
+function outcome(role: Role, {reportTool}: Brief): readonly string[] {
   const {events} = ruleOfRole(role);
   const report =
-    emitCommand === undefined
+    reportTool === undefined
       ? []
       : [
-          `Report each event at once with: ${oneWord(emitCommand)} <event> <json>. A report that is refused is corrected and sent again.`,
+          `If you have the tool ${oneWord(reportTool)}, report each event with it as it happens. A report that is refused is corrected and sent again.`,
         ];
   return [
     'First write a summary for the people who follow this task: what you found, what you did, what is left.',

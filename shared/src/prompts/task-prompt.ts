@@ -1,4 +1,5 @@
 import {agentId} from '../api/agent-view.ts';
+import type {AgentCallName} from '../domain/agent-call.ts';
 import {promptRoleOf, timeoutMsOf} from '../domain/role-defaults.ts';
 import type {TaskSpec} from '../domain/task-spec.ts';
 import type {Brief} from './brief.ts';
@@ -21,6 +22,8 @@ export function taskPrompt(attempt: Attempt): TaskPrompt {
   return {text, version: `${role}@${version}`};
 }
 
+const reportTool: AgentCallName = 'emit_event';
+
 /** The branch is left out: an agent that goes on in a later attempt would have been told the name of an earlier one. */
 function briefOf(role: Role, {task, epoch, spec}: Attempt): Brief {
   const {plan, review_feedback: reviewFeedback, focus_areas: focusAreas, ...brief} = spec.brief ?? {};
@@ -41,5 +44,6 @@ function briefOf(role: Role, {task, epoch, spec}: Attempt): Brief {
     description: spec.prompt,
     repository: spec.repository?.url,
     base: spec.repository?.base,
+    reportTool,
   };
 }

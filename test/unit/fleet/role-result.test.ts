@@ -15,7 +15,7 @@ const role = {prompt: 'starter@1.0.0', outcome};
 
 function ended(exit: AttemptResult, over: Partial<ExitRecord> = {}) {
   const of = new CoreWorld();
-  const machine = of.machine();
+  const machine = of.machine(['agent=claude']);
   machine.hello(1);
   const id = of.one({agent: {type: 'starter', driver: 'claude'}, attempts_max: 1});
   machine.exit(machine.accept(), exit, over);
@@ -65,4 +65,21 @@ test('[PM17] a runner signs what its agent was told and stated, and a control pl
   expect(understoodBy(6, record)).toHaveProperty('role');
   expect(understoodBy(5, record)).not.toHaveProperty('role');
   expect(exitRecordOf({...attempt, agentEnd: {...attempt.agentEnd, prompt: null}})).not.toHaveProperty('role');
+});
+
+test('[PM19] deployments of one repository take turns, and an end or a loss of the agent gives the turn on', () => {
+  const of = new CoreWorld();
+  const machine = of.machine();
+  const shop = {agent: {type: 'deployer'}, repository: {url: 'https://git.example/shop.git'}} as const;
+  const [first, second] = [of.one(shop), of.one(shop)];
+  const other = of.one({...shop, repository: {url: 'https://git.example/blog.git'}});
+  const own = of.one({...shop, concurrency: {key: 'mine'}});
+  machine.hello(9);
+  const offers = machine.offers();
+  expect(offers.map(({task}) => task).toSorted()).toEqual([first, other, own].toSorted());
+  for (const attempt of offers) machine.say({t: 'accept', ...attempt, ts: 1});
+  const held = offers.find(({task}) => task === first);
+  if (held === undefined) throw new Error('the first deployment was not offered');
+  machine.exit(held);
+  expect(machine.offers().map(({task}) => task)).toEqual([second]);
 });

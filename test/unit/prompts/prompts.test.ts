@@ -26,7 +26,7 @@ const brief: Brief = {
   repositories: [{name: 'shop', about: 'the web page'}],
   plan: '{"summary":"Use the name of the session."}',
   focusAreas: ['sign-in', 'basket'],
-  emitCommand: 'switchyard-emit',
+  reportTool: 'emit_event',
 };
 
 test.for([
@@ -52,7 +52,7 @@ test.for(roles)('[PM2] the prompt of %s is the one of its version', async role =
 
 test('[PM2] what a brief does not hold is not in the prompt', () => {
   const {text} = promptOf('coding', {agent: 'a', task: 't', timeoutMs: 60_000, title: 'x', description: ''});
-  expect(text).not.toMatch(/undefined|null|## Around it|Report each event|Description:|Branch:/);
+  expect(text).not.toMatch(/undefined|null|## Around it|report each event|Description:|Branch:/);
 });
 
 const hostile = fc.oneof(
@@ -164,7 +164,7 @@ test.for(roles)('[PM7] %s writes a summary first, then reports its events and en
   const {text} = promptOf(role, brief);
   const at = (part: string): number => text.indexOf(part);
   expect(at('First write a summary')).toBeGreaterThan(0);
-  expect(at('Report each event at once with: switchyard-emit')).toBeGreaterThan(at('First write a summary'));
-  expect(at('one block of JSON')).toBeGreaterThan(at('Report each event'));
+  expect(at('If you have the tool emit_event, report each event')).toBeGreaterThan(at('First write a summary'));
+  expect(at('one block of JSON')).toBeGreaterThan(at('If you have the tool'));
   for (const event of ruleOfRole(role).events) expect(text).toContain(event);
 });

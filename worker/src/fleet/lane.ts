@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import {agentLabel} from '@switchyard/shared/domain/labels.ts';
-import {asksModel, roleOf} from '@switchyard/shared/domain/role-defaults.ts';
+import {asksModel, concurrencyOf, roleOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {slotClass} from '@switchyard/shared/domain/slots.ts';
 import type {Spender} from './budget-row.ts';
@@ -39,12 +39,13 @@ const laneText = z
 
 /** Text that two tasks share exactly when they share a lane. */
 export function laneOf(spec: TaskSpec): string {
+  const concurrency = concurrencyOf(spec);
   return JSON.stringify([
     slotClass(spec),
     spec.fairness_key ?? spec.repository?.url ?? '',
     [...new Set([...spec.requires, ...needsOf(spec)])].toSorted(),
-    spec.concurrency?.key ?? null,
-    spec.concurrency?.limit ?? 0,
+    concurrency?.key ?? null,
+    concurrency?.limit ?? 0,
     roleOf(spec.agent),
     spec.repository?.url ?? null,
   ]);

@@ -1,7 +1,7 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {newTaskId, type RandomBytes, type TaskId} from '@switchyard/shared/domain/id.ts';
 import {concurrencyOnSubmit, orderKey} from '@switchyard/shared/domain/queue-order.ts';
-import {roleOf} from '@switchyard/shared/domain/role-defaults.ts';
+import {concurrencyOf, roleOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Batch} from './batch.ts';
@@ -88,7 +88,7 @@ function enqueue(batch: Batch, {id, spec, text, unmet, retriedFrom, parent}: Enq
   if (unmet.open.length > 0) batch.memory.hasDependencies = true;
   for (const needs of unmet.open)
     batch.context.sql.run('INSERT OR IGNORE INTO dependency (needs, task) VALUES (?, ?)', needs, id);
-  const {cancelSelf, cancel} = concurrencyOnSubmit(spec.concurrency ?? {mode: 'queue', limit: 1}, competitors);
+  const {cancelSelf, cancel} = concurrencyOnSubmit(concurrencyOf(spec) ?? {mode: 'queue', limit: 1}, competitors);
   for (const other of cancel) cancelOther(batch, other, id);
   begin(batch, row, {cancelSelf, isHeldBack, failed: unmet.failed});
 }
@@ -146,7 +146,7 @@ function newRow(batch: Batch, {id, spec, retriedFrom, parent}: Omit<Enqueue, 'un
     lane: laneOf(spec),
     order_key: orderKey(Math.max(nowMs, spec.not_before_ms ?? 0) + fractionMs, spec.priority),
     prefers: JSON.stringify(spec.prefers),
-    conc_key: spec.concurrency?.key ?? null,
+    conc_key: concurrencyOf(spec)?.key ?? null,
     attempts_max: spec.attempts_max,
     not_before_ms: spec.not_before_ms ?? null,
     deadline_ms: spec.deadline_ms ?? null,
