@@ -35,7 +35,7 @@ test.for([
   {driver: 'claude', header: 'x-api-key', value: key},
   {driver: 'codex', model: 'gpt-5', header: 'authorization', value: `Bearer ${key}`},
 ] as const)(
-  '[RA60] $driver sees no secret of its machine and leaves none, while its key reaches the model',
+  '[RA90] $driver sees no secret of its machine and leaves none, while its key reaches the model',
   {timeout: 300_000},
   async ({header, value, ...agent}) => {
     const prompt = `Please do the work. ${chosenBy(`dump-${agent.driver}`)}`;
