@@ -138,7 +138,7 @@ export const leftOut: readonly LeftOut[] = [
     why: 'what this program and its own child say',
   },
   {
-    modules: /^runner\/src\/attempt\/(?:agent-home|runaway-watch)\.ts$/,
+    modules: /^runner\/src\/attempt\/(?:agent-home|attempt-models|runaway-watch)\.ts$/,
     why: 'a note of this program, and events that a driver made; what does not fit a schema counts for nothing',
   },
   {modules: /^runner\/src\/state\/journal-schema\.ts$/, why: 'one integer of SQLite'},
