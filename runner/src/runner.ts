@@ -11,7 +11,7 @@ import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
 import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
 import {ownLoginOf} from './agent/own-login.ts';
-import {nearestRealPath} from './agent/nearest-real-path.ts';
+import {diskOfAgents} from './agent/nearest-real-path.ts';
 import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
 import {rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
@@ -311,7 +311,7 @@ function hostWork({
     tools: models.tools,
     agentProgram: name => findProgram(name, path) ?? null,
     ruling:
-      charter === null ? null : (call, scene) => rulingOf(charter.book, call, {...scene, realPath: nearestRealPath}),
+      charter === null ? null : (call, scene) => rulingOf(charter.book, call, {...scene, ...diskOfAgents}),
     introduction: charter === null ? undefined : (charterIntroduction(charter.charter) ?? undefined),
     people: {holdMs: policy.approvals.hold_ms, ttlMs: policy.approvals.expires_ms},
     agentEnvironment: {...env, PATH: path},

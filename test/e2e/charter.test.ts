@@ -2,6 +2,7 @@ import {mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {listRunners} from '@switchyard/shared/api/runner-contracts.ts';
+import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {runCli, startCli} from '../fixtures/cli.ts';
 import {Bed, type RunnerProcess} from '../fixtures/installation.ts';
 
@@ -34,7 +35,7 @@ test('[CA22] the charter of an older daemon is found in its place, and every com
 test('[CA25] the attempts that live at once are no more than the charter allows', async () => {
   const {runners} = await bed.client.call(listRunners, {});
   expect(runners).toMatchObject([{id: runner.id, slots: 1}]);
-  const spec = {prompt: 'wait', agent: {driver: 'exec', command: ['/bin/sleep', '60']}, expect_change: false} as const;
+  const spec: TaskSpecInput = {prompt: 'wait', agent: {driver: 'exec', command: ['/bin/sleep', '60']}};
   const tasks = await Promise.all([bed.submit(spec), bed.submit(spec)]);
   const states = async (): Promise<readonly string[]> =>
     Promise.all(tasks.map(async ({id}) => (await bed.task(id)).state));

@@ -6,7 +6,7 @@ import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import {lint, rulebookOf, type Finding} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {readCharterFile} from '../agent/charter-file.ts';
 import {findCharter} from '../agent/machine-charter.ts';
-import {nearestRealPath} from '../agent/nearest-real-path.ts';
+import {diskOfAgents} from '../agent/nearest-real-path.ts';
 import {actLine} from './act-line.ts';
 import {group, leaf, text} from './leaf.ts';
 import {shellWord} from './shell-word.ts';
@@ -141,5 +141,5 @@ function inputOf(json: string): ToolCall['input'] {
 
 function sceneOf({cwd, home}: World, options: Readonly<Record<string, unknown>>): Scene {
   const workspace = resolve(cwd, text(options, 'workspace') ?? '.');
-  return {workspace, home, branch: text(options, 'branch'), realPath: nearestRealPath};
+  return {workspace, home, branch: text(options, 'branch'), ...diskOfAgents};
 }

@@ -18,8 +18,15 @@ export type Command = {
 
 type Deed =
   /** A program runs, and what it does is not known from its words. */
-  | {readonly kind: 'run'; readonly command: Command}
+  | {
+      readonly kind: 'run';
+      readonly command: Command;
+      /** The file that holds what runs, where it is none of the system's. */
+      readonly file?: Place | undefined;
+    }
   | {readonly kind: 'read' | 'write'; readonly place: Place; readonly command?: Command | undefined}
+  /** A word that is the name of a place, for a program of which nobody knows whether it reads or writes there. */
+  | {readonly kind: 'names'; readonly place: Place}
   | {
       readonly kind: 'delete';
       readonly place: Place;

@@ -53,6 +53,12 @@ export const infrastructure = commands(
   'terraform, tofu, pulumi, cdk, cloudformation, aws, gcloud, az, kubectl, helm, ansible-playbook',
   'doctl, hcloud, flyctl, fly, oc, vault, consul, nomad, packer, wrangler secret, wrangler delete',
 );
+/** What fetches a program and runs it. */
+export const fetched = commands(
+  'npx -y, npx --yes, pnpm dlx, yarn dlx, bunx, uvx, pipx run, deno run *http*, go run *@*, docker run',
+);
+/** Change branches of a remote and are no push. */
+export const remoteBranches = commands('gh repo sync, gh api *git/refs*');
 export const installations = commands(
   'npm install, npm i, npm ci, npm add, pnpm install, pnpm i, pnpm add, yarn add, yarn install',
   'bun install, bun add, pip install, pip3 install, python -m pip install, python3 -m pip install',
@@ -110,7 +116,9 @@ export const disks: readonly Condition[] = [
 
 export const permissions = commands('chmod, chown, chgrp, setfacl, chattr');
 export const secretCommands = commands(
-  'env, printenv, security, op, gh auth token, gcloud auth, aws configure, vault, pass, git credential',
+  'env, printenv, security, op, gh auth token, gh auth status *-t*, gh auth status --show-token, gcloud auth',
+  'aws configure, aws sts, vault, pass, git credential*, gpg *--export-secret*, ssh-add, secret-tool',
+  'kubectl get *secret*, kubectl config view, npm config, npm token, docker inspect, heroku config',
 );
 export const secretChanges = commands('* secret* set, * secret* put, passwd, ssh-keygen, gh secret');
 export const merges = commands('gh pr merge, gh pr close, gh pr review, glab mr merge, hub merge, gh api');

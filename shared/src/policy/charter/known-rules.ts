@@ -41,7 +41,7 @@ export const knownRules: readonly KnownRule[] = [
     side: 'refusal',
     needs: ['force', 'push'],
     may: 'git branch remote',
-    means: () => [{kind: 'push', isForced: true}],
+    means: () => [{kind: 'push', isForced: true}, ...programs.remoteBranches],
   },
   {
     says: 'Push to main',
@@ -208,7 +208,7 @@ export const knownRules: readonly KnownRule[] = [
     side: 'refusal',
     needs: ['run|execute', 'downloaded|hidden|obfuscated|unseen|internet|network|web'],
     may: 'code script command that is from download',
-    means: () => [{kind: 'unseen'}],
+    means: () => [{kind: 'unseen'}, ...programs.fetched],
   },
   {
     says: 'Network access',

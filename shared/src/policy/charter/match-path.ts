@@ -6,7 +6,7 @@ import {isHeldBy, matchesPath, mayMeet} from './path-pattern.ts';
 /** Whether a rule is met: `maybe` where that depends on something unseen. */
 export type Match = 'yes' | 'maybe' | 'no';
 
-type PathAct = Extract<Act, {kind: 'read' | 'write' | 'delete'}>;
+type PathAct = Extract<Act, {kind: 'read' | 'write' | 'delete' | 'names'}>;
 type PathCondition = Extract<Condition, {kind: 'path'}>;
 
 export function best(matches: readonly Match[]): Match {
@@ -16,11 +16,19 @@ export function best(matches: readonly Match[]): Match {
 
 /** A refusal is met by any path that the act may touch, also by what lies inside of a folder that is removed. */
 export function refusesPath({access, paths, isRecursive}: PathCondition, act: PathAct, scene: Scene): Match {
+  if (act.kind === 'names')
+    return access.includes('read') || access.includes('write') ? namesOne(paths, act, scene) : 'no';
   if (!access.includes(act.kind)) return 'no';
   const depth = act.kind === 'delete' && isRecursive === true ? act.isRecursive : true;
   if (depth === false) return 'no';
   const met = best(paths.map(pattern => touches(pattern, act, scene)));
   return met === 'yes' && depth === undefined ? 'maybe' : met;
+}
+
+/** A name outside of the workspace is that of half of what a machine has: only what a rule names itself counts. */
+function namesOne(paths: readonly string[], act: PathAct, scene: Scene): Match {
+  const met = best(paths.filter(pattern => !pattern.startsWith('@')).map(pattern => touches(pattern, act, scene)));
+  return met === 'yes' ? 'maybe' : met;
 }
 
 function touches(pattern: string, act: PathAct, scene: Scene): Match {
@@ -38,7 +46,7 @@ function touches(pattern: string, act: PathAct, scene: Scene): Match {
 
 /** An approval is met only when every path that the act may touch is meant. */
 export function approvesPath({access, paths}: PathCondition, act: PathAct, scene: Scene): boolean {
-  return access.includes(act.kind) && isInside(act.place, paths, scene);
+  return act.kind !== 'names' && access.includes(act.kind) && isInside(act.place, paths, scene);
 }
 
 export function isInside({isKnown, paths}: Place, patterns: readonly string[], scene: Scene): boolean {

@@ -41,10 +41,10 @@ function yesIf(isMet: boolean): Match {
   return isMet ? 'yes' : 'no';
 }
 
-type PathAct = Extract<Act, {kind: 'read' | 'write' | 'delete'}>;
+type PathAct = Extract<Act, {kind: 'read' | 'write' | 'delete' | 'names'}>;
 
 function isPathAct(act: Act): act is PathAct {
-  return act.kind === 'read' || act.kind === 'write' || act.kind === 'delete';
+  return act.kind === 'read' || act.kind === 'write' || act.kind === 'delete' || act.kind === 'names';
 }
 
 function refusesTool({names, path}: Extract<Condition, {kind: 'tool'}>, act: Act, {scene, tool}: Sight): Match {

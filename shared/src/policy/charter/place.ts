@@ -11,6 +11,8 @@ export type Scene = {
   readonly branch?: string | undefined;
   /** Follows symbolic links on the disk of the agent, the path itself where there is none. Paths are taken as written when absent. */
   readonly realPath?: ((path: string) => string) | undefined;
+  /** A file of the disk of the agent as text; undefined for one that is not there, is too large or no text. */
+  readonly readText?: ((path: string) => string | undefined) | undefined;
 };
 
 /** A path that a call touches, in every form that it could have. */
@@ -48,16 +50,26 @@ export function placeOf(word: Word, folders: Folders, scene: Scene): Place {
   // Of a path that goes on unseen only the beginning is known, and it may lead back.
   const forms = starts.flatMap(start => (start === undefined ? [] : realForms(`${start}/${base}`, scene)));
   const paths = unknownAt === undefined && !stepsUp ? forms : [];
+  const link = ownLink.exec(plain(`/${base}`));
+  const isElsewhere = isAbsolute && link !== null && link.groups?.['root'] === undefined;
   return {
     source,
     paths: [...new Set(paths)],
-    isKnown: unknownAt === undefined && !stepsUp && !starts.includes(undefined),
+    isKnown: unknownAt === undefined && !stepsUp && !starts.includes(undefined) && !isElsewhere,
     isPattern,
   };
 }
 
+/** Links that every process has of its own: to the root, and to folders and files that nobody can look up from here. */
+const ownLink = /^\/proc\/[^/]+(?:\/task\/[^/]+)?\/(?:(?<root>root)|cwd|fd|exe|map_files)(?=\/|$)/;
+
+/** Without double slashes and single dots; what steps up through a link leads elsewhere than its words. */
+const plain = (path: string): string => path.replaceAll(/\/(?:\.?\/)+/g, '/');
+
 /** The path as written and the one that its links lead to. */
-function realForms(path: string, {realPath}: Scene): readonly string[] {
+function realForms(written: string, {realPath}: Scene): readonly string[] {
+  const isRoot = ownLink.exec(plain(written))?.groups?.['root'] !== undefined;
+  const path = isRoot ? `/${plain(written).replace(ownLink, '')}` : written;
   const normal = normalPath(path);
   return realPath === undefined ? [normal] : [normal, normalPath(realPath(path)), normalPath(realPath(normal))];
 }

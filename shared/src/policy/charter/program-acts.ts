@@ -1,6 +1,7 @@
 import {effectOfVariable} from './environment-rules.ts';
 import {unseen, type Act, type Command} from './act.ts';
 import {placeOf} from './place.ts';
+import {namedPlaces} from './named-places.ts';
 import type {Reader} from './reader.ts';
 import {plainWord, textOf, type Word} from './shell-tree.ts';
 
@@ -25,6 +26,8 @@ export function readVariable(name: string): readonly Act[] {
 }
 
 const wordsMax = 64;
+/** What may stand before a command line in one word. */
+const prefix = /^(?:(?:--?)?[\w.-]+=|-[A-Za-z](?=[^\w-])|-O|\+?!|@)+/;
 /** A word that a shell would not take for one plain word. */
 const commandText = /[\s;&|<>(){}$`*?]/;
 
@@ -34,15 +37,17 @@ const commandText = /[\s;&|<>(){}$`*?]/;
  */
 export function perhaps(words: readonly Word[], reader: Reader): readonly Act[] {
   const {guessesLeft} = reader;
+  const places = namedPlaces(words, reader);
   const hasText = words.some(({literal}) => commandText.test(literal));
-  if (guessesLeft === 0) return hasText ? [{...unseen('a text is hidden too deeply'), isSure: false}] : [];
-  const guess = (left: number): Reader => ({...reader, guessesLeft: left});
+  if (guessesLeft === 0)
+    return hasText ? [...places, {...unseen('a text is hidden too deeply'), isSure: false}] : places;
+  const guess = (left: number, isNamed: boolean): Reader => ({...reader, guessesLeft: left, isNamed});
   const acts = words.slice(0, wordsMax).flatMap((word, index) => {
     const text = textOf(word) ?? word.literal;
-    const script = text.replace(/^--?[\w-]+=/, '');
-    const asProgram = /^[\w./]/.test(text) ? reader.readWords(words.slice(index), guess(0)) : [];
-    const asScript = commandText.test(script) ? reader.readScript(script, guess(guessesLeft - 1)) : [];
+    const script = text.replace(prefix, '');
+    const asProgram = /^[\w./]/.test(text) ? reader.readWords(words.slice(index), guess(0, true)) : [];
+    const asScript = commandText.test(script) ? reader.readScript(script, guess(guessesLeft - 1, false)) : [];
     return [...asProgram, ...asScript];
   });
-  return acts.flatMap(act => (act.kind === 'other' ? [] : [{...act, isSure: false}]));
+  return [...places, ...acts.flatMap(act => (act.kind === 'other' ? [] : [{...act, isSure: false}]))];
 }

@@ -7,7 +7,12 @@ export type Effect =
   | {readonly kind: 'delete'; readonly place: Place; readonly isRecursive: boolean | undefined};
 
 /** `isWhole`: the program does nothing else. */
-export type Effects = {readonly effects: readonly Effect[]; readonly isWhole: boolean};
+export type Effects = {
+  readonly effects: readonly Effect[];
+  readonly isWhole: boolean;
+  /** It may run what nobody sees. */
+  readonly isBlind?: boolean | undefined;
+};
 
 type Sight = {readonly folders: Folders; readonly scene: Scene};
 type Split = {
@@ -102,13 +107,16 @@ export function effectsOf(program: string, words: readonly Word[], sight: Sight)
   return read?.(program, parts, sight);
 }
 
+/** Remove whatever they are given with everything inside. */
+const whole = new Set(['trash', 'trash-put', 'rimraf', 'del-cli', 'grm']);
+
 type ReadParts = (program: string, parts: Split, sight: Sight) => Effects;
 
 const others: readonly {readonly programs: ReadonlySet<string>; readonly read: ReadParts}[] = [
   // It can print into a variable.
   {programs: new Set(['printf']), read: (_, {options}) => ({effects: [], isWhole: options.length === 0})},
   {programs: new Set(['sed', 'gsed']), read: (_, parts, sight) => sedEffects(parts, sight)},
-  {programs: new Set(['rm', 'rmdir', 'unlink', 'shred', 'trash', 'srm']), read: removerEffects},
+  {programs: new Set(['rm', 'rmdir', 'unlink', 'shred', 'srm', ...whole]), read: removerEffects},
   {programs: new Set(['cp', 'mv', 'ln', 'install', 'rsync', 'ditto']), read: copierEffects},
   {
     programs: new Set(['tee', 'touch', 'mkdir', 'truncate', 'mkfifo', 'sponge']),
@@ -137,7 +145,8 @@ function readerEffects(program: string, parts: Split, sight: Sight): Effects {
   const isWhole = isSimple(parts) && !parts.options.some(option => refused?.test(option) === true);
   const files = isWhole ? parts.operands.slice(skips) : parts.operands;
   // Without a file it reads its input, or the folder where it is.
-  return {effects: places('read', files.length === 0 ? [plainWord('.')] : files, sight), isWhole};
+  const isBlind = program === 'sort' && parts.options.some(option => option.startsWith('--comp'));
+  return {effects: places('read', files.length === 0 ? [plainWord('.')] : files, sight), isWhole, isBlind};
 }
 
 function removerEffects(program: string, parts: Split, {folders, scene}: Sight): Effects {
@@ -145,7 +154,7 @@ function removerEffects(program: string, parts: Split, {folders, scene}: Sight):
   const isSaid = options.some(
     option => /^-[^-]*[rR]/.test(option) || (option.length > 2 && '--recursive'.startsWith(option)),
   );
-  const isRecursive = isSaid || program === 'trash' ? true : hasUnseenOption ? undefined : false;
+  const isRecursive = isSaid || whole.has(program) ? true : hasUnseenOption ? undefined : false;
   return {
     effects: operands.map(word => ({kind: 'delete', place: placeOf(word, folders, scene), isRecursive})),
     isWhole: isSimple(parts),
@@ -175,16 +184,37 @@ function copierEffects(program: string, parts: Split, sight: Sight): Effects {
       })),
     ],
     isWhole: program !== 'rsync' && program !== 'install' && isSimple(parts) && !hasTarget,
+    isBlind: program === 'rsync' && options.some(option => /^-[^-]*e|^--rs/.test(option)),
   };
 }
 
 /** Only the printing of lines by their numbers is known not to write or run anything. */
 function sedEffects(parts: Split, sight: Sight): Effects {
   const [script, ...files] = parts.operands;
-  const prints = script !== undefined && /^(?:\d+|\$)(?:,(?:\d+|\$))?p$/.test(textOf(script) ?? '');
-  if (prints && parts.options.join(' ') === '-n') return {effects: places('read', files, sight), isWhole: true};
+  const text = script === undefined ? undefined : textOf(script);
+  if (/^(?:\d+|\$)(?:,(?:\d+|\$))?p$/.test(text ?? '') && parts.options.join(' ') === '-n')
+    return {effects: places('read', files, sight), isWhole: true};
   const inPlace = parts.hasUnseenOption || parts.options.some(option => /^-[^-]*i|^--i/.test(option));
-  return {effects: places(inPlace ? 'write' : 'read', inPlace ? parts.operands : files, sight), isWhole: false};
+  // The lines of a script name the files that it reads and writes.
+  const inside = [...(text ?? '').matchAll(/(?:^|[\s;}/\d$])[rRwW]\s+([^\n]+)/g)].map(([, path = '']) =>
+    plainWord(path.trim()),
+  );
+  return {
+    effects: [
+      ...places(inPlace ? 'write' : 'read', inPlace ? parts.operands : files, sight),
+      ...places('write', inside, sight),
+    ],
+    isWhole: false,
+    isBlind: text === undefined || parts.options.some(option => /^-[^-]*f|^--f/.test(option)) || sedRuns(parts),
+  };
+}
+
+/** `e` as a command, or as a flag of `s`, in any word that may be a script. */
+function sedRuns({options, operands}: Split): boolean {
+  const scripts = [...options.map(option => option.replace(/^-[^-]*?e|^--expression=/, '')), ...operands.map(textOf)];
+  return scripts.some(
+    script => script !== undefined && /(?:^|[;{}\n]\s*|[\d$/]\s*)e(?:\s|$)|s([^\w\s]).*\1.*\1[gpiIm\d]*e/s.test(script),
+  );
 }
 
 function ddEffects(words: readonly Word[], {folders, scene}: Sight): Effects {

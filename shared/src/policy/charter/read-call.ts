@@ -1,4 +1,5 @@
 import {unseen, type Act, type ToolCall} from './act.ts';
+import {withAfterEffects} from './after-effects.ts';
 import {hostOf} from './connections.ts';
 import {placeOf, type Scene} from './place.ts';
 import {readShell} from './read-shell.ts';
@@ -35,7 +36,11 @@ const pathFields = ['file_path', 'notebook_path', 'path', 'absolute_path', 'file
 const commandFields = ['command', 'cmd', 'script', 'code'];
 
 /** What a call would do, one act after the other. An input of another shape than the tool has is not understood. */
-export function readCall({tool, input}: ToolCall, scene: Scene): readonly Act[] {
+export function readCall(call: ToolCall, scene: Scene): readonly Act[] {
+  return withAfterEffects(readTool(call, scene));
+}
+
+function readTool({tool, input}: ToolCall, scene: Scene): readonly Act[] {
   const name = tool.toLowerCase();
   switch (Object.hasOwn(tools, name) ? tools[name] : undefined) {
     case 'shell':

@@ -1,6 +1,9 @@
 import {unseen} from './act.ts';
-import {perhaps, runOf, type Read} from './program-acts.ts';
-import {textOf, unknownWord} from './shell-tree.ts';
+import {namedPlaces} from './named-places.ts';
+import {placeOf} from './place.ts';
+import {commandOf, perhaps, type Read} from './program-acts.ts';
+import {isOwnInput, readScriptFile} from './script-file.ts';
+import {textOf, type Word} from './shell-tree.ts';
 
 type ShellWord = 'plain' | 'setting' | 'command' | 'input' | 'unknown' | 'operand';
 
@@ -13,22 +16,53 @@ function kindOf(text: string): ShellWord {
   return /^[-+]/.test(text) ? 'unknown' : 'operand';
 }
 
+/** Where a shell that is started takes its commands from. */
+type Source =
+  | {readonly kind: 'text'; readonly text: string}
+  | {readonly kind: 'file'; readonly words: readonly Word[]}
+  | {readonly kind: 'input' | 'unseen' | 'unknown'};
+
+/** A word that is not seen is none that is known. */
+function textAt(words: readonly Word[], at: number): string {
+  const word = words[at];
+  return (word === undefined ? undefined : textOf(word)) ?? '+';
+}
+
+function sourceOf(words: readonly Word[]): Source {
+  let mode: 'command' | 'input' | undefined;
+  for (let at = 0; at < words.length; at += 1) {
+    const kind = kindOf(textAt(words, at));
+    if (kind === 'unknown') return {kind};
+    if (kind === 'operand') return operandSource(words.slice(at), mode);
+    if (kind === 'setting') at += 1;
+    if (kind === 'command' || kind === 'input') mode = mode === 'command' ? mode : kind;
+  }
+  // Of a command that is missing nobody knows what the shell makes.
+  return {kind: mode === 'command' ? 'unseen' : 'input'};
+}
+
+function operandSource(words: readonly Word[], mode: 'command' | 'input' | undefined): Source {
+  const text = textAt(words, 0);
+  if (mode === 'command') return {kind: 'text', text};
+  return mode === 'input' || isOwnInput(text) ? {kind: 'input'} : {kind: 'file', words};
+}
+
 /** A shell: its own words say where its commands come from. */
 export const readShellProgram: Read = (words, reader) => {
   const inner = {...reader, through: [...reader.through, 'sh']};
-  let isCommand = false;
-  for (let at = 0; at < words.length; at += 1) {
-    const text = textOf(words[at] ?? unknownWord('')) ?? '+';
-    const kind = kindOf(text);
-    if (kind === 'unknown') return [unseen('a shell is started in an unusual way'), ...perhaps(words, reader)];
-    if (kind === 'operand' && isCommand) return reader.readScript(text, inner);
-    if (kind === 'operand') return [runOf({program: 'sh', isTrusted: false, words: words.slice(at)}, reader)];
-    if (kind === 'setting') at += 1;
-    isCommand ||= kind === 'command';
+  const source = sourceOf(words);
+  switch (source.kind) {
+    case 'unknown':
+      return [unseen('a shell is started in an unusual way'), ...perhaps(words, reader)];
+    case 'text':
+      return reader.readScript(source.text, inner);
+    case 'file':
+      return readScriptFile(source.words, inner);
+    default:
+      return source.kind === 'unseen' || reader.input === undefined
+        ? [unseen('a shell runs what nobody sees')]
+        : reader.readScript(reader.input, {...inner, input: undefined});
   }
-  // The command is missing, or it is read from the standard input.
-  if (isCommand || reader.input === undefined) return [unseen('a shell runs what nobody sees')];
-  return reader.readScript(reader.input, {...inner, input: undefined});
 };
 
 export const readEval: Read = (words, reader) => {
@@ -43,14 +77,25 @@ export function interpreter(program: string, inline: RegExp): Read {
   return (words, reader) => {
     const texts = words.map(textOf);
     const isAsked = texts.length === 1 && /^(?:-v|-V|--version|--help)$/.test(texts[0] ?? '');
-    const isCode = texts.some(text => text === undefined || inline.test(text));
+    const isCode = texts.some(text => text === undefined || inline.test(text) || isOwnInput(text)) || runsText(texts);
     // Without a file the code comes from the standard input.
     const isInput = texts.every(text => text === undefined || (text.startsWith('-') && !/^-m|^--test/.test(text)));
     const isSeen = isAsked || (!isCode && !isInput);
+    const file = words.find(word => !word.literal.startsWith('-'));
+    const place = file === undefined ? undefined : placeOf(file, reader.folders, reader.scene);
+    const command = commandOf({program, isTrusted: true, words}, reader);
     return isSeen
-      ? [runOf({program, isTrusted: true, words}, reader)]
+      ? [{kind: 'run', command, file: place, isSure: true}, ...namedPlaces(words, reader)]
       : [unseen(`${program} runs code that is not read`), ...perhaps(words, reader)];
   };
+}
+
+/** Modules of Python that run a text or a file which they are given. */
+function runsText(texts: readonly (string | undefined)[]): boolean {
+  const at = texts.indexOf('-m');
+  return (
+    at !== -1 && /^(?:timeit|pdb|c?Profile|profile|trace|code|runpy|idlelib.*|bdb|doctest)$/.test(texts[at + 1] ?? '')
+  );
 }
 
 /** A program or a word of the shell that changes what commands mean, or runs what is not read. */

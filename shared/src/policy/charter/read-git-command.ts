@@ -1,5 +1,6 @@
 import {unseen, type Act} from './act.ts';
 import {readConnections} from './connections.ts';
+import {namedPlaces} from './named-places.ts';
 import {commandOf, perhaps, type Read} from './program-acts.ts';
 import {readGit} from './read-git.ts';
 import {textOf} from './shell-tree.ts';
@@ -23,7 +24,7 @@ export const readGitCommand: Read = (words, reader) => {
     {kind: 'git', action, command, isSure: true},
     // Where a named remote leads is not seen, and it may be a folder.
     ...hosts.map((host): Act => ({kind: 'connect', host, command, isSure: host !== undefined})),
-    ...(mayStart ? perhaps(words, reader) : []),
+    ...(mayStart ? perhaps(words, reader) : namedPlaces(words, reader)),
   ];
 };
 

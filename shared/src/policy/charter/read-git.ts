@@ -123,7 +123,6 @@ const subcommands: Readonly<Record<string, ReadWords | GitAction['kind']>> = {
   'ls-remote': 'fetch',
   remote: words =>
     words.every(word => /^(?:-v|--verbose|show)$/.test(textOf(word) ?? '')) ? {kind: 'read'} : {kind: 'config'},
-  config: 'config',
   rebase: 'rewrite',
   'filter-branch': 'rewrite',
   'filter-repo': 'rewrite',
@@ -164,7 +163,27 @@ const others = new Set([
   ...['sparse-checkout', 'submodule', 'symbolic-ref', 'tag', 'update-index', 'worktree', 'write-tree', 'read-tree'],
 ]);
 
+function bringsSettings(word: Word): boolean {
+  return /^(?:-c|-u|--c(?:o.*)?|--te.*|--up.*)$|^--(?:config|template|upload-pack)=/.test(textOf(word) ?? '');
+}
+
+const listing = /^(?:--get(?:-all|-regexp|-urlmatch|-color|-colorbool)?|--list|-l|list|get)$/;
+
+/** A setting that lasts can name the program that git runs at its next call. */
+function readConfig(words: readonly Word[]): GitReading {
+  const texts = words.map(textOf);
+  if (texts.some(text => listing.test(text ?? ''))) return {kind: 'action', action: {kind: 'read'}};
+  const key = texts.find(text => text !== undefined && /^[^-].*\./.test(text));
+  const isKnown = key !== undefined && harmlessSetting.test(key) && !texts.includes(undefined);
+  return isKnown
+    ? {kind: 'action', action: {kind: 'config'}}
+    : {kind: 'unseen', why: `git config ${key ?? ''} may change what git runs`};
+}
+
 function readSubcommand(name: string, words: readonly Word[], branch: string | undefined): GitReading {
+  if (name === 'config') return readConfig(words);
+  if ((name === 'clone' || name === 'init') && words.some(bringsSettings))
+    return {kind: 'unseen', why: `git ${name} takes settings that may change what git runs`};
   const read = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
   if (typeof read === 'function') return {kind: 'action', action: read(words, branch)};
   if (reading.has(name))

@@ -6,8 +6,12 @@ import {readExport, readFolderChange, readSet} from './read-builtin.ts';
 import {interpreter, notRead, readEval, readShellProgram} from './read-code.ts';
 import {readFind} from './read-find.ts';
 import {readGitCommand} from './read-git-command.ts';
+import {namedPlaces} from './named-places.ts';
+import {placeOf} from './place.ts';
+import {projectScripts} from './project-scripts.ts';
 import type {Reader} from './reader.ts';
-import {textOf, type Word} from './shell-tree.ts';
+import {runsFile} from './script-file.ts';
+import {textOf, unknownWord, type Word} from './shell-tree.ts';
 import {isNeutral, unwrap} from './wrapper.ts';
 
 /** What a program with these words would do: the first word is its name. */
@@ -26,7 +30,9 @@ export function readProgram(words: readonly Word[], reader: Reader): readonly Ac
   const read = readers.get(named.program);
   const acts = read === undefined ? readUnlisted(named, reader) : read(rest, reader);
   // Whatever has the name of something known may be anything in another folder.
-  return named.isTrusted ? acts : [...acts, runOf(named, reader)];
+  if (named.isTrusted || first === undefined) return acts;
+  const file = placeOf(first, reader.folders, reader.scene);
+  return [...acts, ...runsFile(commandOf(named, reader), file, reader)];
 }
 
 /** A name for the PATH to find, or one in a folder that belongs to the system. */
@@ -44,7 +50,14 @@ function readUnlisted(named: Named, reader: Reader): readonly Act[] {
   const inner = {...reader, through: [...reader.through, program]};
   const acts = reader.readWords(unwrapped.words, inner);
   reader.folders = inner.folders;
-  return [...variables, ...acts];
+  return [...variables, ...ownActs(named, unwrapped.words[0], reader), ...acts];
+}
+
+/** What a program that starts another one does by itself: what its options name, and that it is used at all. */
+function ownActs(named: Named, inner: Word | undefined, reader: Reader): readonly Act[] {
+  const at = inner === undefined ? -1 : named.words.indexOf(inner);
+  const options = at === -1 ? named.words : named.words.slice(0, at);
+  return [{...runOf(named, reader), isSure: false}, ...namedPlaces(options, reader)];
 }
 
 function readPlain(named: Named, reader: Reader): readonly Act[] {
@@ -53,10 +66,14 @@ function readPlain(named: Named, reader: Reader): readonly Act[] {
   const known = effectsOf(program, words, reader);
   const hosts = readConnections(program, words);
   const connections = hosts.map((host): Act => ({kind: 'connect', host, command, isSure: true}));
-  if (known === undefined) return [runOf(named, reader), ...connections, ...perhaps(words, reader)];
+  if (known === undefined)
+    return [runOf(named, reader), ...connections, ...projectScripts(program, words, reader), ...perhaps(words, reader)];
   const isWhole = known.isWhole && reader.through.every(isNeutral);
+  const mayName = !isWhole || reader.isValue;
   return [
     ...(isWhole ? [] : [runOf(named, reader)]),
+    ...(known.isBlind === true ? [unseen(`${program} may run what is not read`), ...perhaps(words, reader)] : []),
+    ...(mayName ? namedPlaces(words, reader) : []),
     ...known.effects.map((effect): Act => ({...effect, command, isSure: true})),
     ...connections,
   ];
@@ -65,6 +82,24 @@ function readPlain(named: Named, reader: Reader): readonly Act[] {
 /** `command -v` only says where a program is. */
 const readCommand: Read = (words, reader) =>
   /^-[vV]$/.test(words[0]?.source ?? '') ? [] : readUnlisted({program: 'command', isTrusted: true, words}, reader);
+
+/** What `fd` finds stands behind the command that it is given. */
+function readFd(program: string): Read {
+  return (words, reader) => {
+    const at = words.findIndex(word => /^(?:-[xX]|--exec(?:-batch)?)$/.test(word.literal));
+    const started = at === -1 ? [] : reader.readWords([...words.slice(at + 1), unknownWord('<fd>')], reader);
+    return [...readUnlisted({program, isTrusted: true, words}, reader), ...started];
+  };
+}
+
+/** Where a runner of scripts takes them from, and what runs them, are settings of its own. */
+function scriptRunner(program: string, elsewhere: RegExp): Read {
+  return (words, reader) => {
+    const isElsewhere = elsewhere.test(words.map(({literal}) => literal).join(' '));
+    const acts = readUnlisted({program, isTrusted: true, words}, reader);
+    return isElsewhere ? [unseen(`${program} is told of other scripts`), ...acts] : acts;
+  };
+}
 
 function each(names: string, read: (name: string) => Read): readonly (readonly [string, Read])[] {
   return names.split(' ').map(name => [name, read(name)] as const);
@@ -76,7 +111,12 @@ const readers: ReadonlyMap<string, Read> = new Map([
   ...each('eval', () => readEval),
   ...each('cd chdir', () => readFolderChange),
   ...each('find gfind', () => readFind),
-  ...each('git', () => readGitCommand),
+  ...each('fd fdfind', readFd),
+  ...each('npm pnpm yarn', name => scriptRunner(name, /script-shell/i)),
+  ...each('make gmake', name =>
+    scriptRunner(name, /(?:^| )(?:(?:-f|--(?:make)?file=?) ?(?:-|\/dev\/\S+|\/proc\/\S+)(?: |$)|-E|--ev)/),
+  ),
+  ...each('git hub', () => readGitCommand),
   ...each('set', () => readSet),
   ...each('export', () => readExport),
   ...each('command', () => readCommand),
@@ -89,6 +129,10 @@ const readers: ReadonlyMap<string, Read> = new Map([
   ...each('python python2 python3 pypy pypy3', name => interpreter(name, /^(?:-[a-zA-Z]*c.*|-)$/)),
   ...each('perl ruby', name => interpreter(name, /^(?:-[a-zA-Z0-9]*[eEpni].*|-)$/)),
   ...each('php', name => interpreter(name, /^(?:-r.*|--run.*|-)$/)),
+  ...each(
+    'ftp lftp nsenter unshare chroot setpriv systemd-run runuser su flock strace ltrace chrt taskset catchsegv script socat watch entr gdb lldb bc dc gnuplot octave ghci jshell irb iex guile tclsh8.6 wish proot fakeroot bwrap firejail runcon parallel-ssh busctl dbus-send',
+    notRead,
+  ),
   ...each(
     'lua luajit osascript pwsh powershell fish tclsh expect r rscript awk gawk mawk nawk ed ex vi vim nvim emacs m4 csh tcsh elvish nu xonsh',
     notRead,

@@ -1,5 +1,6 @@
 import {unseen, type Act} from './act.ts';
 import {limits} from '../limits.ts';
+import {namedPlaces} from './named-places.ts';
 import {placeOf, type Scene} from './place.ts';
 import {readVariable} from './program-acts.ts';
 import {readProgram} from './read-program.ts';
@@ -28,6 +29,8 @@ export function readShell(text: string, scene: Scene): readonly Act[] {
     guessesLeft: guessesMax,
     budget: {left: limits.shellPartsMax},
     isLoop: false,
+    isValue: false,
+    isNamed: false,
     readScript,
     readWords,
   });
@@ -68,12 +71,23 @@ function readSimple({assignments, words, redirects}: SimpleCommand, reader: Read
   const bodies = redirects.flatMap(({body}) => (body === undefined ? [] : [textOf(body)]));
   const command = {...reader, input: bodies.at(-1)};
   const acts = [
-    ...readNodes(made, reader),
+    ...readValues(made, reader),
     ...readRedirects(redirects, reader),
     ...readAssignments(assignments, words.length > 0),
+    ...namedPlaces(
+      assignments.map(({value}) => value),
+      reader,
+    ),
     ...(words.length === 0 ? [] : readWords(words, command)),
   ];
   reader.folders = command.folders;
+  return acts;
+}
+
+function readValues(nodes: readonly ShellNode[], reader: Reader): readonly Act[] {
+  const inner = {...reader, isValue: true};
+  const acts = readNodes(nodes, inner);
+  reader.folders = inner.folders;
   return acts;
 }
 

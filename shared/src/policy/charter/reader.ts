@@ -18,6 +18,10 @@ export type Reader = {
   /** Shared by all readers of one call. */
   readonly budget: {left: number};
   readonly isLoop: boolean;
+  /** What is printed becomes a word of another command. */
+  readonly isValue: boolean;
+  /** The places that these words mean were found already, when they were those of another program. */
+  readonly isNamed: boolean;
   /** Reads a text inside of another command. */
   readonly readScript: (text: string, reader: Reader) => readonly Act[];
   /** Reads one program with its words, as if the shell had started it. */

@@ -175,7 +175,9 @@ function forLoop(cursor: Cursor): readonly ShellNode[] {
     words.push(word);
   }
   take(cursor, /;/y);
-  return [...words.flatMap(({scripts}) => scripts), ...block(cursor, ['do'], ['done'])];
+  // What the variable may hold, as if it were set to each.
+  const values = words.map((value): Assignment => ({name: '_', value}));
+  return [{kind: 'command', assignments: values, words: [], redirects: []}, ...block(cursor, ['do'], ['done'])];
 }
 
 function readSimple(cursor: Cursor): ShellNode {

@@ -107,6 +107,7 @@ export function unwrap(program: string, words: readonly Word[]): Unwrapped | und
   const wrapper = isOne ? launcher : Object.hasOwn(wrappers, program) ? wrappers[program] : undefined;
   if (wrapper === undefined) return undefined;
   let at = isOne ? 1 : 0;
+  let replaced: string | undefined;
   while (at < words.length) {
     const text = textAt(words, at);
     if (text === undefined) return {unknown: `the words of ${program} depend on something unseen`};
@@ -117,9 +118,21 @@ export function unwrap(program: string, words: readonly Word[]): Unwrapped | und
     if (!/^-./.test(text)) break;
     const taken = optionWords(wrapper, text);
     if (taken === undefined) return {unknown: `${program} ${text} is not known`};
+    if (wrapper.appends === true) replaced = replacedBy(text, textAt(words, at + 1)) ?? replaced;
     at += taken;
   }
-  return inner(wrapper, words.slice(at), program);
+  return inner(wrapper, words.slice(at), {name: program, replaced});
+}
+
+/** The text in whose place xargs puts what it reads. */
+function replacedBy(option: string, next: string | undefined): string | undefined {
+  if (option === '-I' || option === '-J' || option === '--replace') return next;
+  return /^(?:-[IJi]|--replace=)(?<text>.+)$/.exec(option)?.groups?.['text'];
+}
+
+function unknownFrom(word: Word, text: string): Word {
+  const at = word.literal.indexOf(text);
+  return at === -1 ? word : {...word, unknownAt: Math.min(at, word.unknownAt ?? at)};
 }
 
 function textAt(words: readonly Word[], at: number): string | undefined {
@@ -146,7 +159,7 @@ function optionWords({valued, flags, longValued = [], longFlags = []}: Wrapper, 
 function inner(
   {operands = 0, takesAssignments = false, appends = false}: Wrapper,
   words: readonly Word[],
-  name: string,
+  {name, replaced}: {readonly name: string; readonly replaced: string | undefined},
 ): Unwrapped {
   const assigned: string[] = [];
   let at = operands;
@@ -157,9 +170,16 @@ function inner(
     assigned.push(variable);
   }
   const command = words.slice(at);
-  if (appends)
-    return {words: [...(command.length === 0 ? [plainWord('echo')] : command), unknownWord(`<${name}>`)], assigned};
-  return {words: command, assigned};
+  return {words: appends ? withInput(command, {name, replaced}) : command, assigned};
+}
+
+/** A command with the words that its starter reads and nobody has seen: in the place of a text, else at its end. */
+function withInput(
+  command: readonly Word[],
+  {name, replaced}: {readonly name: string; readonly replaced: string | undefined},
+): readonly Word[] {
+  if (replaced !== undefined) return command.map(word => unknownFrom(word, replaced));
+  return [...(command.length === 0 ? [plainWord('echo')] : command), unknownWord(`<${name}>`)];
 }
 
 const neutral = new Set(['time', 'timeout', 'nice', 'ionice', 'nohup', 'stdbuf', 'env', 'command', 'sh', 'caffeinate']);
