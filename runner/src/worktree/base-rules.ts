@@ -3,7 +3,7 @@ import type {Worktree, WorktreeContext} from './places.ts';
 import {mirrorGit} from './sealed-git.ts';
 
 /** Files in which repositories tell agents how to work. */
-const ruleFiles = ['CLAUDE.md', 'AGENTS.md'];
+const ruleFiles = ['CLAUDE.md', 'AGENTS.md', 'GEMINI.md'];
 const RULES_CHARACTERS_MAX = 65_536;
 
 /**

@@ -44,6 +44,8 @@ export const acpAgents = {
             ...(modelName === undefined ? [] : [`model = ${JSON.stringify(modelName)}`]),
             'model_provider = "switchyard"',
             'approval_policy = "on-request"',
+            // Rules come with the prompt, from the base.
+            'project_doc_max_bytes = 0',
             '[model_providers.switchyard]',
             'name = "switchyard"',
             `base_url = ${JSON.stringify(model.urls.openai)}`,
@@ -57,7 +59,8 @@ export const acpAgents = {
   },
   gemini: {
     program: 'gemini',
-    args: ['--acp'],
+    // In a folder that is not trusted it calls no tools of ours: what such trust lets in is hidden or switched off.
+    args: ['--acp', '--skip-trust'],
     provider: 'google',
     settings: ['.gemini'],
     modeOf: () => null,
@@ -71,8 +74,11 @@ export const acpAgents = {
         {
           path: '.gemini/settings.json',
           text: JSON.stringify({
-            // A folder that is not trusted brings no settings, servers or variables of its own.
-            security: {auth: {selectedType: 'gemini-api-key'}, folderTrust: {enabled: true}},
+            security: {auth: {selectedType: 'gemini-api-key'}},
+            // Rules come with the prompt, from the base. A name that no repository can hold.
+            context: {fileName: '.git/rules.md'},
+            skills: {enabled: false},
+            advanced: {ignoreLocalEnv: true},
             general: {disableAutoUpdate: true},
             privacy: {usageStatisticsEnabled: false},
           }),
@@ -90,7 +96,11 @@ export const acpAgents = {
       env: {
         OPENCODE_DISABLE_AUTOUPDATE: '1',
         OPENCODE_DISABLE_MODELS_FETCH: '1',
+        OPENCODE_DISABLE_SHARE: '1',
+        // Rules come with the prompt, from the base.
         OPENCODE_DISABLE_PROJECT_CONFIG: '1',
+        OPENCODE_DISABLE_CLAUDE_CODE: '1',
+        OPENCODE_DISABLE_EXTERNAL_SKILLS: '1',
         OPENCODE_CONFIG_CONTENT: JSON.stringify({
           model: `switchyard/${modelName}`,
           permission: {edit: 'ask', bash: 'ask', webfetch: 'ask'},
