@@ -29,11 +29,14 @@ export type FingerprintOptions = {
 const deadlineDefaultMs = 5_000;
 const labelPattern = /^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/;
 
-/** Looks at this machine. A program that does not answer in time counts as absent; nothing here throws. */
+/** Looks at this machine. A git that does not answer in time counts as absent; nothing here throws. */
 export async function machineFacts(options: FingerprintOptions): Promise<MachineFacts> {
   const [git, ...agents] = await Promise.all([
     versionOf('git', options),
-    ...agentClis.map(async ({name, program}) => ({name, version: await versionOf(program, options)})),
+    ...agentClis
+      .filter(({program}) => findProgram(program, options.path) !== undefined)
+      // One that is slow to tell its version is still there: tasks that need it must find this machine.
+      .map(async ({name, program}) => ({name, version: (await versionOf(program, options)) ?? 'unknown'})),
   ]);
   return {
     os: osName(platform()),
@@ -41,7 +44,7 @@ export async function machineFacts(options: FingerprintOptions): Promise<Machine
     cpus: availableParallelism(),
     memoryBytes: totalmem(),
     gitVersion: git,
-    agents: agents.flatMap(({name, version}) => (version === undefined ? [] : [{name, version}])),
+    agents,
     executors: options.executors,
   };
 }
