@@ -257,6 +257,7 @@ export class AttemptLoop {
       case 'stop':
       case 'seal':
       case 'input':
+      case 'warn':
         this.#calls.perform(effect);
         return;
     }

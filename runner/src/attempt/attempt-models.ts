@@ -153,6 +153,7 @@ export class AttemptModels {
         await work.clean(plan);
       },
       input: async (plan, message) => work.input(plan, message),
+      warn: async (plan, leftMs) => work.warn(plan, leftMs),
       extend: async (plan, deadline) => work.extend(plan, deadline),
       spoolLength: plan => work.spoolLength(plan),
     };

@@ -64,6 +64,8 @@ export const attemptSchema = z.strictObject({
   /** The signed exit record, a compact JWS. */
   record: z.string().nullable(),
   exitSentBootMs: bootTime.nullable(),
+  /** Whether the agent was told that its time is nearly used up. */
+  isWarned: z.boolean().default(false),
   /** Messages of people, by sequence number: null while the delivery is under way. */
   inputs: z.array(z.strictObject({seq: z.int(), delivered: z.boolean().nullable()})),
   /** A verb that failed and is tried again; no time while the new try is under way. */
@@ -116,6 +118,7 @@ export function newAttempt(
     sealed: null,
     record: null,
     exitSentBootMs: null,
+    isWarned: false,
     inputs: [],
     retry: null,
   };

@@ -71,6 +71,8 @@ export interface AttemptWork {
   clean(plan: AttemptPlan): Promise<void>;
   /** A message of a person, by its number among those of the task. False when the agent takes none. */
   input(plan: AttemptPlan, message: {readonly seq: number; readonly data: string}): Promise<boolean>;
+  /** The time of the task is nearly used up: says so to people, and to an agent that takes messages. */
+  warn(plan: AttemptPlan, leftMs: number): Promise<void>;
   /** The lease now ends at this time of the boot clock: the shim's dead-man's switch is told. */
   extend(plan: AttemptPlan, deadline: {readonly softBootMs: number; readonly hardBootMs: number}): Promise<void>;
   /** Bytes in the log spool. */

@@ -1,4 +1,5 @@
 import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {planOf, type Attempt} from './attempt-state.ts';
 import type {RunnerState} from './runner-state.ts';
 import {advance, emit, heldItems, put, seal, sendExit, sign, stateOf, type Turn} from './turn.ts';
@@ -14,6 +15,7 @@ const workMaxMs = 30 * 60_000;
 export function applyClock(turn: Turn): void {
   for (const attempt of turn.attempts.values()) applyDeadline(turn, attempt);
   for (const attempt of turn.attempts.values()) applyTimeout(turn, attempt);
+  for (const attempt of turn.attempts.values()) applyWarning(turn, attempt);
   for (const attempt of turn.attempts.values()) applyRetry(turn, attempt);
   for (const attempt of turn.attempts.values()) applyExitAgain(turn, attempt);
   applyRenew(turn);
@@ -77,6 +79,20 @@ function applyTimeout(turn: Turn, attempt: Attempt): void {
   }
 }
 
+/** Once in an attempt, and only where there is more time than the warning leaves. */
+function warningBootMs({isWarned, spec, ...attempt}: Attempt): number | null {
+  if (isWarned || attempt.state !== 'running' || timeoutMsOf(spec) <= limits.timeoutWarningMs) return null;
+  const endsAt = timeoutBootMs({...attempt, isWarned, spec});
+  return endsAt === null ? null : endsAt - limits.timeoutWarningMs;
+}
+
+function applyWarning(turn: Turn, attempt: Attempt): void {
+  const at = warningBootMs(attempt);
+  if (at === null || turn.nowBootMs < at) return;
+  const warned = put(turn, {...attempt, isWarned: true});
+  emit(turn, {kind: 'warn', plan: planOf(warned), leftMs: at + limits.timeoutWarningMs - turn.nowBootMs});
+}
+
 function applyRetry(turn: Turn, attempt: Attempt): void {
   const {retry} = attempt;
   if (retry === null || retry.atBootMs === null || turn.nowBootMs < retry.atBootMs) return;
@@ -119,7 +135,12 @@ export function statedSlots({
 export function nextWakeBootMs(state: RunnerState): number | null {
   const times = [state.isConnected ? state.nextRenewBootMs : null];
   for (const attempt of state.attempts.values()) {
-    times.push(timeoutBootMs(attempt), attempt.retry?.atBootMs ?? null, exitAgainBootMs(state, attempt));
+    times.push(
+      timeoutBootMs(attempt),
+      warningBootMs(attempt),
+      attempt.retry?.atBootMs ?? null,
+      exitAgainBootMs(state, attempt),
+    );
     times.push(...deadlinesOf(state, attempt));
   }
   const known = times.filter(time => time !== null);

@@ -1,3 +1,4 @@
+import {errorCodes, SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {expectsChange} from '@switchyard/shared/domain/role-defaults.ts';
 import type {AttemptResult, GitEvidence, RebaseEvidence} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Worktree} from '../worktree/places.ts';
@@ -41,8 +42,9 @@ async function completeTree(request: CompletionRequest, worktree: Worktree): Pro
   const lost = git?.rebase?.outcome === 'conflict' ? rebaseConflict(git.rebase) : missingChange(request.plan, git);
   if (lost !== null) return {result: lost, git};
   if (!(await checksPass(request, git?.head_sha ?? null))) return {result: checksFailed, git};
-  const pushed = git === null || git.commits === 0 ? git : await push(request, worktree, git);
-  return {result: succeeded(request.end), git: pushed};
+  if (git === null || git.commits === 0) return {result: succeeded(request.end), git};
+  const refused = await push(request, worktree, git);
+  return refused === null ? {result: succeeded(request.end), git: {...git, pushed: true}} : {result: refused, git};
 }
 
 const succeeded = ({summary}: AgentEnd): AttemptResult => ({
@@ -103,14 +105,21 @@ function rebaseConflict(evidence: RebaseEvidence): AttemptResult {
   return {kind: 'failed', code: 'rebase_conflict', detail: detail.slice(0, DETAIL_CHARACTERS_MAX), retryable: false};
 }
 
+/** Why the branch was not taken; the worktree keeps the work, and whoever reads the result sees what it is. */
 async function push(
   {trees, tell, signal}: CompletionRequest,
   worktree: Worktree,
   git: GitEvidence,
-): Promise<GitEvidence> {
-  await pushTree(trees, worktree, {headSha: git.head_sha, baseSha: git.base_sha, signal});
+): Promise<AttemptResult | null> {
+  try {
+    await pushTree(trees, worktree, {headSha: git.head_sha, baseSha: git.base_sha, signal});
+  } catch (error) {
+    if (signal.aborted || !(error instanceof SwitchyardError)) throw error;
+    const {code, detail} = error;
+    return {kind: 'failed', code, detail: detail.slice(0, DETAIL_CHARACTERS_MAX), retryable: errorCodes[code].retry};
+  }
   await tell(`pushed ${worktree.branch}`);
-  return {...git, pushed: true};
+  return null;
 }
 
 function missingChange({spec}: AttemptPlan, git: GitEvidence | null): AttemptResult | null {

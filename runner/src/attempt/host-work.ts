@@ -21,7 +21,7 @@ import {keepAgentHome, readAgentHome} from './agent-home.ts';
 import {agentHomeOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
 import {checksDirectories, endRounds, runChecks} from './checks-run.ts';
 import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
-import {farewell, isOver, overWithin} from './program-end.ts';
+import {begun, farewell, isOver, overWithin} from './program-life.ts';
 import {findTree, instructionsOf, prepareTree, treeOfCommit, type Trees} from './attempt-tree.ts';
 import type {AgentTools} from './agent-tools.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
@@ -53,9 +53,6 @@ export type HostWorkOptions = {
   readonly deadlineUnknown: () => Deadline;
   readonly wait: (ms: number) => Promise<void>;
 };
-
-const BEGIN_POLL_MS = 50;
-const BEGIN_MS_MAX = 60_000;
 
 /** What this process holds of one attempt; everything else is on disk. */
 type Held = {
@@ -242,10 +239,20 @@ export class HostWork implements AttemptWork {
 
   async input(plan: AttemptPlan, {seq, data}: {readonly seq: number; readonly data: string}): Promise<boolean> {
     const held = this.#hold(plan);
-    await this.#begun(held.runDir);
+    await begun(this.#options, held.runDir);
     if ((await held.message?.(`${plan.task}/message/${seq}`, data)) !== true) return false;
     await (await this.#log(plan)).note('a message was handed to the agent');
     return true;
+  }
+
+  async warn(plan: AttemptPlan, leftMs: number): Promise<void> {
+    const minutes = Math.max(1, Math.round(leftMs / 60_000));
+    const left = minutes === 1 ? 'one minute is' : `${minutes} minutes are`;
+    await this.#tell(plan, await this.#log(plan), `the time of the task is nearly used up: ${left} left`);
+    // What is no model does not understand a sentence.
+    if (needsOf(plan.spec.agent.driver) === null) return;
+    const text = `About ${left} left of the time of this task, then you are ended. Bring your work into a state that can be taken as it is, and end your turn.`;
+    await this.#hold(plan).message?.(`${plan.task}/e${plan.epoch}/warning`, text);
   }
 
   async extend(
@@ -309,15 +316,6 @@ export class HostWork implements AttemptWork {
         for (const own of [runFiles.home, runFiles.tmp]) await discard(this.#options.trees.context, join(runDir, own));
       },
     });
-  }
-
-  /** Waits, not for ever, until the agent is there or will never be: a message may come while it is being started. */
-  async #begun(runDir: string): Promise<void> {
-    for (let waitedMs = 0; waitedMs < BEGIN_MS_MAX; waitedMs += BEGIN_POLL_MS) {
-      const {state} = await this.#options.executor.status(runDir);
-      if (state !== 'absent' && state !== 'claimed') return;
-      await this.#options.wait(BEGIN_POLL_MS);
-    }
   }
 
   async #tell(plan: AttemptPlan, log: AttemptLog, detail: string): Promise<void> {

@@ -93,6 +93,8 @@ export type RunnerEffect =
   | {readonly kind: 'seal'; readonly plan: AttemptPlan; readonly line: string}
   | {readonly kind: 'sign'; readonly of: AttemptRef; readonly record: Omit<ExitRecord, 'runner'>}
   | {readonly kind: 'input'; readonly plan: AttemptPlan; readonly seq: number; readonly data: string}
+  /** The time of the task is nearly used up. */
+  | {readonly kind: 'warn'; readonly plan: AttemptPlan; readonly leftMs: number}
   /** An event that had no arrow: counted, never hidden. */
   | {
       readonly kind: 'refused';

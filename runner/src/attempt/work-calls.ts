@@ -9,7 +9,7 @@ type Call = {readonly verb: WorkVerb; readonly controller: AbortController; read
 
 export type WorkEffect = Extract<
   RunnerEffect,
-  {kind: 'prepare' | 'run' | 'finish' | 'stop' | 'kill' | 'seal' | 'clean' | 'extend' | 'input'}
+  {kind: 'prepare' | 'run' | 'finish' | 'stop' | 'kill' | 'seal' | 'clean' | 'extend' | 'input' | 'warn'}
 >;
 
 type Hooks = {
@@ -71,6 +71,9 @@ export class WorkCalls {
         return;
       case 'input':
         this.#input(effect);
+        return;
+      case 'warn':
+        this.#warn(effect);
         return;
     }
   }
@@ -157,6 +160,12 @@ export class WorkCalls {
     this.#work.extend(plan, {softBootMs, hardBootMs}).catch((error: unknown) => {
       // Nothing is lost: the old deadline stands, and it is the stricter one.
       this.#hooks.log(`${attemptKey(plan)}: the new deadline could not be written: ${failureOf(error).detail}`);
+    });
+  }
+
+  #warn({plan, leftMs}: Extract<WorkEffect, {kind: 'warn'}>): void {
+    this.#work.warn(plan, leftMs).catch((error: unknown) => {
+      this.#hooks.log(`${attemptKey(plan)}: the agent could not be warned: ${failureOf(error).detail}`);
     });
   }
 

@@ -131,3 +131,17 @@ test('[RB5] work that is in the newest base already is no change', async () => {
     git: {commits: 0, base_sha: next, pushed: false},
   });
 });
+
+test('[GK6] a branch that somebody else pushed to ends the attempt as push_stale, with its evidence, and the work is salvaged', async () => {
+  const {upstream, worktree, plan, trees, finish} = await scene({}, {});
+  sh(upstream, 'branch', worktree.branch, 'main');
+  put(upstream, 'theirs.txt', 't\n');
+  const theirs = commitAll(upstream);
+  sh(upstream, 'update-ref', `refs/heads/${worktree.branch}`, theirs);
+  const {result, git} = await finish();
+  expect(result).toMatchObject({kind: 'failed', code: 'push_stale', retryable: false});
+  expect(git).toMatchObject({commits: 1, files_changed: 1, pushed: false});
+  expect(sh(upstream, 'rev-parse', worktree.branch)).toBe(theirs);
+  expect(await removeTree(trees, plan)).toBe(`refs/salvage/${task}/e1`);
+  expect(sh(worktree.mirror.path, 'rev-parse', `refs/salvage/${task}/e1`)).toBe(git?.head_sha);
+});

@@ -180,3 +180,13 @@ test('[CG12] a program that asks nobody is not sent back', async () => {
   expect((await attempt()).result).toMatchObject({kind: 'failed', code: 'agent_no_change'});
   expect(sentBack()).toEqual([]);
 });
+
+test('[RN32] a warning that time runs out is told to people and stands in the log, whatever the agent is', async () => {
+  const {runner, plan, told, log} = scene([], {repository: undefined, agent: {driver: 'exec', command: ['true']}});
+  const work = runner();
+  await work.prepare(plan, never);
+  await work.run(plan, never);
+  await work.warn(plan, 299_000);
+  expect(told.at(-1)).toBe('the time of the task is nearly used up: 5 minutes are left');
+  expect(log()).toContain('[switchyard] the time of the task is nearly used up: 5 minutes are left\n');
+});

@@ -226,6 +226,7 @@ export class RunnerProcess {
         return;
       case 'refused':
       case 'notice':
+      case 'warn':
         return;
       case 'extend':
         this.#note(effect);

@@ -338,6 +338,7 @@ function repliesTo(effect: RunnerEffect): readonly RunnerEvent[] {
       return answer({verb: effect.kind});
     case 'extend':
     case 'input':
+    case 'warn':
     case 'phase':
     case 'notice':
     case 'refused':

@@ -18,6 +18,7 @@ const noHands: AttemptWork = {
   seal: never,
   clean: never,
   input: never,
+  warn: never,
   extend: never,
   spoolLength: () => 0,
 };

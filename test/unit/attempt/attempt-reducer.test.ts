@@ -356,6 +356,38 @@ describe('ending', () => {
     expect(scene.attempt()).toMatchObject({state: 'exited', result: {kind: 'timed_out'}});
   });
 
+  test('[RN32] An agent is warned once before its time is used up, also by a runner that starts over', () => {
+    const warnings = (scene: Scene) => scene.all.filter(({kind}) => kind === 'warn');
+    const scene = new Scene().running(specOf({timeout_ms: 310_000}));
+    const pass = (ms: number): void => {
+      for (let left = ms; left > 0; left -= 10_000) {
+        scene.now += Math.min(10_000, left);
+        scene.renewed();
+      }
+    };
+    pass(9_999);
+    expect(warnings(scene)).toEqual([]);
+    scene.tick(1);
+    expect(warnings(scene)).toMatchObject([{plan: {task: taskA, epoch: 1}, leftMs: 300_000}]);
+    pass(100_000);
+    scene.event({kind: 'restored', sameBoot: true});
+    scene.welcome([{task: taskA, epoch: 1, verdict: 'keep'}]);
+    pass(100_000);
+    expect(warnings(scene)).toHaveLength(1);
+    expect(scene.attempt()?.state).toBe('running');
+  });
+
+  test.for([
+    {name: 'has less time than the warning leaves', timeoutMs: 300_000},
+    {name: 'slept through the warning and its end', timeoutMs: 310_000},
+  ])('[RN32] An agent that $name is not warned', ({timeoutMs}) => {
+    const scene = new Scene().running(specOf({timeout_ms: timeoutMs}));
+    scene.now += 20_000;
+    if (timeoutMs === 310_000) scene.now += 400_000;
+    scene.tick(0);
+    expect(scene.all.filter(({kind}) => kind === 'warn')).toEqual([]);
+  });
+
   test('[RN19] A verb that fails stops what may live of the attempt and makes a failed result with its code', () => {
     const scene = new Scene();
     scene.welcome();

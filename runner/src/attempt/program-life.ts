@@ -1,15 +1,25 @@
 import type {Executor} from '../executor/executor.ts';
 import {isFinal, type RunStatus} from '../executor/run-status.ts';
 
-export type EndPorts = {readonly executor: Executor; readonly wait: (ms: number) => Promise<void>};
+export type ProgramPorts = {readonly executor: Executor; readonly wait: (ms: number) => Promise<void>};
 
 const POLL_MS = 50;
+const BEGIN_MS_MAX = 60_000;
 const FAREWELL_MS = 5_000;
 
 export const isOver = (status: RunStatus): boolean => status.state === 'absent' || isFinal(status);
 
+/** Waits, not for ever, until a program is there or will never be: a message may come while it is being started. */
+export async function begun({executor, wait}: ProgramPorts, runDir: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < BEGIN_MS_MAX; waitedMs += POLL_MS) {
+    const {state} = await executor.status(runDir);
+    if (state !== 'absent' && state !== 'claimed') return;
+    await wait(POLL_MS);
+  }
+}
+
 /** Waits until a program is over; false when it is not by then. */
-export async function overWithin({executor, wait}: EndPorts, directory: string, graceMs: number): Promise<boolean> {
+export async function overWithin({executor, wait}: ProgramPorts, directory: string, graceMs: number): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < graceMs; waitedMs += POLL_MS) {
     if (isOver(await executor.status(directory))) return true;
     await wait(POLL_MS);
@@ -18,7 +28,7 @@ export async function overWithin({executor, wait}: EndPorts, directory: string, 
 }
 
 /** An agent whose work is done has a moment to leave by itself; some never do. */
-export async function farewell(ports: EndPorts, runDir: string, signal: AbortSignal): Promise<void> {
+export async function farewell(ports: ProgramPorts, runDir: string, signal: AbortSignal): Promise<void> {
   // Some agents leave at the end of their input, and only then.
   await ports.executor.write(runDir, new Uint8Array(), {end: true}).catch(() => undefined);
   for (const last of ['SIGTERM', 'SIGKILL'] as const) {
