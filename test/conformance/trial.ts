@@ -81,7 +81,7 @@ export class Trial {
   async connect(): Promise<Hello> {
     const before = this.plane.hellos.length;
     this.runner.start();
-    return this.session(before + 1, 30_000);
+    return this.session(before + 1, 60_000);
   }
 
   /** The hello of the nth session, once it has its welcome. */
@@ -125,6 +125,12 @@ export class Trial {
   /** The first beat of the agent and of its child. */
   async living({marks}: Attempt): Promise<void> {
     await this.until('the agent lives', () => marks.lastBeatMs !== undefined && !marks.isSilent);
+  }
+
+  /** The agent beats again from here on. */
+  async livesOn({marks}: Attempt, otherwise: string): Promise<void> {
+    const fromMs = Date.now();
+    await this.until(`a sign of life: ${otherwise}`, () => (marks.lastBeatMs ?? 0) > fromMs);
   }
 
   /** Everything of this type that the runner said about this attempt, or about any. */

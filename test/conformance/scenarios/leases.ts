@@ -4,7 +4,7 @@ import {judge, promptMs, shortConfig, usualConfig, type Attempt, type Trial} fro
 import {settled, unnamed} from './exits.ts';
 
 /** Whatever kills without a runner may look once a second: the hard kill leaves it the time. */
-const deadlineConfig = {...usualConfig, ttl_ms: 4_000, soft_stop_ms: 2_000, hard_kill_ms: 1_500};
+const deadlineConfig = {...usualConfig, ttl_ms: 6_000, soft_stop_ms: 2_000, hard_kill_ms: 1_500};
 
 const renewalsSeen = 5;
 
@@ -111,6 +111,8 @@ function deadline(id: string, rule: string, silence: (trial: Trial) => Promise<v
       await trial.connect();
       const attempt = await trial.running(agents.stubborn);
       await trial.living(attempt);
+      // From a fresh lease on, there is time to see a kill that comes too early.
+      await trial.hear('renew', undefined, {nth: trial.said('renew').length + 1});
       await silence(trial);
       const fromMs = performance.now();
       const endMs = lastGrantMs(trial, attempt) + deadlineConfig.ttl_ms;

@@ -49,7 +49,7 @@ export const sessionScenarios: readonly Scenario[] = [
       judge(item?.task === task && item.epoch === epoch, 'the inventory names another attempt');
       judge(item.phase === 'running', `the inventory says ${item.phase} of a running attempt`);
       await trial.hear('renew', undefined, {nth: trial.said('renew').length + 2});
-      judge(!attempt.marks.isSilent, 'the agent of a kept attempt is dead');
+      await trial.livesOn(attempt, 'the agent of a kept attempt is dead');
       judge(attempt.marks.starts === 1, `the agent was started ${attempt.marks.starts} times`);
     },
   },
@@ -99,7 +99,7 @@ export const sessionScenarios: readonly Scenario[] = [
       trial.peer().cut();
       const refused = (): number => trial.lines.filter(({kind}) => kind === 'refused').length;
       await trial.until('a third try to connect', () => refused() >= 3, promptMs * 4);
-      judge(!attempt.marks.isSilent, 'the agent was killed on silence, before its lease ran out');
+      await trial.livesOn(attempt, 'the agent was killed on silence, before its lease ran out');
       trial.plane.hooks.intercept = () => undefined;
       await trial.session(2, 20_000);
       judge(attempt.marks.starts === 1, `the agent was started ${attempt.marks.starts} times`);
