@@ -10,7 +10,7 @@ import type {WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
 import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
-import {ownLoginOf} from './agent/own-login.ts';
+import {loginLabels, ownLoginOf} from './agent/own-login.ts';
 import {diskOfAgents} from './agent/nearest-real-path.ts';
 import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
 import {rulingOf} from './agent/ruling.ts';
@@ -158,7 +158,7 @@ async function assemble(
       ),
     bootMs: clock.nowMs,
     slots: Math.min(options.slots, policy.slots_max, charter?.charter.resourceLimits.maxSessions ?? Infinity),
-    labels: labelsOf(facts, options.labels),
+    labels: [...labelsOf(facts, options.labels), ...loginLabels(policy)],
     checkOffer: async offer =>
       models.offered(
         await checkOffer(offer, {

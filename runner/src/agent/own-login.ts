@@ -1,4 +1,5 @@
 import {join} from 'node:path';
+import {loginLabel} from '@switchyard/shared/domain/labels.ts';
 import type {OwnLogin} from './driver.ts';
 
 /** What the policy of a machine says about agents that have a login of their own. */
@@ -16,4 +17,9 @@ export function ownLoginOf(
 ): OwnLogin | null {
   if (driver !== 'claude' || agents.claude.login !== 'own') return null;
   return {configDirectory: env['CLAUDE_CONFIG_DIR'] ?? join(home, '.claude')};
+}
+
+/** Tells the control plane which agents work under that login: what they spend is paid for by a plan. */
+export function loginLabels({agents}: LoginPolicy): readonly string[] {
+  return agents.claude.login === 'own' ? [loginLabel('claude')] : [];
 }

@@ -8,13 +8,14 @@ import {
   overrideBudget,
   putBudget,
 } from '@switchyard/shared/api/budget-contracts.ts';
+import {sources} from '@switchyard/shared/policy/budget.ts';
 import {budgetPeriods} from '@switchyard/shared/policy/budget-period.ts';
 import {limitOptions, limitsOf} from './budget-options.ts';
 import {budgetLines, costLines} from './budget-lines.ts';
 import {group, leaf, text} from './leaf.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
 import {oneOf} from './task-spec-options.ts';
-import {parseDuration} from './units.ts';
+import {parseCount, parseDuration} from './units.ts';
 
 type Options = CommonOptions & Readonly<Record<string, unknown>>;
 type Wanted = z.input<NonNullable<typeof putBudget.body>>;
@@ -45,18 +46,22 @@ function set(world: Surroundings): Command {
       summary: 'make or replace a budget; what was spent in its period counts',
       examples: [
         'budget set every-day --period day --cost 25',
+        'budget set plan --period week --tokens 100M --source subscription --percent 80',
         'budget set reviews --period month --agent-type reviewer --cost 100 --tokens 50M',
       ],
       configure: command =>
         limitOptions(command)
           .requiredOption('--period <period>', `one of ${budgetPeriods.join(', ')}; days and weeks are those of UTC`)
           .option('--repo <url>', 'only for tasks of this repository')
-          .option('--agent-type <type>', 'only for agents of this type'),
+          .option('--agent-type <type>', 'only for agents of this type')
+          .option('--source <source>', `only for what is paid for by one of ${sources.join(', ')}`)
+          .option('--percent <n>', 'this part of the limits, such as 80'),
     },
     async ([name = ''], options) => {
       const body = {
         period: oneOf('--period', text(options, 'period') ?? '', budgetPeriods),
         ...scopeOf(options),
+        ...shareOf(options),
         ...limitsOf(options),
       };
       const budget = await (await world.client(options)).call(putBudget, {params: {budget: name}, body});
@@ -142,11 +147,17 @@ function show(
   for (const line of budgetLines(budgets, nowMs(), terminal)) terminal.out(line);
 }
 
-function scopeOf(options: Options): Pick<Wanted, 'repository' | 'agent_type'> {
-  const [repository, type] = [text(options, 'repo'), text(options, 'agentType')];
+function shareOf(options: Options): Pick<Wanted, 'share_percent'> {
+  const percent = text(options, 'percent');
+  return percent === undefined ? {} : {share_percent: parseCount('--percent', percent, [1, 100])};
+}
+
+function scopeOf(options: Options): Pick<Wanted, 'repository' | 'agent_type' | 'source'> {
+  const [repository, type, source] = [text(options, 'repo'), text(options, 'agentType'), text(options, 'source')];
   const types = putBudget.body?.shape.agent_type.unwrap().options ?? [];
   return {
     ...(repository === undefined ? {} : {repository}),
+    ...(source === undefined ? {} : {source: oneOf('--source', source, sources)}),
     ...(type === undefined ? {} : {agent_type: oneOf('--agent-type', type, types)}),
   };
 }

@@ -14,7 +14,7 @@ export function budgetLines(
 ): readonly string[] {
   const rows = budgets.map(budget => [
     budget.id,
-    budget.repository ?? budget.agent_type ?? 'the pool',
+    budget.repository ?? budget.agent_type ?? budget.source ?? 'the pool',
     budget.period,
     `${budget.percent} %`,
     spentOf(budget),

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import {approvalIdSchema} from '../domain/id.ts';
 import {agentSchema} from '../domain/task-spec.ts';
 import {budgetPeriods} from '../policy/budget-period.ts';
+import {sources} from '../policy/budget.ts';
 import {limits} from '../policy/limits.ts';
 import {usdPattern} from '../policy/money.ts';
 import {contract} from './contract.ts';
@@ -17,9 +18,11 @@ const limitsSchema = z.object({cost_usd: usd.nullable(), tokens: count.nullable(
 export const budgetViewSchema = z
   .object({
     id: z.string(),
-    /** The repository or the type of agent that it is for; both null for the whole pool. */
+    /** The repository or the type of agent that it is for; all null for the whole pool. */
     repository: z.string().nullable(),
     agent_type: z.string().nullable(),
+    /** Or who pays for it: a plan that the owner of a machine is logged in to, or a key. */
+    source: z.enum(sources).nullable(),
     period: z.enum(budgetPeriods),
     /** Begin and end of the period that is running, in milliseconds since 1970; `total` never ends. */
     from_ms: count,
@@ -77,7 +80,7 @@ export const putBudget = contract({
   method: 'put',
   path: '/v1/budgets/:budget',
   summary:
-    'Make or replace a budget of the whole pool, of one repository or of one type of agent. What was spent in the period counts from its beginning; an override stays.',
+    'Make or replace a budget of the whole pool, of one repository, of one type of agent or of one source (subscription, api). What was spent in the period counts from its beginning; an override stays.',
   auth: 'admin',
   params,
   body: z
@@ -85,12 +88,16 @@ export const putBudget = contract({
       period: z.enum(budgetPeriods),
       repository: z.string().min(1).max(2_048).optional(),
       agent_type: agentType.optional(),
+      source: z.enum(sources).optional(),
+      /** The part of the limits that this budget has, so that one total can be shared out among several. */
+      share_percent: z.int().min(1).max(100).default(100),
       ...statedLimits,
     })
     .refine(isStated, unstated)
     .refine(
-      ({repository, agent_type}) => repository === undefined || agent_type === undefined,
-      'a budget is for a repository or for a type of agent, not for both',
+      ({repository, agent_type, source}) =>
+        [repository, agent_type, source].filter(scope => scope !== undefined).length <= 1,
+      'a budget is for a repository, a type of agent or a source, for one of them',
     ),
   responses: {200: budgetViewSchema},
 });
@@ -123,14 +130,14 @@ export const deleteBudget = contract({
   responses: {200: z.object({id: z.string()})},
 });
 
-export const costGroups = ['task', 'type', 'repository', 'day'] as const;
+export const costGroups = ['task', 'type', 'repository', 'source', 'day'] as const;
 export type CostGroup = (typeof costGroups)[number];
 
 const day = z.iso.date();
 
 export const costSchema = z
   .object({
-    /** The task, the type of agent, the repository (empty where there was none) or the day. */
+    /** The task, the type of agent, the repository (empty where there was none), the source or the day. */
     key: z.string(),
     cost_usd: usd,
     input_tokens: count,

@@ -10,6 +10,11 @@ export function agentOfLabel(label: string): string | undefined {
   return label.startsWith(agentPrefix) ? label.slice(agentPrefix.length) : undefined;
 }
 
+/** What a runner has whose agents of this driver work under the login of its owner. */
+export function loginLabel(driver: string): string {
+  return `login=${driver}`;
+}
+
 /** Required labels all have to be there. Answers those that are not, in the order of the task. */
 export function missingLabels(requires: readonly string[], labels: ReadonlySet<string>): readonly string[] {
   return requires.filter(label => !labels.has(label));

@@ -2,6 +2,10 @@
 export const spendingKinds = ['cost_micros', 'tokens', 'turns'] as const;
 export type SpendingKind = (typeof spendingKinds)[number];
 
+/** Who pays for what an agent spends: a plan that its owner is logged in to, or a key that is billed by what it uses. */
+export const sources = ['subscription', 'api'] as const;
+export type Source = (typeof sources)[number];
+
 export type Figures = {readonly [Kind in SpendingKind]: number};
 
 /** How far each kind may go; null where nothing limits it. */
@@ -38,6 +42,10 @@ export function left(limits: Limits, spent: Figures, reserved: Figures): Limits 
     return limit === null ? null : Math.max(0, limit - spent[kind] - reserved[kind]);
   });
 }
+
+/** A part of limits, in percent, rounded down; never nothing. */
+export const shareOf = (limits: Limits, percent: number): Limits =>
+  each(kind => (limits[kind] === null ? null : Math.max(1, Math.floor((limits[kind] * percent) / 100))));
 
 /** The kind that has nothing left; undefined while every limited kind has something. */
 export function exhausted(rest: Limits): SpendingKind | undefined {

@@ -56,6 +56,23 @@ test('[BG25] budgets are set, shown, overridden and removed', async () => {
   expect(lastJson(await cli('budget', 'list', '--json'))).toEqual({budgets: []});
 });
 
+test('[BG38] a total is shared out between subscription and keys, in percent', async () => {
+  const total = ['--period', 'week', '--tokens', '10M', '--json'];
+  const plan = await cli('budget', 'set', 'plan', '--source', 'subscription', '--percent', '80', ...total);
+  expect(lastJson(plan)).toMatchObject({source: 'subscription', limits: {tokens: 8_000_000}});
+  const keys = await cli('budget', 'set', 'keys', '--source', 'api', '--percent', '20', ...total);
+  expect(lastJson(keys)).toMatchObject({source: 'api', limits: {tokens: 2_000_000}, agent_type: null});
+  expect((await cli('budget', 'list')).stdout).toMatch(/^plan +subscription +week +0 % +0 of 8000000 tokens/m);
+  for (const name of ['plan', 'keys']) await cli('budget', 'delete', name);
+});
+
+test('[BG22] costs are shown by task, type of agent, repository, source and day, for people and as JSON', async () => {
+  for (const by of ['task', 'type', 'repository', 'source', 'day']) {
+    expect(lastJson(await cli('costs', '--by', by, '--json'))).toMatchObject({by, costs: [], total: {turns: 0}});
+    expect((await cli('costs', '--by', by)).stdout).toMatch(new RegExp(`^${by.toUpperCase()} +COST `));
+  }
+});
+
 test('[BG25] costs are shown with their sum', async () => {
   expect((await cli('costs', '--by', 'task')).stdout).toMatch(
     /^TASK +COST +TOKENS IN +OUT +TURNS +ATTEMPTS\ntotal +\$0\.00 /,
@@ -68,6 +85,8 @@ test.for([
   {args: ['budget', 'set', 'x1', '--period', 'year', '--cost', '1'], says: '--period'},
   {args: ['budget', 'set', 'x1', '--period', 'day', '--cost', 'much'], says: '--cost'},
   {args: ['budget', 'set', 'x1', '--period', 'day', '--agent-type', 'painter', '--turns', '1'], says: '--agent-type'},
+  {args: ['budget', 'set', 'x1', '--period', 'day', '--turns', '1', '--source', 'gold'], says: '--source'},
+  {args: ['budget', 'set', 'x1', '--period', 'day', '--turns', '1', '--percent', '101'], says: '--percent'},
   {args: ['budget', 'override', 'x1', '--cost', '1', '--for', 'ever', '--why', 'x'], says: '--for'},
   {args: ['costs', '--by', 'mood'], says: '--by'},
   {args: ['approvals', 'grant', `apr_${'0'.repeat(26)}`, '--for', '1h'], says: 'name a limit'},

@@ -10,6 +10,7 @@ const patience = {timeout: 20_000};
 
 test.for(places)(
   '[EX40] memory, processors and processes of a whole attempt are seen (cgroup $base)',
+  {timeout: 60_000},
   async ({base}) => {
     await using place = await hostPlace({cgroupBase: base});
     // A shell that waits for a child which computes until it is ended.
@@ -23,7 +24,6 @@ test.for(places)(
     await place.executor.signal(runDir, 'SIGKILL');
     expect(await resourceUse(runDir, machine)).toBeUndefined();
   },
-  60_000,
 );
 
 test('[EX40] what children used counts once they were waited for', async () => {

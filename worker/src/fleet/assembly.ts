@@ -12,6 +12,7 @@ import runnerProtocol from '../../../migrations/fleet/0007_runner_protocol.sql';
 import subtask from '../../../migrations/fleet/0008_subtask.sql';
 import role from '../../../migrations/fleet/0009_role.sql';
 import budgetAsk from '../../../migrations/fleet/0010_budget_ask.sql';
+import source from '../../../migrations/fleet/0011_source.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -42,6 +43,7 @@ export const migrations = [
   {name: '0008_subtask', statements: subtask},
   {name: '0009_role', statements: role},
   {name: '0010_budget_ask', statements: budgetAsk},
+  {name: '0011_source', statements: source},
 ];
 
 /** Time and chance of the platform. */

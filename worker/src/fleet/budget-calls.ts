@@ -143,6 +143,7 @@ function budgetView({sql, memory: {spending}, nowMs}: Look, budget: Budget): Bud
     id,
     repository: scope === 'repository' ? target : null,
     agent_type: scope === 'agent_type' ? target : null,
+    source: scope === 'source' ? target : null,
     period,
     from_ms: window_ms,
     until_ms: until === Infinity ? null : until,

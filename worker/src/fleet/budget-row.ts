@@ -1,13 +1,14 @@
 import * as z from 'zod';
-import type {Figures, Limits} from '@switchyard/shared/policy/budget.ts';
+import {sources, type Figures, type Limits, type Source} from '@switchyard/shared/policy/budget.ts';
 import {nextPeriodMs, type BudgetPeriod} from '@switchyard/shared/policy/budget-period.ts';
 import {limitsSchema, spentSchema, type Spent} from '@switchyard/shared/protocol/spending.ts';
 import type {Sql} from './sql.ts';
 
-/** Which attempts a budget is for. `target` is the URL of a repository or a type of agent; null for the whole pool. */
+/** Which attempts a budget is for. `target` is the URL of a repository, a type of agent or a source; null for the whole pool. */
 export type BudgetScope =
   | {readonly scope: 'pool'; readonly target: null}
-  | {readonly scope: 'repository' | 'agent_type'; readonly target: string};
+  | {readonly scope: 'repository' | 'agent_type'; readonly target: string}
+  | {readonly scope: 'source'; readonly target: Source};
 
 /** Other limits for a while: a kind that is null keeps its own. */
 export type Override = {
@@ -30,18 +31,24 @@ export type Budget = BudgetScope & {
 };
 
 /** What a budget is of: the part of a task that says which budgets its attempts count for. */
-export type Spender = {readonly agent_type: string; readonly repository: string | null};
+export type Spender = {
+  readonly agent_type: string;
+  readonly repository: string | null;
+  /** Undefined before a runner was chosen, on which it depends: no budget of a source is for it. */
+  readonly source?: Source | undefined;
+};
 
 /** The spending of a live attempt, and how far it may go. */
 export type Slice = Spender & {
+  readonly source: Source;
   readonly task: string;
   readonly epoch: number;
   readonly spent: Spent;
   readonly granted: Limits;
 };
 
-export function isFor({scope, target}: BudgetScope, {agent_type, repository}: Spender): boolean {
-  return scope === 'pool' || target === (scope === 'repository' ? repository : agent_type);
+export function isFor({scope, target}: BudgetScope, spender: Spender): boolean {
+  return scope === 'pool' || target === spender[scope];
 }
 
 /** The limits that hold right now. */
@@ -60,12 +67,13 @@ export function dueMs({period, window_ms, override}: Budget): number {
   return Math.min(nextPeriodMs(period, window_ms), override?.until_ms ?? Infinity);
 }
 
+const sourceColumn = z.enum(sources);
 const overrideColumn = z.object({limits: limitsSchema, until_ms: z.number(), by: z.string(), why: z.string()});
 
 const budgetRow = z
   .object({
     id: z.string(),
-    scope: z.enum(['pool', 'repository', 'agent_type']),
+    scope: z.enum(['pool', 'repository', 'agent_type', 'source']),
     target: z.string().nullable(),
     period: z.enum(['day', 'week', 'month', 'total']),
     cost_micros_max: z.number().nullable(),
@@ -85,12 +93,17 @@ const budgetRow = z
       period,
       window_ms,
       warned,
-      ...(scope === 'pool' || target === null ? {scope: 'pool', target: null} : {scope, target}),
+      ...scopeFrom(scope, target),
       limits: {cost_micros: cost_micros_max, tokens: tokens_max, turns: turns_max},
       override: override === null ? null : overrideColumn.parse(JSON.parse(override)),
       spent: {cost_micros, tokens, turns},
     };
   });
+
+function scopeFrom(scope: BudgetScope['scope'], target: string | null): BudgetScope {
+  if (scope === 'pool' || target === null) return {scope: 'pool', target: null};
+  return scope === 'source' ? {scope, target: sourceColumn.parse(target)} : {scope, target};
+}
 
 export function allBudgets(sql: Sql): readonly Budget[] {
   return sql.all('SELECT * FROM budget ORDER BY id').map(row => budgetRow.parse(row));
@@ -125,14 +138,16 @@ const sliceRow = z
     epoch: z.number(),
     agent_type: z.string(),
     repository: z.string().nullable(),
+    source: sourceColumn,
     granted: z.string(),
     ...spentSchema.shape,
   })
-  .transform(({task, epoch, agent_type, repository, granted, ...spent}): Slice => ({
+  .transform(({task, epoch, agent_type, repository, source, granted, ...spent}): Slice => ({
     task,
     epoch,
     agent_type,
     repository,
+    source,
     spent,
     granted: limitsSchema.parse(JSON.parse(granted)),
   }));
@@ -141,14 +156,15 @@ export function allSlices(sql: Sql): readonly Slice[] {
   return sql.all('SELECT * FROM slice').map(row => sliceRow.parse(row));
 }
 
-export function saveSlice(sql: Sql, {task, epoch, agent_type, repository, spent, granted}: Slice): void {
+export function saveSlice(sql: Sql, {task, epoch, agent_type, repository, source, spent, granted}: Slice): void {
   sql.run(
-    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, granted, cost_micros, input_tokens, output_tokens,
-       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, source, granted, cost_micros, input_tokens, output_tokens,
+       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     task,
     epoch,
     agent_type,
     repository,
+    source,
     JSON.stringify(granted),
     spent.cost_micros,
     spent.input_tokens,

@@ -1,4 +1,4 @@
-import type {Figures} from '@switchyard/shared/policy/budget.ts';
+import type {Figures, Source} from '@switchyard/shared/policy/budget.ts';
 import {figuresOf} from '@switchyard/shared/domain/spending.ts';
 import type {Spent} from '@switchyard/shared/protocol/spending.ts';
 import {isFor, type BudgetScope, type Spender} from './budget-row.ts';
@@ -6,6 +6,7 @@ import {one, type Sql} from './sql.ts';
 
 /** What one attempt spent on one day. Never taken back: an attempt that goes on over midnight has two. */
 export type Cost = Spender & {
+  readonly source: Source;
   readonly day: string;
   readonly task: string;
   readonly epoch: number;
@@ -13,10 +14,10 @@ export type Cost = Spender & {
 };
 
 /** Adds to what the attempt spent on that day. */
-export function addCost(sql: Sql, {day, task, epoch, agent_type, repository, spent}: Cost): void {
+export function addCost(sql: Sql, {day, task, epoch, agent_type, repository, source, spent}: Cost): void {
   sql.run(
-    `INSERT INTO cost (day, task, epoch, agent_type, repository, cost_micros, input_tokens, output_tokens,
-       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO cost (day, task, epoch, agent_type, repository, source, cost_micros, input_tokens, output_tokens,
+       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (day, task, epoch) DO UPDATE SET cost_micros = cost_micros + excluded.cost_micros,
        input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
        cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
@@ -26,6 +27,7 @@ export function addCost(sql: Sql, {day, task, epoch, agent_type, repository, spe
     epoch,
     agent_type,
     repository,
+    source,
     spent.cost_micros,
     spent.input_tokens,
     spent.output_tokens,
@@ -72,7 +74,12 @@ export function spentSince(
   of: BudgetScope,
   day: string,
 ): Figures {
-  const where = {pool: '', repository: 'AND repository = ?', agent_type: 'AND agent_type = ?'}[of.scope];
+  const where = {
+    pool: '',
+    repository: 'AND repository = ?',
+    agent_type: 'AND agent_type = ?',
+    source: 'AND source = ?',
+  }[of.scope];
   const values = of.target === null ? [] : [of.target];
   const written = one(sql.all<Sums>(`SELECT ${sums} FROM cost WHERE day >= ? ${where}`, day, ...values));
   const added = unwritten.filter(cost => cost.day >= day && isFor(of, cost));

@@ -26,7 +26,13 @@ export type Costs = {
 const dayMs = 86_400_000;
 const daysDefault = 30;
 
-const keyColumn = {task: 'task', type: 'agent_type', repository: "coalesce(repository, '')", day: 'day'} as const;
+const keyColumn = {
+  task: 'task',
+  type: 'agent_type',
+  repository: "coalesce(repository, '')",
+  source: 'source',
+  day: 'day',
+} as const;
 
 type Row = {readonly [Column in keyof Spent]: number | null} & {readonly key: string | null; readonly attempts: number};
 

@@ -9,6 +9,7 @@ import type {Lane} from './lanes.ts';
 import type {Runner} from './runner-row.ts';
 import {sendOffer} from './offer.ts';
 import {readLabels} from './task-columns.ts';
+import {sourceOf, spentSources} from './source.ts';
 import {setAside} from './spending.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
@@ -83,10 +84,12 @@ function candidates(
   if (concurrency !== null && memory.live.active(concurrency.key) >= concurrency.limit) return [];
   if (memory.spending.blocking(key.spender, nowMs) !== undefined) return [];
   const requires = requiredLabels(memory, key);
+  const spent = spentSources(memory.spending, key, nowMs);
   return runners.filter(
     ({row, slots, labels}) =>
       freeSlots(slots, memory.live.heldBy(row.id), key.slotClass) > 0 &&
       missingLabels(requires, labels).length === 0 &&
+      !spent.has(sourceOf(key, labels)) &&
       !memory.avoidance.isAvoided(text, row.id),
   );
 }

@@ -55,6 +55,11 @@ export class SpendingBook {
     return this.#costs;
   }
 
+  /** Whether any budget depends on which runner takes an attempt. */
+  get hasSourceBudgets(): boolean {
+    return this.budgets().some(({scope}) => scope === 'source');
+  }
+
   budgets(): readonly Budget[] {
     return [...this.#budgets.values()];
   }

@@ -17,14 +17,19 @@ import {heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
 import {askForMore, withdrawAsk} from './budget-asks.ts';
 import {dueMs, isFor, limitsAt, type Budget, type Slice} from './budget-row.ts';
+import {readLane} from './lane.ts';
+import {sourceOf} from './source.ts';
 import {addSpent, isNothing, spentByTask, spentMore} from './cost-row.ts';
 import type {TaskRow} from './task-row.ts';
 import type {From, Ref} from './up-work.ts';
 
 /** Sets a slice aside for an attempt that is offered, where a budget holds. */
 export function setAside(batch: Batch, row: TaskRow): void {
-  const granted = firstSlice(batch.memory.spending.rest(row, batch.nowMs));
-  if (isLimited(granted)) setSlice(batch, row.id, {...spenderOf(row), epoch: row.epoch, spent: noneSpent, granted});
+  const {spending} = batch.memory;
+  if (!spending.hasBudgets) return;
+  const spender = spenderOf(batch, row, row.runner);
+  const granted = firstSlice(spending.rest(spender, batch.nowMs));
+  if (isLimited(granted)) setSlice(batch, row.id, {...spender, epoch: row.epoch, spent: noneSpent, granted});
 }
 
 /**
@@ -71,8 +76,8 @@ export function takeSpending(
   }
   charge(batch, row, spent);
   const {spending} = batch.memory;
-  const slice = spending.slice(row.id) ?? {...spenderOf(row), epoch: row.epoch, spent: noneSpent, granted: noLimits};
-  const rest = spending.rest(row, batch.nowMs);
+  const slice = sliceOf(batch, row);
+  const rest = spending.rest(slice, batch.nowMs);
   const reached = figuresOf(slice.spent);
   const granted = enlarge(slice.granted, {spent: reached, wanted: wants ?? reached}, rest);
   if (JSON.stringify(granted) !== JSON.stringify(slice.granted)) setSlice(batch, row.id, {...slice, granted});
@@ -82,12 +87,11 @@ export function takeSpending(
 
 /** Counts what a live attempt has spent since the last report; the same report again counts nothing. */
 export function charge(batch: Batch, row: TaskRow, spent: Spent): void {
-  const {spending} = batch.memory;
-  const slice = spending.slice(row.id) ?? {...spenderOf(row), epoch: row.epoch, spent: noneSpent, granted: noLimits};
+  const slice = sliceOf(batch, row);
   const more = spentMore(slice.spent, spent);
   if (isNothing(more)) return;
   setSlice(batch, row.id, {...slice, spent: addSpent(slice.spent, more)});
-  book(batch, row, {epoch: row.epoch, more});
+  book(batch, slice, more);
 }
 
 /** An attempt that this runner held, and that ended before it could say everything. */
@@ -105,15 +109,16 @@ export function chargeLate(
   const places = {sql: batch.context.sql, unwritten: spending.unwritten};
   const known = spentByTask(places, {task: ref.task, from: ref.epoch, to: ref.epoch});
   const more = spentMore(known, spent);
-  if (!isNothing(more)) book(batch, row, {epoch: ref.epoch, more});
+  if (!isNothing(more)) book(batch, {...spenderOf(batch, row, runner), task: ref.task, epoch: ref.epoch}, more);
 }
 
-function book(batch: Batch, row: TaskRow, {epoch, more}: {readonly epoch: number; readonly more: Spent}): void {
+type Booked = Pick<Slice, 'task' | 'epoch' | 'agent_type' | 'repository' | 'source'>;
+
+function book(batch: Batch, {task, epoch, agent_type, repository, source}: Booked, more: Spent): void {
   const {spending} = batch.memory;
-  const {agent_type, repository} = row;
-  const cost = {day: dayOf(batch.nowMs), task: row.id, epoch, agent_type, repository, spent: more};
-  batch.undoable(spending.addCost(cost));
-  for (const budget of spending.matching(row)) {
+  const spender = {agent_type, repository, source};
+  batch.undoable(spending.addCost({day: dayOf(batch.nowMs), task, epoch, ...spender, spent: more}));
+  for (const budget of spending.matching(spender)) {
     const spent = addFigures(budget.spent, figuresOf(more));
     const warned = warn(batch, {...budget, spent});
     const next = {...budget, spent, warned};
@@ -132,7 +137,8 @@ function warn(batch: Batch, budget: Budget): number {
   if (level <= budget.warned) return budget.warned;
   const data = {budget: budget.id, percent: level};
   batch.audit({actor: 'fleet', action: 'budget.warning', target: budget.id, detail: JSON.stringify(data)});
-  for (const row of [...batch.memory.live.all()].filter(each => isFor(budget, each))) {
+  for (const row of [...batch.memory.live.all()]) {
+    if (!isFor(budget, spenderOf(batch, row, row.runner))) continue;
     batch.change(row, {}, {kind: 'budget.warning', data});
     if (row.state === 'leased') batch.send(row.runner, {t: 'budget_warning', task: row.id, epoch: row.epoch, ...data});
   }
@@ -160,11 +166,23 @@ function passed(budget: Budget, nowMs: number): Budget {
   return {...budget, override, window_ms, spent: noFigures, warned: 0};
 }
 
+/** Of a live attempt; an empty one where no budget held when it was offered. */
+function sliceOf(batch: Batch, row: TaskRow): Slice {
+  const {id: task, epoch} = row;
+  const known = batch.memory.spending.slice(task);
+  return known ?? {...spenderOf(batch, row, row.runner), task, epoch, spent: noneSpent, granted: noLimits};
+}
+
 function setSlice(batch: Batch, task: string, slice: Omit<Slice, 'task'>): void {
   batch.undoable(batch.memory.spending.setSlice(task, {...slice, task}));
 }
 
-const spenderOf = ({agent_type, repository}: TaskRow): Pick<Slice, 'agent_type' | 'repository'> => ({
-  agent_type,
-  repository,
-});
+/** Whose budgets an attempt counts for on this runner. */
+function spenderOf(
+  batch: Batch,
+  {agent_type, repository, lane}: TaskRow,
+  runner: string | null,
+): Pick<Slice, 'agent_type' | 'repository' | 'source'> {
+  const labels = runner === null ? undefined : batch.runner(runner)?.labels;
+  return {agent_type, repository, source: sourceOf(readLane(lane), labels ?? new Set())};
+}

@@ -4,8 +4,11 @@ import type {Budget} from './budget-row.ts';
 import {isPinnedLane, meterLabel, readLane, type LaneKey} from './lane.ts';
 import type {Memory} from './memory.ts';
 import {requiredLabels} from './required-labels.ts';
+import {sourceOf, spentSources} from './source.ts';
 import type {Runner} from './runner-row.ts';
 import type {TaskRow} from './task-row.ts';
+
+type Waiting = {readonly lane: string; readonly nowMs: number};
 
 /** Why a task that waits cannot start, in words for a person; `null` when it does not wait or may start at once. */
 export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string | null {
@@ -16,7 +19,7 @@ export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string 
   return (
     poolReason(memory) ??
     budgetReason(memory.spending.blocking(row, nowMs)) ??
-    runnerReason(memory, key, row.lane) ??
+    runnerReason(memory, key, {lane: row.lane, nowMs}) ??
     limitReason(memory, key)
   );
 }
@@ -46,14 +49,25 @@ function pendingReason(row: TaskRow, nowMs: number): string | null {
   return row.failure_count > 0 ? `the next attempt at ${time}` : `the time ${time}`;
 }
 
-function runnerReason(memory: Memory, key: LaneKey, lane: string): string | null {
-  const reason = matchReason(memory, key, lane);
+/** Where nothing is left of what would pay for the task on any of its runners. */
+function spentReason(
+  {spending}: Memory,
+  key: LaneKey,
+  {connected, nowMs}: {readonly connected: readonly Runner[]; readonly nowMs: number},
+): string | null {
+  const spent = spentSources(spending, key, nowMs);
+  const blocking = connected.map(({labels}) => spent.get(sourceOf(key, labels)));
+  return blocking.includes(undefined) ? null : budgetReason(blocking[0]);
+}
+
+function runnerReason(memory: Memory, key: LaneKey, {lane, nowMs}: Waiting): string | null {
+  const reason = matchReason(memory, key, {lane, nowMs});
   return reason !== null && isPinnedLane(lane) ? 'the runner that holds the session of its agent' : reason;
 }
 
 const meterReason = 'no connected runner that matches is new enough to keep to a budget: upgrade one';
 
-function matchReason(memory: Memory, key: LaneKey, lane: string): string | null {
+function matchReason(memory: Memory, key: LaneKey, {lane, nowMs}: Waiting): string | null {
   const {runners, live, avoidance} = memory;
   const enrolled = [...runners.values()].filter(({row}) => row.revoked_ms === null);
   if (enrolled.length === 0) return 'no runner is enrolled in this pool';
@@ -65,6 +79,8 @@ function matchReason(memory: Memory, key: LaneKey, lane: string): string | null 
   const requires = requiredLabels(memory, key);
   const connected = linked.filter(({labels}) => missingLabels(requires, labels).length === 0);
   if (connected.length === 0) return meterReason;
+  const spent = spentReason(memory, key, {connected, nowMs});
+  if (spent !== null) return spent;
   const taking = connected.filter(({row, slots}) => row.draining === 0 && slotsTotal(slots) > 0);
   if (taking.length === 0) return 'every runner that matches is draining';
   const free = taking.filter(({row, slots}) => freeSlots(slots, live.heldBy(row.id), key.slotClass) > 0);

@@ -1,5 +1,6 @@
 import * as contracts from '@switchyard/shared/api/budget-contracts.ts';
 import {limitsOf} from '@switchyard/shared/domain/spending.ts';
+import {shareOf, type Source} from '@switchyard/shared/policy/budget.ts';
 import type {BudgetScope} from '../fleet/budget-row.ts';
 import {mount, type Api} from '../http/mount.ts';
 import {unwrap} from '../http/problem.ts';
@@ -18,7 +19,12 @@ export function mountBudgets(api: Api): void {
     contracts.putBudget,
   )(async ({fleet, caller, params, body}) => {
     const {period} = body;
-    const change = {id: params.budget, period, scope: scopeOf(body), limits: limitsOf(body)};
+    const change = {
+      id: params.budget,
+      period,
+      scope: scopeOf(body),
+      limits: shareOf(limitsOf(body), body.share_percent),
+    };
     return {status: 200, body: unwrap(await fleet.putBudget(caller, change))};
   });
 
@@ -50,10 +56,13 @@ export function mountBudgets(api: Api): void {
 function scopeOf({
   repository,
   agent_type,
+  source,
 }: {
+  readonly source?: Source | undefined;
   readonly repository?: string | undefined;
   readonly agent_type?: string | undefined;
 }): BudgetScope {
   if (repository !== undefined) return {scope: 'repository', target: repository};
+  if (source !== undefined) return {scope: 'source', target: source};
   return agent_type === undefined ? {scope: 'pool', target: null} : {scope: 'agent_type', target: agent_type};
 }
