@@ -30,7 +30,7 @@ const pemLabels = ['', 'RSA ', 'EC ', 'DSA ', 'OPENSSH ', 'ENCRYPTED '];
 export const tokenRules: readonly TokenRule[] = [
   ...distinct.map(literal => token(literal, 'token', 16)),
   // What opens this control plane, and the private part of a key in JSON (RFC 8037): the machine of an agent has them.
-  ...['swy_', 'swe_', 'swr_'].map(literal => token(literal, 'token', 24)),
+  ...['swy_', 'swe_', 'swr_', 'swa.'].map(literal => token(literal, 'token', 24)),
   ...['"d":"', '"d": "'].map(literal => token(literal, 'token', 40)),
   {...token('sk-', 'alphanumeric', 20), startsWord: true},
   token('AKIA', 'alphanumeric', 16),

@@ -91,10 +91,16 @@ export class KeyStore {
     return known === undefined ? undefined : {vault: this.#vault(known), osTrouble: known.osTrouble};
   }
 
-  /** Why nothing can be kept or found where the keys are; undefined where all is well. */
-  async trouble(): Promise<string | undefined> {
-    const known = await this.#known();
-    return known === undefined ? undefined : troubleWith(this.#vault(known), this.#options.randomHex(16));
+  /** Why one of the names cannot be read; undefined where all can, or are certainly not there. Changes nothing. */
+  async trouble(names: readonly string[]): Promise<string | undefined> {
+    try {
+      const known = await this.#known();
+      if (known === undefined) return undefined;
+      for (const name of names) await this.#vault(known).get(name);
+      return undefined;
+    } catch (error) {
+      return error instanceof SwitchyardError ? error.detail : String(error);
+    }
   }
 
   /** Copies what there is of the names, then deletes it in the old place. One that was interrupted is finished by the next. */

@@ -10,7 +10,9 @@ import {findCgroupBase} from '../executor/cgroup.ts';
 import {readPolicyFile} from '../state/policy-file.ts';
 import {agentClis, findAgentClis, findProgram} from './agent-clis.ts';
 import type {Machine} from '../executor/process-identity.ts';
+import {providerNames} from '../agent/proxy/provider.ts';
 import type {KeyStore} from '../secrets/key-store.ts';
+import {modelKeyName} from '../secrets/model-keys.ts';
 import {errnoOf} from '../state/errno.ts';
 import {checkComponents} from './component-check.ts';
 import type {StateLayout} from './state-layout.ts';
@@ -199,7 +201,7 @@ async function keysFinding({keys}: MachineCheck): Promise<Finding> {
   try {
     const place = await keys.place();
     if (place === undefined) return ok('keys', 'none is stored: agents that need a model have none');
-    const trouble = await keys.trouble();
+    const trouble = await keys.trouble(providerNames.map(modelKeyName));
     if (trouble !== undefined)
       return {name: 'keys', level: 'fail', detail: trouble, fix: `Open ${place.vault.place}, or move them to a file.`};
     if (place.osTrouble === null) return ok('keys', `in ${place.vault.place}`);

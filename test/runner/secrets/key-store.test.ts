@@ -119,7 +119,7 @@ describe.skipIf(missing !== undefined)(
       for (const verb of ['get', 'delete'] as const)
         await expect(store(env())[verb]('model/one')).rejects.toMatchObject({code: 'executor_unavailable'});
       await expect(store(env()).set('model/one', 'sk-two')).rejects.toMatchObject({code: 'executor_unavailable'});
-      expect(await store(env()).trouble()).toContain('secret-tool');
+      expect(await store(env()).trouble(['model/one'])).toContain('secret-tool');
     });
 
     test('[KV12] a process that remembers a key hears of every change that another one makes', async () => {

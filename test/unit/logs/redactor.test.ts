@@ -142,6 +142,7 @@ test.for([
   ['glpat-0123456789abcdefABCD', 'glpat-'],
   ['AKIAIOSFODNN7EXAMPLE', 'AKIA'],
   ['xoxb-123456789012-abcdefABCDEF', 'xoxb-'],
+  [`swa.tsk_01arz3ndektsv4rrffq69g5fav.3.${'Ab_-'.repeat(10)}abc`, 'swa.'],
 ] as const)('[RX5] the token after a well-known prefix is masked: %s', ([token, prefix]) => {
   const secrets = new Secrets();
   const masked = prefix + '*'.repeat(token.length - prefix.length);
