@@ -5,6 +5,7 @@ import {limitPage} from './limit-table.ts';
 import {toOpenApi} from './openapi.ts';
 import {protocolDocument} from './protocol-schema.ts';
 import {referencePage} from './reference-page.ts';
+import {rolePage} from './role-page.ts';
 import {stateMachines} from './state-machines.ts';
 
 export type Generator = {
@@ -33,6 +34,7 @@ const api = () =>
 export const generators: readonly Generator[] = [
   {path: 'docs/errors.md', build: () => page(errorTable())},
   {path: 'docs/limits.md', build: () => page(limitPage())},
+  {path: 'docs/roles.md', build: () => page(rolePage())},
   {path: 'docs/state-machines.md', build: () => page(stateMachines())},
   {path: 'docs/protocol.json', build: () => json(protocolDocument())},
   {path: 'docs/openapi.json', build: () => json(api())},

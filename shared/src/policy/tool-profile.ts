@@ -13,7 +13,7 @@ export const profileOfRole = {
   reviewer: 'readonly',
   deployer: 'developer',
   verifier: 'developer',
-  auditor: 'readonly',
+  auditor: 'developer',
 } as const satisfies Record<string, ToolProfile>;
 
 /** The role of a task that names none. */

@@ -22,11 +22,17 @@ function ended(exit: AttemptResult, over: Partial<ExitRecord> = {}) {
   const sight = {sql: of.sql, memory: of.core.memory, pool: 'default', nowMs: 0};
   const view = taskViewSchema.parse(taskView(sight, of.task(id), specOf(of.sql, id)));
   const attempt = attemptRecord(sight, {task: id, epoch: 1});
-  return {result: view.result, agent: attempt === undefined ? undefined : agentView('starter-0', attempt)};
+  const events = of.sql.all<{data: string}>('SELECT data FROM task_event WHERE task = ? ORDER BY seq', id);
+  return {
+    result: view.result,
+    agent: attempt === undefined ? undefined : agentView('starter-0', attempt),
+    told: events.map(({data}): unknown => JSON.parse(data)).at(-1),
+  };
 }
 
 test('[PM16] the outcome and the prompt of an attempt are kept with its task and shown with its agent', () => {
-  const {result, agent} = ended({kind: 'succeeded', summary: 'Nothing to do.'}, {role});
+  const {result, agent, told} = ended({kind: 'succeeded', summary: 'Nothing to do.'}, {role});
+  expect(told).toMatchObject({prompt: 'starter@1.0.0', outcome: 'task.closed'});
   expect(result).toMatchObject({summary: 'Nothing to do.', role});
   expect(agent).toMatchObject({result: 'Nothing to do.', metadata: {prompt: 'starter@1.0.0', outcome}});
 });

@@ -18,14 +18,15 @@ test.for([
   ['architect', 'starter', 'readonly', 600],
   ['developer', 'coding', 'developer', 900],
   ['reviewer', 'reviewer', 'readonly', 300],
+  ['healthcheck', 'verifier', 'developer', 3_600],
   ['qa', 'verifier', 'developer', 600],
   ['release', 'deployer', 'developer', 300],
-] as const)('[PM18] %s of the older engine is a %s that is %s and has %i s', ([name, type, profile, seconds]) => {
+] as const)('[PM18] %s of an older system is a %s that is %s and has %i s', ([name, type, profile, seconds]) => {
   expect(olderAgent(name)).toEqual({type, profile, timeoutMs: seconds * 1_000});
 });
 
-test('[PM18] a task may be given to an agent of the older engine, and says otherwise as usual', () => {
-  expect(olderAgentNames).toHaveLength(10);
+test('[PM18] a task may be given to an agent of an older system, and says otherwise as usual', () => {
+  expect(olderAgentNames).toHaveLength(11);
   for (const name of olderAgentNames.filter(each => each !== 'reviewer')) {
     const spec = specOf({role: name});
     const older = olderAgent(name);

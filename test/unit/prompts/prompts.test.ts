@@ -35,7 +35,7 @@ test.for([
   ['reviewer', 30, 'docker', 'readonly'],
   ['deployer', 30, 'host', 'developer'],
   ['verifier', 30, 'docker', 'developer'],
-  ['auditor', 45, 'docker', 'readonly'],
+  ['auditor', 45, 'docker', 'developer'],
 ] as const)('[PM1] %s has %i minutes, runs in %s and is %s', ([role, minutes, executor, profile]) => {
   const rule = ruleOfRole(role);
   expect(rule).toMatchObject({timeoutMs: minutes * 60_000, executor, profile});

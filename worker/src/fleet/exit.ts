@@ -69,6 +69,11 @@ function settle(batch: Batch, row: TaskRow, record: ExitRecord): TaskRow | undef
     ...(result.kind === 'waiting' ? {hasOpenAsks: carryAsks(batch, record, result.asks)} : {}),
     ...(result.kind === 'failed' ? retryOf(result) : {}),
     change: {result: resultText(record), log_bytes: Math.max(row.log_bytes, record.log_len)},
-    data: {result: result.kind, exit_code: record.exit_code},
+    data: {result: result.kind, exit_code: record.exit_code, ...toldBy(record)},
   });
+}
+
+/** The outcome by its name alone: the whole of it stands in the result. */
+function toldBy({role}: ExitRecord): object {
+  return role === undefined ? {} : {prompt: role.prompt, outcome: role.outcome?.event ?? null};
 }
