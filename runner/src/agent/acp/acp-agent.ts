@@ -75,8 +75,7 @@ export const acpAgents = {
           path: '.gemini/settings.json',
           text: JSON.stringify({
             security: {auth: {selectedType: 'gemini-api-key'}},
-            // Rules come with the prompt, from the base. A name that no repository can hold.
-            context: {fileName: '.git/rules.md'},
+            // It cannot be told to leave GEMINI.md alone, which is that of the base when it starts.
             skills: {enabled: false},
             advanced: {ignoreLocalEnv: true},
             general: {disableAutoUpdate: true},
