@@ -57,7 +57,7 @@ export function toolGate(options: ToolGateOptions): (ask: Ask, withdrawn: AbortS
       case 'stop':
         return options.mayEnd(ask);
       case 'permission':
-        if (ask.tool === QUESTION_TOOL) return questionAsked(options, ask, withdrawn);
+        if (ask.tool === QUESTION_TOOL && ask.canDefer) return questionAsked(options, ask, withdrawn);
         if (ask.tool.startsWith(OUR_PREFIX)) return {kind: 'allow', reason: USUAL};
         if (allowed.has(ask.tool)) return ruled(options, ask, withdrawn);
         return {kind: 'deny', reason: `${ask.tool} is not among the tools of this task: ${[...allowed].join(', ')}`};

@@ -71,6 +71,13 @@ test('[PV17] while a refusal of the charter is not understood, a person decides 
   expect(await gate(yes, heuristics).decide(bash('true'))).toMatchObject({kind: 'allow'});
 });
 
+test('[PV18] a question that cannot wait before its tool is called waits in the call alone', async () => {
+  const {decide, asked} = gate({decision: 'answer', text: 'blue', by: 'ada'});
+  const before = permission('mcp__switchyard__ask_person', {question: 'Which?'}, false);
+  expect(await decide(before)).toMatchObject({kind: 'allow'});
+  expect(asked).toEqual([]);
+});
+
 test('[PV18] a question waits before its tool is called, and the call answers with the words of the person', async () => {
   const input = {question: 'Which colour?'};
   const hook = permission('mcp__switchyard__ask_person', input);
