@@ -1,4 +1,5 @@
 import {randomBytes} from 'node:crypto';
+import {writeSync} from 'node:fs';
 import {homedir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {fileURLToPath} from 'node:url';
@@ -11,6 +12,7 @@ import {resolveSettings, type Flags, type Settings} from './commands/settings.ts
 import type {Surroundings} from './commands/surroundings.ts';
 import {terminal as terminalOf} from './commands/terminal.ts';
 import {bootClock, hostBootSources} from './executor/boot-clock.ts';
+import {errnoOf} from './state/errno.ts';
 import {hostProcesses} from './executor/process-table.ts';
 
 /** The command line's composition root: the only place that chooses its clock, its chance and its streams. */
@@ -50,12 +52,13 @@ const world: Surroundings = {
   },
 };
 
-// The reader of a pipe has gone, as `head` does: there is nobody left to tell.
-for (const stream of [stdout, stderr])
-  stream.on('error', error => {
-    if ('code' in error && error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-    throw error;
-  });
+/** The reader of a pipe has gone, as `head` does: there is nobody left to tell. Any other loss of output is a failure. */
+function onLostOutput(error: Error): never {
+  if (errnoOf(error) === 'EPIPE') process.exit(process.exitCode ?? 0);
+  writeSync(stderr.fd, `the output could not be written: ${error.message}\n`);
+  process.exit(1);
+}
+for (const stream of [stdout, stderr]) stream.on('error', onLostOutput);
 
 try {
   await program(world).parseAsync(argv);
@@ -64,4 +67,7 @@ try {
   process.exitCode = showFailure(error, {terminal, isJson: argv.includes('--json'), isDebug});
 }
 // A live stream or a pipe that nobody reads any more would keep the process.
-stdout.write('', () => stderr.write('', () => process.exit()));
+stdout.write('', lost => {
+  if (lost instanceof Error) onLostOutput(lost);
+  stderr.write('', () => process.exit());
+});

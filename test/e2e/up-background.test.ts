@@ -64,14 +64,14 @@ test('[UP13] a shutdown that the dispatch secret signs ends up after the running
   await expect.poll(tasks, {timeout: 60_000}).toEqual(['succeeded', 'succeeded']);
 });
 
-test('[UP14] up -d that ends at once is an error with the end of its log', async () => {
+test('[UP14] up -d that ends before it is ready is the error with which its log ends', async () => {
   mkdirSync(join(own.state, 'services'), {recursive: true, mode: 0o700});
   mkdirSync(join(own.state, 'control-plane'), {recursive: true, mode: 0o700});
   writeFileSync(join(own.state, 'control-plane/secret.json'), '{"broken', {mode: 0o600});
   const refused = await own.run(['up', '-d', '--json', '--state', own.state, '--port', own.port]);
   expect(refused.code).toBe(1);
   expect(lastJson(refused)).toMatchObject({
-    error: {code: expect.stringMatching(/unavailable$/), detail: expect.stringContaining('secret.json')},
+    error: {code: 'state_corrupt', detail: expect.stringContaining('secret.json')},
   });
   expect(processesOf(own.state)).toEqual([]);
 });

@@ -2,7 +2,7 @@ import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
 import {apiClient} from '@switchyard/shared/api/client.ts';
-import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {isErrorCode, SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {daemonize} from '../executor/daemonize.ts';
 import {identityOf} from '../executor/process-identity.ts';
 import {readClientFile} from '../services/client-file.ts';
@@ -50,7 +50,10 @@ export async function runInBackground(
 
 type Started = {readonly file: UpFile; readonly logFile: string};
 
-/** Throws `executor_unavailable` when it ends at once, `unavailable` when it ends later or is not ready in time. */
+/**
+ * Throws the error that it shows where it ends before it is ready; `executor_unavailable` or `unavailable` where it shows
+ * none, or is not ready in time.
+ */
 async function startDetached(world: Surroundings, {layout, port, host, slots}: Settings): Promise<Started> {
   await makePrivateDirectory(layout.root);
   await makePrivateDirectory(layout.logDirectory);
@@ -59,7 +62,9 @@ async function startDetached(world: Surroundings, {layout, port, host, slots}: S
   const {pid} = await daemonize(
     [process.execPath, world.mainFile, 'up', '--no-first-task', ...where, '--slots', String(slots.value)],
     {cwd: layout.root, env: {...only(world.env, Object.keys(world.env)), NO_COLOR: '1'}, logFile},
-  );
+  ).catch(async (error: Error) => {
+    throw (await saidError(logFile)) ?? error;
+  });
   const machine = world.machine();
   const deadline = AbortSignal.timeout(readyMsMax);
   while (!deadline.aborted && identityOf(pid, machine) !== undefined) {
@@ -67,6 +72,19 @@ async function startDetached(world: Surroundings, {layout, port, host, slots}: S
     if (file?.pid === pid) return {file, logFile};
     await wait(pollMs);
   }
-  const said = (await readFile(logFile, 'utf8')).trimEnd().split('\n').slice(-tailLines).join(' | ');
-  throw new SwitchyardError('unavailable', `it did not become ready: ${said}`);
+  const said = (await tailOf(logFile)).join(' | ');
+  throw (await saidError(logFile)) ?? new SwitchyardError('unavailable', `it did not become ready: ${said}`);
+}
+
+async function tailOf(logFile: string): Promise<readonly string[]> {
+  return (await readFile(logFile, 'utf8').catch(() => '')).trimEnd().split('\n').slice(-tailLines);
+}
+
+/** What the end of the log says that went wrong: whoever started it in the background hears what it would have shown. */
+async function saidError(logFile: string): Promise<SwitchyardError | undefined> {
+  for (const line of (await tailOf(logFile)).toReversed()) {
+    const {code = '', detail = ''} = /^(?<code>[a-z_]+): (?<detail>.*)$/.exec(line)?.groups ?? {};
+    if (isErrorCode(code)) return new SwitchyardError(code, detail);
+  }
+  return undefined;
 }

@@ -145,7 +145,13 @@ function repository({repo, base, rebase}: TaskOptions, cwd: string): TaskSpecInp
 
 /** A path on this machine becomes a file URL; only runners on this machine can reach it. */
 export function repositoryUrl(text: string, cwd: string): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\//.test(text) || /^[\w.-]+@[\w.-]+:/.test(text)) return text;
+  if (/^[a-z][a-z0-9+.-]*:\/\//.test(text) || /^[\w.-]+@[\w.-]+:/.test(text)) {
+    if (URL.parse(text)?.password || /^https?:\/\/[^/]*@/.test(text))
+      throw new UsageError(
+        '--repo holds a credential, which would be kept with the task: store it with switchyard keys, or log in with git',
+      );
+    return text;
+  }
   const path = resolve(cwd, text);
   if (!existsSync(path)) throw new UsageError(`--repo ${text} is neither a URL nor a directory`);
   return pathToFileURL(path).href;

@@ -8,6 +8,7 @@ import {installationOptions} from './installation-options.ts';
 import {flag, leaf, text} from './leaf.ts';
 import type {Settings} from './settings.ts';
 import type {CommonOptions, ExitCode, Outcome, Surroundings} from './surroundings.ts';
+import {onStopSignals} from './stop-signals.ts';
 import {duration} from './units.ts';
 import {nextSteps, summary} from './up-summary.ts';
 
@@ -52,14 +53,15 @@ async function runInForeground(world: Surroundings, settings: Settings, options:
   const stopping = new AbortController();
   let installation: Installation | undefined;
   let wasHurried = false;
-  const onSignal = (): void => {
-    if (stopping.signal.aborted) {
+  onStopSignals(process, {
+    isStopping: () => stopping.signal.aborted,
+    stop: () => stopping.abort(new SwitchyardError('not_running', 'it was stopped')),
+    hurry: () => {
       wasHurried = true;
       terminal.err('Killing everything now');
       installation?.hurry();
-    } else stopping.abort(new SwitchyardError('not_running', 'it was stopped'));
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+    },
+  });
 
   const progress = terminal.progress('Starting');
   try {

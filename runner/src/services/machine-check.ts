@@ -1,6 +1,7 @@
 import {execFile} from 'node:child_process';
-import {lstat, statfs} from 'node:fs/promises';
-import {join} from 'node:path';
+import {constants, existsSync} from 'node:fs';
+import {access, lstat, statfs} from 'node:fs/promises';
+import {dirname, join} from 'node:path';
 import {promisify} from 'node:util';
 import {apiClient} from '@switchyard/shared/api/client.ts';
 import {getHealth} from '@switchyard/shared/api/pool-contracts.ts';
@@ -108,7 +109,7 @@ async function tmuxFinding({path, platform}: MachineCheck): Promise<Finding> {
 }
 
 async function diskFinding({layout}: MachineCheck): Promise<Finding> {
-  const {bavail, bsize} = await statfs(layout.root).catch(() => statfs('/'));
+  const {bavail, bsize} = await statfs(existing(layout.root));
   const free = bavail * bsize;
   const detail = `${(free / 1_073_741_824).toFixed(1)} GiB free`;
   if (free >= diskWarnBytes) return ok('disk', detail);
@@ -130,14 +131,22 @@ async function stateFinding({layout: {root}}: MachineCheck): Promise<Finding> {
     if ((mode & 0o077) === 0) return ok('state', root);
     return {name: 'state', level: 'fail', detail: `${root} is open to others`, fix: `Run chmod 700 ${root}`};
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return ok('state', `${root} is made at the first start`);
-    return {
-      name: 'state',
-      level: 'fail',
-      detail: `${root}: ${errnoOf(error) ?? String(error)}`,
-      fix: 'Choose another directory with --state.',
-    };
+    if (errnoOf(error) !== 'ENOENT') return unusable(root, error);
+    return access(existing(root), constants.W_OK | constants.X_OK).then(
+      () => ok('state', `${root} is made at the first start`),
+      (refusal: unknown) => unusable(root, refusal),
+    );
   }
+}
+
+function unusable(root: string, error: unknown): Finding {
+  const detail = `${root}: ${errnoOf(error) ?? String(error)}`;
+  return {name: 'state', level: 'fail', detail, fix: 'Choose another directory with --state.'};
+}
+
+/** The directory itself, or the nearest one above it that is there. */
+function existing(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : existing(dirname(path));
 }
 
 async function cgroupFinding({platform}: MachineCheck): Promise<Finding> {

@@ -2,7 +2,8 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {errnoOf} from './errno.ts';
 
 const isFull = new Set(['ENOSPC', 'EDQUOT']);
-const isForbidden = new Set(['EACCES', 'EPERM', 'EROFS']);
+/** ENOENT: a file system that takes no new directory says so, where its parent is there. */
+const isForbidden = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
 /** What the file system says when it refuses a path of the state: the path and what a person can do about it. */
 export function stateRefusal(path: string, cause: unknown): SwitchyardError {

@@ -52,6 +52,13 @@ test.for([
   expect(() => taskSpecOf('do it', {...none, ...options}, here)).toThrow(UsageError);
 });
 
+test.for(['https://user:secret@host/r', 'https://token@host/r', 'ssh://git:secret@host/r'])(
+  '[IP4] %s is refused without a word of it',
+  repo => {
+    expect(() => taskSpecOf('x', {...none, repo}, here)).toThrow(/--repo holds a credential(?!.*secret|.*token@)/);
+  },
+);
+
 test('[CL8] URLs of repositories are taken as they are', () => {
   for (const repo of ['https://github.com/o/r', 'git@github.com:o/r.git', 'ssh://git@host/o/r'])
     expect(taskSpecOf('x', {...none, repo}, here).repository?.url).toBe(repo);
