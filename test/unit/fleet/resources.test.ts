@@ -18,7 +18,6 @@ test('[BG34] a task shows what its runner told last of the attempt, then what th
   expect(shown(other).resources).toBeNull();
   expect(world.core.memory.metrics.get(machine.id)).not.toHaveProperty('attempts');
   machine.exit({task: id, epoch: 1}, {kind: 'succeeded'}, {resources: {...use, rss_bytes: 0, processes: 0}});
-  machine.say({...machineSays, attempts: []});
   expect(shown(id)).toMatchObject({result: {log_bytes: 0}, resources: {rss_bytes: 0, rss_bytes_max: 20}});
   expect(shown(id).result).not.toHaveProperty('resources');
   machine.exit({task: other, epoch: 1});

@@ -11,7 +11,7 @@ import type {Runner} from './runner-row.ts';
 import type {Sql} from './sql.ts';
 import {one} from './sql.ts';
 import {readFailures, readResult} from './task-columns.ts';
-import type {TaskRow} from './task-row.ts';
+import {liveStates, type TaskRow} from './task-row.ts';
 import {waitingFor} from './waiting-for.ts';
 
 /** What views are made from. */
@@ -56,7 +56,9 @@ export function taskView({memory, pool, nowMs}: Sight, row: TaskRow, spec: TaskS
 /** How the newest attempt ended, and what it uses of its machine or used until then. */
 function ended({resources: told}: Memory, row: TaskRow): Pick<TaskView, 'result' | 'resources'> {
   const {resources: used, ...result} = readResult(row.result) ?? {resources: null};
-  const now = told.get(row.runner ?? '')?.find(({task, epoch}) => task === row.id && epoch === row.epoch);
+  // The newest word of a runner may be older than the end of the attempt.
+  const live = liveStates.has(row.state) ? told.get(row.runner ?? '') : undefined;
+  const now = live?.find(({task, epoch}) => task === row.id && epoch === row.epoch);
   return {result: 'log_bytes' in result ? result : null, resources: now === undefined ? used : usedBy(now)};
 }
 
