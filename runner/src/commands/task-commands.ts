@@ -76,22 +76,32 @@ export function taskCommands(world: Surroundings): Command {
         show(world, options, await client.call(retryTask, {params}));
       },
     ),
-    leaf(
-      {
-        name: 'message <task> [text...]',
-        summary: 'send a message to the agent; without text it is read from standard input',
-        examples: ['task message tsk_… "use the other database"', 'task message tsk_… < notes.txt'],
-      },
-      async ([id, ...words], options) => {
-        const params = {task: taskId(id)};
-        const client = await world.client(options);
-        const said = words.length === 0 ? await world.readInput(limits.messageCharactersMax) : words.join(' ');
-        if (said.trim() === '') throw new UsageError('the message is empty');
-        const {seq} = await client.call(messageTask, {params, body: {text: said}});
-        terminal.out(options.json === true ? JSON.stringify({seq}) : `message ${seq} is kept for the agent`);
-      },
-    ),
+    message(world),
   ]);
+}
+
+function message(world: Surroundings): Command {
+  const {terminal} = world;
+  return leaf(
+    {
+      name: 'message <task> [text...]',
+      summary:
+        'send a message to the agent, or go on from a task that has ended; without text it is read from standard input',
+      examples: ['task message tsk_… "use the other database"', 'task message tsk_… < notes.txt'],
+    },
+    async ([id, ...words], options) => {
+      const params = {task: taskId(id)};
+      const client = await world.client(options);
+      const said = words.length === 0 ? await world.readInput(limits.messageCharactersMax) : words.join(' ');
+      if (said.trim() === '') throw new UsageError('the message is empty');
+      const {seq, task} = await client.call(messageTask, {params, body: {text: said}});
+      if (options.json === true) return terminal.out(JSON.stringify({seq, task}));
+      const other = task === params.task ? '' : ` of ${task}, which goes on from it`;
+      terminal.out(
+        seq === 0 ? `the task has ended: ${task} goes on from it` : `message ${seq} is kept for the agent${other}`,
+      );
+    },
+  );
 }
 
 function create(world: Surroundings): Command {

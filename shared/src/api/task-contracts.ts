@@ -114,11 +114,13 @@ export const messageTask = contract({
   id: 'messageTask',
   method: 'post',
   path: '/v1/tasks/:task/messages',
-  summary: 'Send a message to the agent of a task; it is kept until the agent takes it.',
+  summary:
+    'Send a message to the agent of a task; it is kept until the agent takes it. After the end a new task goes on with it.',
   auth: 'write',
   params,
   body: z.strictObject({text: z.string().min(1).max(limits.messageCharactersMax)}),
-  responses: {202: z.object({seq: z.int()})},
+  /** `task` has the message as its prompt, with `seq` 0, where the one that was named has ended. */
+  responses: {202: z.object({seq: z.int(), task: taskIdSchema})},
 });
 
 /**

@@ -161,6 +161,29 @@ describe('the calls of the Worker', () => {
     expect(again.id).not.toBe(id);
   });
 
+  test('[FL44] what is said to a task that has ended goes to one new task that goes on from it, as long as that runs', async () => {
+    const pool = newPool();
+    const repository = {url: 'https://example.test/a.git', base: 'main'};
+    const {id} = await pool.submit({prompt: 'Add a line.', repository, metadata: {a: 'b'}, agent: {driver: 'claude'}});
+    const say = async (text: string) => valueOf(await pool.stub.message(root, {task: id, text}));
+    expect(await say('while it waits')).toEqual({seq: 1, task: id});
+    valueOf(await pool.stub.cancel(root, {task: id, reason: 'enough', graceMs: 0}));
+    const first = await say('Now remove it.');
+    expect(first).toMatchObject({seq: 0});
+    expect(first.task).not.toBe(id);
+    const task = valueOf(await pool.stub.getTask(root, first.task));
+    expect(task).toMatchObject({retried_from: id, title: 'Now remove it.', metadata: {a: 'b'}, spec: {repository}});
+    expect(task.spec.prompt).toContain('Now remove it.');
+    expect(task.spec.prompt).toContain('Add a line.');
+    // Nobody is told twice: what comes now is for the agent of that task.
+    expect(await say('And test it.')).toEqual({seq: 1, task: first.task});
+    valueOf(await pool.stub.cancel(root, {task: first.task, reason: 'enough', graceMs: 0}));
+    const second = await say('Once more.');
+    expect(second).toMatchObject({seq: 0});
+    expect([id, first.task]).not.toContain(second.task);
+    valueOf(await pool.stub.cancel(root, {task: second.task, reason: 'enough', graceMs: 0}));
+  });
+
   test('[FL34] calls that come together are committed together, and each gets its own answer', async () => {
     const pool = newPool();
     const made = await Promise.all(Array.from({length: 50}, async (_, index) => pool.submit({title: `task ${index}`})));

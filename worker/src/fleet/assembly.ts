@@ -13,6 +13,7 @@ import subtask from '../../../migrations/fleet/0008_subtask.sql';
 import role from '../../../migrations/fleet/0009_role.sql';
 import budgetAsk from '../../../migrations/fleet/0010_budget_ask.sql';
 import source from '../../../migrations/fleet/0011_source.sql';
+import successor from '../../../migrations/fleet/0012_successor.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -44,6 +45,7 @@ export const migrations = [
   {name: '0009_role', statements: role},
   {name: '0010_budget_ask', statements: budgetAsk},
   {name: '0011_source', statements: source},
+  {name: '0012_successor', statements: successor},
 ];
 
 /** Time and chance of the platform. */

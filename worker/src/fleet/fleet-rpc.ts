@@ -153,7 +153,7 @@ export interface FleetRpc {
   message(
     caller: Caller,
     request: {readonly task: TaskId; readonly text: string},
-  ): Promise<Outcome<{readonly seq: number}>>;
+  ): Promise<Outcome<{readonly seq: number; readonly task: TaskId}>>;
   /**
    * Also remembers, when `live`, that the TaskLog must hear of the end of this task and of its attempts. `not_found` for
    * an `epoch` that the task has not had.

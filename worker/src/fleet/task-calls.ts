@@ -1,6 +1,7 @@
 import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {TaskId} from '@switchyard/shared/domain/id.ts';
+import {followUpSpec} from '@switchyard/shared/domain/follow-up.ts';
 import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import type {Batch} from './batch.ts';
 import {cancelTask} from './cancel.ts';
@@ -10,6 +11,7 @@ import {outcomeOf, reading, writing, type Service} from './service.ts';
 import {submit} from './submit.ts';
 import {endOfAttempt} from './attempt-records.ts';
 import {pageOfEvents, pageOfTasks} from './task-lists.ts';
+import {readResult} from './task-columns.ts';
 import {taskById, type TaskRow} from './task-row.ts';
 import {positionOf, specOf, taskView, type Sight} from './views.ts';
 
@@ -94,15 +96,39 @@ export function retry(service: Service, caller: Caller, task: TaskId): Promise<O
   });
 }
 
+/** A finished task never changes: what is said to it goes to the task that goes on from it, which is made if need be. */
 export function message(
   service: Service,
   caller: Caller,
   {task, text}: {readonly task: TaskId; readonly text: string},
-): Promise<Outcome<{readonly seq: number}>> {
+): Promise<Outcome<{readonly seq: number; readonly task: TaskId}>> {
+  const {randomBytes} = service;
   return writing(service, {caller, scope: 'write'}, batch => {
-    const seq = takeMessage(batch, found(batch.task(task), task), text);
-    return () => ({seq});
+    const row = found(batch.task(task), task);
+    const target = isFinished(row.state) ? liveSuccessor(batch, task) : row;
+    if (target !== undefined) {
+      const seq = takeMessage(batch, target, text);
+      return () => ({seq, task: target.id});
+    }
+    const result = readResult(row.result);
+    const branch = result?.git?.pushed === true ? result.git.branch : null;
+    const ended = {spec: specOf(batch.context.sql, task), branch, summary: result?.summary ?? null};
+    const submission = {specs: [followUpSpec(ended, text)], queue: true, retriedFrom: task};
+    const {ids} = submit(batch, {caller: {kind: 'root'}, submission, randomBytes});
+    const id = found(ids[0], task);
+    return () => ({seq: 0, task: id});
   });
+}
+
+/** The newest task that goes on from an ended one, or repeats it, and has not ended itself. */
+function liveSuccessor(batch: Batch, task: TaskId): TaskRow | undefined {
+  batch.flush();
+  const [row] = batch.context.sql.all<{id: string}>(
+    `SELECT id FROM task INDEXED BY task_successor
+     WHERE retried_from = ? AND finished_ms IS NULL ORDER BY id DESC LIMIT 1`,
+    task,
+  );
+  return row === undefined ? undefined : batch.task(row.id);
 }
 
 export function logAccess(

@@ -50,7 +50,7 @@ export function mountTasks(api: Api): void {
     contracts.messageTask,
   )(async ({fleet, caller, params, body}) => {
     const sent = unwrap(await fleet.message(caller, {task: params.task, text: body.text}));
-    return {status: 202, body: {seq: sent.seq}};
+    return {status: 202, body: {seq: sent.seq, task: sent.task}};
   });
 }
 
