@@ -16,6 +16,8 @@ function deedOf(act: Act): string {
     case 'read':
     case 'write':
       return `${act.kind}s ${placeText(act.place)}`;
+    case 'names':
+      return `means ${placeText(act.place)}`;
     case 'delete':
       return `deletes ${placeText(act.place)}${act.isRecursive === false ? '' : ' with everything inside'}`;
     case 'git':

@@ -46,6 +46,7 @@ test.for([
   ['reject', 'Bash', {command: 'echo x > dangling'}],
   ['reject', 'Bash', {command: 'cat /proc/self/root/etc/hosts'}],
   ['escalate', 'Bash', {command: 'cat /proc/self/cwd/../x'}],
+  ['escalate', 'Bash', {command: 'cd /proc/self && cat cwd/../x'}],
   ['reject', 'Bash', {command: 'ln -s / way && cat way/x'}],
   ['reject', 'Bash', {command: 'cat /proc/self//root/./etc/hosts'}],
 ] as const)('[CA31] %s: %s %j', ([decision, tool, input]) => {

@@ -144,3 +144,12 @@ test('[CA28] no combination of wrappers makes a trick approved', () => {
     {numRuns: 1_000},
   );
 });
+
+test('[CA14] of a call about several files each counts, and a list of another shape is not understood', () => {
+  const decisionOn = (file_paths: unknown): Judgement['decision'] =>
+    judge(editing, {tool: 'Write', input: {file_path: 'a.txt', file_paths}}, scene).decision;
+  expect(decisionOn(['a.txt', 'b.txt'])).toBe('approve');
+  expect(decisionOn(['a.txt', '.git/config'])).toBe('escalate');
+  expect(decisionOn(['a.txt', '../outside'])).toBe('ask-default');
+  expect(decisionOn('b.txt')).toBe('escalate');
+});

@@ -11,15 +11,34 @@ export type AcpAgent = {
   readonly settings: readonly string[];
   /** The mode of its session that holds a profile; null where its questions do. A mode it does not have ends the attempt. */
   readonly modeOf: (profile: ToolProfile) => string | null;
+  /** Whether a hook asks before each tool, because its own questions are about too little. */
+  readonly hooksOf?: (profile: ToolProfile) => boolean;
   readonly setUp: (how: {
     readonly home: string;
     readonly model: ModelAccess;
     readonly modelName: string | undefined;
+    /** The command that it has to ask before each tool; null where its own questions are enough. */
+    readonly hook: readonly string[] | null;
   }) => {
     readonly env: Readonly<Record<string, string>>;
     readonly files: readonly {readonly path: string; readonly text: string}[];
   };
 };
+
+/** Longer than the hook itself waits. */
+const HOOK_TIMEOUT_S = 3_600;
+
+function hookLines(hook: readonly string[]): readonly string[] {
+  const command = hook.map(word => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
+  return [
+    '[[hooks.PreToolUse]]',
+    'matcher = "*"',
+    '[[hooks.PreToolUse.hooks]]',
+    'type = "command"',
+    `command = ${JSON.stringify(command)}`,
+    `timeout = ${HOOK_TIMEOUT_S}`,
+  ];
+}
 
 const codexModes = {readonly: 'read-only', developer: 'workspace-write', 'full-access': 'agent-full-access'} as const;
 
@@ -33,10 +52,17 @@ export const acpAgents = {
     args: [],
     provider: 'openai',
     settings: ['.codex'],
-    // Its sandbox decides, not its questions: it asks about too little for a profile to hold.
+    // Its sandbox holds the profile: by itself it asks about too little. It reads files by commands alone, so that with
+    // nothing but reading allowed there is nothing to ask about.
     modeOf: profile => codexModes[profile],
-    setUp: ({home, model, modelName}) => ({
-      env: {CODEX_HOME: `${home}/.codex`, SWITCHYARD_MODEL_TOKEN: model.token},
+    hooksOf: profile => profile !== 'readonly',
+    setUp: ({home, model, modelName, hook}) => ({
+      env: {
+        CODEX_HOME: `${home}/.codex`,
+        SWITCHYARD_MODEL_TOKEN: model.token,
+        // The only hook is ours: those of the repository are taken out of the tree.
+        ...(hook === null ? {} : {CODEX_CONFIG: JSON.stringify({bypass_hook_trust: true})}),
+      },
       files: [
         {
           path: '.codex/config.toml',
@@ -51,6 +77,7 @@ export const acpAgents = {
             `base_url = ${JSON.stringify(model.urls.openai)}`,
             'env_key = "SWITCHYARD_MODEL_TOKEN"',
             'wire_api = "responses"',
+            ...(hook === null ? [] : hookLines(hook)),
             '',
           ].join('\n'),
         },

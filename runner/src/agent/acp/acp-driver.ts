@@ -1,3 +1,4 @@
+import {fileURLToPath} from 'node:url';
 import {errorCodes, SwitchyardError, type ErrorCode} from '@switchyard/shared/domain/error.ts';
 import {profileOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
@@ -31,15 +32,27 @@ export function acpDriver(name: AcpAgentName): Driver<AcpState> {
   };
 }
 
-function planOf(name: AcpAgentName, {spec, program, model, homePath}: DriverInput): DriverPlan {
-  const {args, setUp} = acpAgents[name];
+function planOf(name: AcpAgentName, {spec, program, model, homePath, nodePath}: DriverInput): DriverPlan {
+  const agent: AcpAgent = acpAgents[name];
   if (program === null)
     throw new SwitchyardError('agent_not_found', `${acpAgents[name].program} was not found on this runner`);
   if (model === null || !('token' in model))
     throw new SwitchyardError('model_refused', `${name} needs a key: switchyard keys set`);
-  const {env, files} = setUp({home: homePath, model, modelName: spec.agent.model});
-  return {argv: [program, ...args], env: {...env, HOME: homePath}, files, stdin: 'stream'};
+  const node = [nodePath, '--disable-warning=ExperimentalWarning'];
+  const hooks = `${homePath}/hooks`;
+  const asks = agent.hooksOf?.(profileOf(spec.agent)) === true;
+  const hook = asks ? [...node, besides('hook-ask.ts'), hooks] : null;
+  const {env, files} = agent.setUp({home: homePath, model, modelName: spec.agent.model, hook});
+  const own = [program, ...agent.args];
+  return {
+    argv: asks ? [...node, besides('hook-relay.ts'), hooks, ...own] : own,
+    env: {...env, HOME: homePath},
+    files,
+    stdin: 'stream',
+  };
 }
+
+const besides = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 type Due = {readonly state: AcpState; readonly input: DriverInput; readonly talk: Talk};
 
@@ -130,7 +143,11 @@ function answer(state: AcpState, {id, kind}: Ask, given: Answer): AgentLine | nu
   if (open === undefined || (given.kind !== 'allow' && given.kind !== 'deny')) return null;
   const optionId = given.kind === 'allow' ? open.allow : open.reject;
   const outcome = optionId === null ? {outcome: 'cancelled'} : {outcome: 'selected', optionId};
-  return line(id, {id: open.rpcId, result: {outcome}}, 'once');
+  return line(
+    id,
+    {id: open.rpcId, result: {outcome, ...(given.reason === '' ? {} : {_meta: {reason: given.reason}})}},
+    'once',
+  );
 }
 
 function read({end, text}: AcpState, {exitCode, signal}: ProcessEnd): Reading {

@@ -176,11 +176,21 @@ function toolOf(call: ToolCall): {tool: string; input: Record<string, unknown>} 
   const own = ownTool(call);
   if (own !== undefined) return {tool: own, input: {...rawInput}};
   const tool = toolsByKind[kind ?? ''] ?? `unknown ${kind ?? 'tool'}`;
-  const path = locations?.[0]?.path;
+  const paths = (locations ?? []).map(({path}) => path);
   const command = rawInput?.['command'];
   if (tool === 'Bash')
-    return {tool, input: {...rawInput, command: typeof command === 'string' ? command : (title ?? '')}};
-  return {tool, input: {...rawInput, ...(path === undefined ? {} : {file_path: path})}};
+    return {
+      tool,
+      input: {...folderOf(call), ...rawInput, command: typeof command === 'string' ? command : (title ?? '')},
+    };
+  return {tool, input: {...rawInput, ...(paths.length === 0 ? {} : {file_path: paths[0], file_paths: paths})}};
+}
+
+/** gemini names the folder of a command in the text that it shows beside it. */
+function folderOf(call: ToolCall): {readonly cwd?: string} {
+  const said = JSON.stringify(call['content'] ?? null);
+  const cwd = /"text":"\[in (?<cwd>(?:[^"\\]|\\.)*?)\]/.exec(said)?.groups?.['cwd'];
+  return cwd === undefined ? {} : {cwd: String(JSON.parse(`"${cwd}"`))};
 }
 
 /**

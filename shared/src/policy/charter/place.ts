@@ -40,24 +40,26 @@ export function normalPath(path: string): string {
 export type Folders = readonly (string | undefined)[];
 
 export function placeOf(word: Word, folders: Folders, scene: Scene): Place {
-  const {source, literal, unknownAt, globAt} = word;
-  const known = literal.slice(0, Math.min(unknownAt ?? literal.length, globAt ?? literal.length));
-  const isPattern = globAt !== undefined;
-  const base = isPattern || unknownAt !== undefined ? known.slice(0, known.lastIndexOf('/') + 1) : known;
-  const stepsUp = isPattern && literal.slice(base.length).split('/').includes('..');
-  const isAbsolute = base.startsWith('/');
-  const starts = isAbsolute ? ['/'] : folders;
+  const {source, unknownAt, globAt} = word;
+  const {base, stepsUp} = knownPart(word);
+  const starts = base.startsWith('/') ? ['/'] : folders;
+  const written = starts.flatMap(start => (start === undefined ? [] : [`${start}/${base}`]));
   // Of a path that goes on unseen only the beginning is known, and it may lead back.
-  const forms = starts.flatMap(start => (start === undefined ? [] : realForms(`${start}/${base}`, scene)));
-  const paths = unknownAt === undefined && !stepsUp ? forms : [];
-  const link = ownLink.exec(plain(`/${base}`));
-  const isElsewhere = isAbsolute && link !== null && link.groups?.['root'] === undefined;
+  const isSeen = unknownAt === undefined && !stepsUp;
   return {
     source,
-    paths: [...new Set(paths)],
-    isKnown: unknownAt === undefined && !stepsUp && !starts.includes(undefined) && !isElsewhere,
-    isPattern,
+    paths: isSeen ? [...new Set(written.flatMap(path => realForms(path, scene)))] : [],
+    isKnown: isSeen && !starts.includes(undefined) && !written.some(leadsElsewhere),
+    isPattern: globAt !== undefined,
   };
+}
+
+/** The beginning of a path that is sure, and whether what follows in a pattern steps up again. */
+function knownPart({literal, unknownAt, globAt}: Word): {readonly base: string; readonly stepsUp: boolean} {
+  if (unknownAt === undefined && globAt === undefined) return {base: literal, stepsUp: false};
+  const known = literal.slice(0, Math.min(unknownAt ?? literal.length, globAt ?? literal.length));
+  const base = known.slice(0, known.lastIndexOf('/') + 1);
+  return {base, stepsUp: globAt !== undefined && literal.slice(base.length).split('/').includes('..')};
 }
 
 /** Links that every process has of its own: to the root, and to folders and files that nobody can look up from here. */
@@ -65,6 +67,11 @@ const ownLink = /^\/proc\/[^/]+(?:\/task\/[^/]+)?\/(?:(?<root>root)|cwd|fd|exe|m
 
 /** Without double slashes and single dots; what steps up through a link leads elsewhere than its words. */
 const plain = (path: string): string => path.replaceAll(/\/(?:\.?\/)+/g, '/');
+
+function leadsElsewhere(path: string): boolean {
+  const link = ownLink.exec(plain(path));
+  return link !== null && link.groups?.['root'] === undefined;
+}
 
 /** The path as written and the one that its links lead to. */
 function realForms(written: string, {realPath}: Scene): readonly string[] {

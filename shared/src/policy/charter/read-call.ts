@@ -33,6 +33,8 @@ const tools: Readonly<Record<string, ToolKind>> = {
 };
 
 const pathFields = ['file_path', 'notebook_path', 'path', 'absolute_path', 'file', 'filename'];
+/** Where one call is about several files. */
+const listFields = ['file_paths', 'paths', 'files'];
 const commandFields = ['command', 'cmd', 'script', 'code'];
 
 /** What a call would do, one act after the other. An input of another shape than the tool has is not understood. */
@@ -69,11 +71,17 @@ function touch(kind: 'read' | 'write', path: string, scene: Scene): Act {
 /** Every path that the input names; undefined when it names none. */
 function readPaths(input: ToolCall['input'], scene: Scene, kind: 'read' | 'write'): readonly Act[] | undefined {
   const given = pathFields.filter(name => Object.hasOwn(input, name));
-  if (given.length === 0) return undefined;
-  return given.map(name => {
-    const path = textField(input, name);
-    return path === undefined || path === '' ? unseen(`${name} is no path`) : touch(kind, path, scene);
-  });
+  const lists = listFields.filter(name => Object.hasOwn(input, name));
+  if (given.length + lists.length === 0) return undefined;
+  const one = (name: string, path: unknown): Act =>
+    typeof path === 'string' && path !== '' ? touch(kind, path, scene) : unseen(`${name} is no path`);
+  return [
+    ...given.map(name => one(name, input[name])),
+    ...lists.flatMap(name => {
+      const paths: unknown = input[name];
+      return Array.isArray(paths) ? paths.map(path => one(name, path)) : [unseen(`${name} is no list of paths`)];
+    }),
+  ];
 }
 
 /** A command line, or a program with its words. */

@@ -1,0 +1,78 @@
+import {spawn} from 'node:child_process';
+import {mkdirSync} from 'node:fs';
+import {createInterface} from 'node:readline';
+import {hookFiles, openQuestions, putFile, takeFile} from './hook-files.ts';
+
+/**
+ * Stands between the runner and an agent of the Agent Client Protocol whose hooks ask for permission: their questions
+ * become requests of the agent, in the same output and with the same answers, so that they outlive the runner as every
+ * other question does.
+ */
+const POLL_MS = 25;
+const PREFIX = 'hook-';
+
+const [directory = '', program = '', ...args] = process.argv.slice(2);
+mkdirSync(directory, {recursive: true, mode: 0o700});
+putFile(hookFiles.relay(directory), String(process.pid));
+
+const agent = spawn(program, args, {stdio: ['pipe', 'pipe', 'inherit']});
+// An agent that has ended takes no more lines.
+agent.stdin.on('error', () => undefined);
+createInterface({input: agent.stdout, crlfDelay: Infinity}).on('line', say);
+
+createInterface({input: process.stdin, crlfDelay: Infinity})
+  .on('line', line => {
+    const answer = answerIn(line);
+    if (answer === undefined) agent.stdin.write(`${line}\n`);
+    else putFile(hookFiles.answer(directory, answer.id), answer.text);
+  })
+  .on('close', () => agent.stdin.end());
+
+const asking = setInterval(() => {
+  for (const id of openQuestions(directory)) {
+    const params = takeFile(hookFiles.question(directory, id));
+    if (params !== undefined)
+      say(`{"jsonrpc":"2.0","id":"${PREFIX}${id}","method":"session/request_permission","params":${params}}`);
+  }
+}, POLL_MS);
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => agent.kill(signal));
+agent.on('error', error => {
+  process.stderr.write(`${program} could not be started: ${error.message}\n`);
+  process.exit(127);
+});
+agent.on('close', code => {
+  clearInterval(asking);
+  process.exit(code ?? 1);
+});
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** The answer to a question of a hook; undefined for every other line. */
+function answerIn(line: string): {readonly id: string; readonly text: string} | undefined {
+  if (!line.includes(PREFIX)) return undefined;
+  const message: unknown = parsed(line);
+  const id = field(message, 'id');
+  if (typeof id !== 'string' || !id.startsWith(PREFIX)) return undefined;
+  const result = field(message, 'result');
+  const reason = field(field(result, '_meta'), 'reason');
+  const isAllowed = field(field(result, 'outcome'), 'optionId') === 'allow';
+  return {
+    id: id.slice(PREFIX.length),
+    text: isAllowed ? 'allow' : typeof reason === 'string' && reason !== '' ? reason : 'rejected',
+  };
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
