@@ -14,6 +14,7 @@ import {reduce} from './attempt-reducer.ts';
 import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
 import {understoodBy} from './exit-facts.ts';
+import {reportedEvent} from './reported-event.ts';
 import {isWorking, nextLookMs, statedSlots} from './clock-rules.ts';
 import {journalChange} from './journal-change.ts';
 import {
@@ -62,8 +63,6 @@ export type LoopStatus = {
 /** A revoked runner ends after this time even if something could not be cleaned. */
 const fenceMaxMs = 60_000;
 
-/** Largest data of one agent event; the log holds the whole. */
-const eventBytesMax = 16_384;
 const eventsUnsentMax = 1_000;
 
 /**
@@ -307,17 +306,10 @@ export class AttemptLoop {
   }
 
   /** The place of an event in the attempt is its number, so that what an adopted agent said before is not told twice. */
-  #onAgentEvent(
-    plan: AttemptPlan,
-    {seq, kind, data}: {readonly seq: number; readonly kind: string; readonly data: unknown},
-  ): void {
+  #onAgentEvent(plan: AttemptPlan, told: {readonly seq: number; readonly kind: string; readonly data: unknown}): void {
     const attempt = this.#attempt(plan);
     if (attempt === undefined) return;
-    const json = JSON.stringify(data) ?? 'null';
-    const bounded: unknown = json.length > eventBytesMax ? {truncated: true, length: json.length} : JSON.parse(json);
-    const {task, epoch} = attempt;
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse answers is JSON
-    const event: LinkUp = {t: 'event', task, epoch, seq, kind, data: bounded as null};
+    const event = reportedEvent(attempt, told);
     if (this.#state.isConnected) this.#send(event);
     else if (this.#unsent.length < eventsUnsentMax) this.#unsent.push(event);
   }
