@@ -41,18 +41,19 @@ function planOf(name: AcpAgentName, {spec, program, model, homePath, nodePath}: 
   const node = [nodePath, '--disable-warning=ExperimentalWarning'];
   const hooks = `${homePath}/hooks`;
   const asks = agent.hooksOf?.(profileOf(spec.agent)) === true;
-  const hook = asks ? [...node, besides('hook-ask.ts'), hooks] : null;
+  const hook = asks ? [...node, hookAsk, hooks] : null;
   const {env, files} = agent.setUp({home: homePath, model, modelName: spec.agent.model, hook});
   const own = [program, ...agent.args];
   return {
-    argv: asks ? [...node, besides('hook-relay.ts'), hooks, ...own] : own,
+    argv: asks ? [...node, hookRelay, hooks, ...own] : own,
     env: {...env, HOME: homePath},
     files,
     stdin: 'stream',
   };
 }
 
-const besides = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const hookAsk = fileURLToPath(new URL('hook-ask.ts', import.meta.url));
+const hookRelay = fileURLToPath(new URL('hook-relay.ts', import.meta.url));
 
 type Due = {readonly state: AcpState; readonly input: DriverInput; readonly talk: Talk};
 
