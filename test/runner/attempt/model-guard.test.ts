@@ -73,13 +73,17 @@ const never = new AbortController().signal;
 test.for([
   ['answers 500', (_, response) => void response.writeHead(500).end()],
   ['hangs', () => undefined],
-] satisfies [string, RequestListener][])('[MP14] no agent is started while its proxy %s', async ([, answer]) => {
-  const {work, plan, executor, started, runDir} = hands(await proxyThat(answer));
-  await work.prepare(plan, never);
-  await expect(work.run(plan, never)).rejects.toMatchObject({code: 'executor_unavailable'});
-  expect([existsSync(started), (await executor.status(runDir)).state]).toEqual([false, 'absent']);
-  await work.clean(plan);
-});
+] satisfies [string, RequestListener][])(
+  '[MP14] no agent is started while its proxy %s',
+  {timeout: 120_000},
+  async ([, answer]) => {
+    const {work, plan, executor, started, runDir} = hands(await proxyThat(answer));
+    await work.prepare(plan, never);
+    await expect(work.run(plan, never)).rejects.toMatchObject({code: 'executor_unavailable'});
+    expect([existsSync(started), (await executor.status(runDir)).state]).toEqual([false, 'absent']);
+    await work.clean(plan);
+  },
+);
 
 test('[MP14] an agent is started behind a proxy that is well', async () => {
   const {work, plan, started} = hands(await proxyThat((_, response) => void response.end(HEALTHY)));

@@ -62,7 +62,7 @@ describe('where the first key is kept', () => {
     expect(await keys.place()).toMatchObject({vault: {store: 'file'}, osTrouble: expect.stringContaining(why)});
   });
 
-  test('[KV10] in a file after a while, beside a store that never answers', async () => {
+  test('[KV10] in a file after a while, beside a store that never answers', {timeout: 120_000}, async () => {
     const keys = store({PATH: `${secretTool('exec sleep 600')}:/usr/bin:/bin`});
     await keys.set('model/one', 'sk-one');
     expect(await keys.place()).toMatchObject({
@@ -133,42 +133,50 @@ describe.skipIf(missing !== undefined)(
       expect(await runner.get('model/one')).toBeUndefined();
     });
 
-    test('[KV13] a move takes every key along and leaves none behind, also after it broke off in the middle', async () => {
-      const names = ['model/one', 'model/two', 'model/none'];
-      await fileVault(directory, '').set('model/one', 'sk-one');
-      await fileVault(directory, '').set('model/two', 'sk-two');
-      expect(await store(env()).moveTo('secret-service', names)).toMatchObject({moved: 2});
-      expect(await store(env()).get('model/two')).toBe('sk-two');
-      expect(await fileVault(directory, '').get('model/one')).toBeUndefined();
-      // It broke off when everything was copied and nothing was deleted.
-      const record = JSON.parse(readFileSync(join(directory, 'key-store.json'), 'utf8')) as object;
-      writeFileSync(join(directory, 'key-store.json'), JSON.stringify({...record, leaving: 'file'}));
-      await fileVault(directory, '').set('model/one', 'sk-one');
-      expect(await store(env()).moveTo('secret-service', names)).toMatchObject({moved: 1});
-      expect(await fileVault(directory, '').get('model/one')).toBeUndefined();
-      expect(await store(env()).get('model/one')).toBe('sk-one');
-    });
+    test(
+      '[KV13] a move takes every key along and leaves none behind, also after it broke off in the middle',
+      {timeout: 120_000},
+      async () => {
+        const names = ['model/one', 'model/two', 'model/none'];
+        await fileVault(directory, '').set('model/one', 'sk-one');
+        await fileVault(directory, '').set('model/two', 'sk-two');
+        expect(await store(env()).moveTo('secret-service', names)).toMatchObject({moved: 2});
+        expect(await store(env()).get('model/two')).toBe('sk-two');
+        expect(await fileVault(directory, '').get('model/one')).toBeUndefined();
+        // It broke off when everything was copied and nothing was deleted.
+        const record = JSON.parse(readFileSync(join(directory, 'key-store.json'), 'utf8')) as object;
+        writeFileSync(join(directory, 'key-store.json'), JSON.stringify({...record, leaving: 'file'}));
+        await fileVault(directory, '').set('model/one', 'sk-one');
+        expect(await store(env()).moveTo('secret-service', names)).toMatchObject({moved: 1});
+        expect(await fileVault(directory, '').get('model/one')).toBeUndefined();
+        expect(await store(env()).get('model/one')).toBe('sk-one');
+      },
+    );
 
-    test('[KV14] a person moves the keys, and the list and the doctor say where they are and what is wrong', async () => {
-      const run = async (...args: string[]) =>
-        runCli([...args, '--json'], {home, env: {...env(), SWITCHYARD_KEYS_STORE: 'auto'}, input: 'sk-CANARY'});
-      expect(lastJson(await run('keys', 'set', 'anthropic'))).toMatchObject({store: 'secret-service'});
-      expect(lastJson(await run('keys', 'move', '--to', 'file'))).toMatchObject({store: 'file', moved: 1});
-      expect(lastJson(await run('keys', 'move', '--to', 'secret-service'))).toMatchObject({moved: 1});
-      expect(lastJson(await run('keys', 'list'))).toMatchObject({
-        store: 'secret-service',
-        place: expect.stringMatching('secret-tool'),
-      });
-      expect(await keysFinding()).toMatchObject({level: 'ok', detail: expect.stringContaining('keyring')});
-      await keyring?.stop();
-      const broken = await run('keys', 'list');
-      expect(broken.code).toBe(1);
-      expect(await keysFinding()).toMatchObject({level: 'fail', fix: expect.stringContaining('move them to a file')});
+    test(
+      '[KV14] a person moves the keys, and the list and the doctor say where they are and what is wrong',
+      {timeout: 120_000},
+      async () => {
+        const run = async (...args: string[]) =>
+          runCli([...args, '--json'], {home, env: {...env(), SWITCHYARD_KEYS_STORE: 'auto'}, input: 'sk-CANARY'});
+        expect(lastJson(await run('keys', 'set', 'anthropic'))).toMatchObject({store: 'secret-service'});
+        expect(lastJson(await run('keys', 'move', '--to', 'file'))).toMatchObject({store: 'file', moved: 1});
+        expect(lastJson(await run('keys', 'move', '--to', 'secret-service'))).toMatchObject({moved: 1});
+        expect(lastJson(await run('keys', 'list'))).toMatchObject({
+          store: 'secret-service',
+          place: expect.stringMatching('secret-tool'),
+        });
+        expect(await keysFinding()).toMatchObject({level: 'ok', detail: expect.stringContaining('keyring')});
+        await keyring?.stop();
+        const broken = await run('keys', 'list');
+        expect(broken.code).toBe(1);
+        expect(await keysFinding()).toMatchObject({level: 'fail', fix: expect.stringContaining('move them to a file')});
 
-      async function keysFinding(): Promise<unknown> {
-        const answer = lastJson(await run('doctor')) as {findings: {name: string}[]};
-        return answer.findings.find(({name}) => name === 'keys');
-      }
-    });
+        async function keysFinding(): Promise<unknown> {
+          const answer = lastJson(await run('doctor')) as {findings: {name: string}[]};
+          return answer.findings.find(({name}) => name === 'keys');
+        }
+      },
+    );
   },
 );

@@ -77,28 +77,32 @@ async function provider(taken: string): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
 }
 
-test('[KV5] keys are set from standard input, checked with their provider, replaced and deleted, and never shown', async () => {
-  const home = await folder();
-  const url = await provider('sk-second-CANARY');
-  const run = async (args: readonly string[], input = '') => runCli(['keys', ...args, '--json'], {home, input});
-  const set = await run(['set', 'anthropic', '--at', url], `${KEY}\n`);
-  expect({code: set.code, ...(lastJson(set) as object)}).toMatchObject({code: 0, provider: 'anthropic'});
-  const refused = await run(['check', 'anthropic']);
-  expect(refused.code).toBe(1);
-  expect(lastJson(refused)).toMatchObject({keys: [{provider: 'anthropic', ok: false}]});
-  expect((await run(['rotate', 'anthropic'], 'sk-second-CANARY')).code).toBe(0);
-  const taken = await run(['check']);
-  expect({code: taken.code, ...(lastJson(taken) as object)}).toMatchObject({code: 0, keys: [{ok: true}]});
-  const list = await run(['list']);
-  expect(lastJson(list)).toMatchObject({keys: expect.arrayContaining([{provider: 'anthropic', stored: true, url}])});
-  expect(lastJson(await run(['delete', 'anthropic']))).toEqual({provider: 'anthropic', deleted: true});
-  for (const {stdout, stderr} of [set, refused, taken, list]) expect(stdout + stderr).not.toContain('CANARY');
-  const none = await run(['check']);
-  expect({code: none.code, said: none.stderr + none.stdout}).toMatchObject({
-    code: 1,
-    said: expect.stringContaining('there is no key here'),
-  });
-});
+test(
+  '[KV5] keys are set from standard input, checked with their provider, replaced and deleted, and never shown',
+  {timeout: 120_000},
+  async () => {
+    const home = await folder();
+    const url = await provider('sk-second-CANARY');
+    const run = async (args: readonly string[], input = '') => runCli(['keys', ...args, '--json'], {home, input});
+    const set = await run(['set', 'anthropic', '--at', url], `${KEY}\n`);
+    expect({code: set.code, ...(lastJson(set) as object)}).toMatchObject({code: 0, provider: 'anthropic'});
+    const refused = await run(['check', 'anthropic']);
+    expect(refused.code).toBe(1);
+    expect(lastJson(refused)).toMatchObject({keys: [{provider: 'anthropic', ok: false}]});
+    expect((await run(['rotate', 'anthropic'], 'sk-second-CANARY')).code).toBe(0);
+    const taken = await run(['check']);
+    expect({code: taken.code, ...(lastJson(taken) as object)}).toMatchObject({code: 0, keys: [{ok: true}]});
+    const list = await run(['list']);
+    expect(lastJson(list)).toMatchObject({keys: expect.arrayContaining([{provider: 'anthropic', stored: true, url}])});
+    expect(lastJson(await run(['delete', 'anthropic']))).toEqual({provider: 'anthropic', deleted: true});
+    for (const {stdout, stderr} of [set, refused, taken, list]) expect(stdout + stderr).not.toContain('CANARY');
+    const none = await run(['check']);
+    expect({code: none.code, said: none.stderr + none.stdout}).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('there is no key here'),
+    });
+  },
+);
 
 test.for([
   {args: ['set', 'nobody'], input: 'x', code: 2},

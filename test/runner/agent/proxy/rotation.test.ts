@@ -26,30 +26,34 @@ async function openProvider() {
   return {open, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`};
 }
 
-test('[MP15] a key that is rotated under an open stream reaches the next request, and the stream ends as it would have', async () => {
-  const home = await mkdtemp(join(tmpdir(), 'rotate-'));
-  onTestFinished(async () => rm(home, {recursive: true}));
-  const directory = join(home, '.switchyard', 'runner');
-  const keys = modelKeys(fileVault(directory, ''), directory);
-  await keys.set('anthropic', 'sk-first', undefined);
-  const provider = await openProvider();
-  const at = await place({upstream: provider.url, keyOf: async () => keys.get('anthropic')});
-  const begin = async (): Promise<IncomingMessage> => {
-    const headers = {'x-api-key': grantToken(secret, grant), 'content-type': 'application/json'};
-    const path = '/anthropic/v1/messages';
-    const asked = request({host: '127.0.0.1', port: at.proxy.port, path, method: 'POST', agent: false, headers});
-    asked.end(body());
-    return ((await once(asked, 'response')) as [IncomingMessage])[0];
-  };
-  const before = await begin();
-  expect((await runCli(['keys', 'rotate', 'anthropic'], {home, input: 'sk-second'})).code).toBe(0);
-  const after = await begin();
-  expect(provider.open.map(({key}) => key)).toEqual(['sk-first', 'sk-second']);
-  for (const [index, {response}] of provider.open.entries()) response.end(`event: end\ndata: {"of":${index}}\n\n`);
-  const [first, second] = [await text(before), await text(after)];
-  expect(first).toBe('event: ping\ndata: {"n":1}\n\nevent: end\ndata: {"of":0}\n\n');
-  expect(second).toContain('{"of":1}');
-});
+test(
+  '[MP15] a key that is rotated under an open stream reaches the next request, and the stream ends as it would have',
+  {timeout: 120_000},
+  async () => {
+    const home = await mkdtemp(join(tmpdir(), 'rotate-'));
+    onTestFinished(async () => rm(home, {recursive: true}));
+    const directory = join(home, '.switchyard', 'runner');
+    const keys = modelKeys(fileVault(directory, ''), directory);
+    await keys.set('anthropic', 'sk-first', undefined);
+    const provider = await openProvider();
+    const at = await place({upstream: provider.url, keyOf: async () => keys.get('anthropic')});
+    const begin = async (): Promise<IncomingMessage> => {
+      const headers = {'x-api-key': grantToken(secret, grant), 'content-type': 'application/json'};
+      const path = '/anthropic/v1/messages';
+      const asked = request({host: '127.0.0.1', port: at.proxy.port, path, method: 'POST', agent: false, headers});
+      asked.end(body());
+      return ((await once(asked, 'response')) as [IncomingMessage])[0];
+    };
+    const before = await begin();
+    expect((await runCli(['keys', 'rotate', 'anthropic'], {home, input: 'sk-second'})).code).toBe(0);
+    const after = await begin();
+    expect(provider.open.map(({key}) => key)).toEqual(['sk-first', 'sk-second']);
+    for (const [index, {response}] of provider.open.entries()) response.end(`event: end\ndata: {"of":${index}}\n\n`);
+    const [first, second] = [await text(before), await text(after)];
+    expect(first).toBe('event: ping\ndata: {"n":1}\n\nevent: end\ndata: {"of":0}\n\n');
+    expect(second).toContain('{"of":1}');
+  },
+);
 
 test('[MP16] while the key store is locked requests are refused for now, and the provider hears of none', async () => {
   let isLocked = true;
