@@ -34,14 +34,18 @@ function spentOf({limits, override, spent}: BudgetView): string {
   ].join(', ');
 }
 
-function stateOf({blocks, override, approval, until_ms: untilMs}: BudgetView, nowMs: number): string {
+function stateOf(
+  {blocks, override, approval, until_ms: untilMs, warned_percent: warnedPercent}: BudgetView,
+  nowMs: number,
+): string {
   const next = untilMs === null ? '' : `, begins again in ${duration(untilMs - nowMs)}`;
   const overridden =
     override === null
       ? ''
       : `, overridden by ${override.by} for ${duration(override.until_ms - nowMs)}: ${override.why}`;
   const asks = approval === null ? '' : `, asks for more: ${approval}`;
-  return `${blocks ? 'spent: what counts for it waits' : 'open'}${asks}${next}${overridden}`;
+  const warned = blocks || warnedPercent === 0 ? '' : `, warned at ${warnedPercent} %`;
+  return `${blocks ? 'spent: what counts for it waits' : 'open'}${warned}${asks}${next}${overridden}`;
 }
 
 /** Costs for a person, with their sum as the last line. */

@@ -191,7 +191,7 @@ test('[BG36] nobody is asked any more when the period has ended, there is more t
     const place = await spentPlace();
     const ask = await place.open();
     await end(place);
-    expect(await place.asks('open')).toEqual([]);
+    expect((await place.asks()).map(({id, state}) => [id, state])).toEqual([[ask.id, 'withdrawn']]);
     expect(await place.grant(ask.id, 90)).toMatchObject({ok: false, code: 'already_decided'});
   }
 });
