@@ -170,7 +170,9 @@ test('[CL18] doctor tries each part, says how to mend it, and exits with 1 only 
     'state',
     'kill',
     'policy',
+    'charter',
     'agents',
+    'keys',
     'control plane',
   ]);
   expect(all.filter(({level, fix}) => level !== 'ok' && fix === null)).toEqual([]);
