@@ -38,6 +38,7 @@ test('[CL13] the commands are those of the documentation', () => {
     'approvals approve',
     'approvals reject',
     'approvals answer',
+    'approvals grant',
     'runner enrol',
     'runner token',
     'runner start',
