@@ -5,6 +5,7 @@ import {join, resolve} from 'node:path';
 import {createInterface} from 'node:readline';
 import {text as textOf} from 'node:stream/consumers';
 import {expect, onTestFinished, test} from 'vitest';
+import {OUR_PREFIX} from '../../../runner/src/agent/our-tools.ts';
 import {hookFiles} from '../../../runner/src/agent/acp/hook-files.ts';
 import {until} from '../../fixtures/until.ts';
 
@@ -32,7 +33,7 @@ async function relay(): Promise<{child: ChildProcessWithoutNullStreams; director
 type Ended = {readonly code: number | null; readonly said: string};
 
 function hook(directory: string, call: object): Promise<Ended> {
-  const child = start('hook-ask.ts', directory);
+  const child = start('hook-ask.ts', directory, OUR_PREFIX);
   child.stdin.end(JSON.stringify(call));
   const said = textOf(child.stderr);
   return new Promise(settle => child.once('close', code => void said.then(text => settle({code, said: text}))));

@@ -1,5 +1,6 @@
 import {expect, test} from 'vitest';
 import {decodeAcpLine, acpInitial} from '../../../runner/src/agent/acp/acp-fold.ts';
+import {OUR_PREFIX} from '../../../runner/src/agent/our-tools.ts';
 import {questionOf} from '../../../runner/src/agent/acp/hook-call.ts';
 
 const patch =
@@ -7,7 +8,7 @@ const patch =
 
 /** What the gate is asked for a call of a hook. */
 function permissionOf(call: object): unknown {
-  const params = questionOf(JSON.stringify(call));
+  const params = questionOf(JSON.stringify(call), OUR_PREFIX);
   const line = JSON.stringify({jsonrpc: '2.0', id: 'hook-1', method: 'session/request_permission', params});
   return decodeAcpLine(acpInitial, line).state.asks[0]?.ask;
 }

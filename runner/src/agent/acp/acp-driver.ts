@@ -3,7 +3,7 @@ import {errorCodes, SwitchyardError, type ErrorCode} from '@switchyard/shared/do
 import {profileOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading, Talk} from '../driver.ts';
-import {TOOL_SERVER} from '../our-tools.ts';
+import {OUR_PREFIX, TOOL_SERVER} from '../our-tools.ts';
 import {acpAgents, type AcpAgent, type AcpAgentName} from './acp-agent.ts';
 import {firstPrompt, goOnPrompt, laterPrompt} from './acp-prompt.ts';
 import {acpInitial, decodeAcpLine, promptId, requestIds, type AcpState} from './acp-fold.ts';
@@ -41,7 +41,7 @@ function planOf(name: AcpAgentName, {spec, program, model, homePath, nodePath}: 
   const node = [nodePath, '--disable-warning=ExperimentalWarning'];
   const hooks = `${homePath}/hooks`;
   const asks = agent.hooksOf?.(profileOf(spec.agent)) === true;
-  const hook = asks ? [...node, hookAsk, hooks] : null;
+  const hook = asks ? [...node, hookAsk, hooks, OUR_PREFIX] : null;
   const {env, files} = agent.setUp({home: homePath, model, modelName: spec.agent.model, hook});
   const own = [program, ...agent.args];
   return {

@@ -13,10 +13,10 @@ const POLL_MS = 25;
 const WAIT_MS_MAX = 3_500_000;
 const BLOCKED = 2;
 
-const [directory = ''] = process.argv.slice(2);
+const [directory = '', ownPrefix = ''] = process.argv.slice(2);
 
 async function decide(): Promise<string | null> {
-  const question = questionOf(readFileSync(0, 'utf8'));
+  const question = questionOf(readFileSync(0, 'utf8'), ownPrefix);
   if (question === null) return null;
   const id = randomUUID();
   const relay = Number(readFileSync(hookFiles.relay(directory), 'utf8'));

@@ -1,5 +1,3 @@
-import {OUR_PREFIX} from '../our-tools.ts';
-
 /** What codex tells a hook before a tool runs (https://developers.openai.com/codex/hooks), as far as it is used here. */
 type HookCall = {readonly tool: string; readonly id: string; readonly input: Readonly<Record<string, unknown>>};
 
@@ -11,11 +9,13 @@ export const hookOptions = [
   {optionId: 'reject', kind: 'reject_once', name: 'Reject'},
 ] as const;
 
-/** The question to the runner, as an agent of the Agent Client Protocol asks it; null where there is none to ask. */
-export function questionOf(text: string): object | null {
+/**
+ * A process runs this before each tool, so it loads nothing else. The question to the runner, as an agent of the Agent Client Protocol asks it; null where there is none to ask.
+ */
+export function questionOf(text: string, ownPrefix: string): object | null {
   const {tool, id, input} = readHookCall(text);
   // Ours decide for themselves who may call them.
-  if (harmless.has(tool) || tool.startsWith(OUR_PREFIX)) return null;
+  if (harmless.has(tool) || tool.startsWith(ownPrefix)) return null;
   return {sessionId: 'hook', options: hookOptions, toolCall: {toolCallId: id, title: tool, ...shapeOf(tool, input)}};
 }
 
