@@ -10,7 +10,8 @@ export const hookOptions = [
 ] as const;
 
 /**
- * A process runs this before each tool, so it loads nothing else. The question to the runner, as an agent of the Agent Client Protocol asks it; null where there is none to ask.
+ * The question to the runner, as an agent of the Agent Client Protocol asks it; null where there is none to ask. A process
+ * runs this before each tool, so it loads nothing else.
  */
 export function questionOf(text: string, ownPrefix: string): object | null {
   const {tool, id, input} = readHookCall(text);
