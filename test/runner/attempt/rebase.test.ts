@@ -16,8 +16,10 @@ const never = new AbortController().signal;
 async function scene(
   spec: Partial<TaskSpecInput> = {},
   repository: {rebase?: boolean; base?: string} = {rebase: true},
+  fill: (upstream: string) => void = () => undefined,
 ) {
   const {context, mirrors, upstream} = makeGround();
+  fill(upstream);
   const trees: Trees = {context, mirrors};
   const plan: AttemptPlan = {
     task,
@@ -144,4 +146,22 @@ test('[GK6] a branch that somebody else pushed to ends the attempt as push_stale
   expect(sh(upstream, 'rev-parse', worktree.branch)).toBe(theirs);
   expect(await removeTree(trees, plan)).toBe(`refs/salvage/${task}/e1`);
   expect(sh(worktree.mirror.path, 'rev-parse', `refs/salvage/${task}/e1`)).toBe(git?.head_sha);
+});
+
+test('[RB7] settings of agents that are hidden from the tree neither hinder the rebase nor get lost', async () => {
+  const {upstream, plan, finish} = await scene({agent: {driver: 'gemini'}}, {rebase: true}, upstreamRoot => {
+    put(upstreamRoot, '.gemini/settings.json', '{}\n');
+    put(upstreamRoot, 'GEMINI.md', 'rules\n');
+    commitAll(upstreamRoot, 'rules');
+  });
+  put(upstream, 'GEMINI.md', 'newer rules\n');
+  put(upstream, '.gemini/settings.json', '{"newer": true}\n');
+  const next = commitAll(upstream, 'newer rules');
+  const {result, git} = await finish();
+  expect({result, git}).toMatchObject({
+    result: {kind: 'succeeded'},
+    git: {base_sha: next, files_changed: 1, pushed: true},
+  });
+  expect(sh(upstream, 'show', `${plan.branch}:GEMINI.md`)).toBe('newer rules');
+  expect(sh(upstream, 'show', `${plan.branch}:.gemini/settings.json`)).toBe('{"newer": true}');
 });
