@@ -74,7 +74,7 @@ async function asked(task: TaskView['id']): Promise<ApprovalView> {
 }
 
 test.for(agents)(
-  '[RA90] $driver: a command that the charter rejects does not run, and nobody is asked',
+  '[RA100] $driver: a command that the charter rejects does not run, and nobody is asked',
   {timeout: 300_000},
   async agent => {
     const id = await submit('rejected', agent);
@@ -88,7 +88,7 @@ test.for(agents)(
 );
 
 test.for(agents)(
-  '[RA91] $driver: a command that the charter escalates waits for a person, and runs when it is approved',
+  '[RA101] $driver: a command that the charter escalates waits for a person, and runs when it is approved',
   {timeout: 300_000},
   async agent => {
     const id = await submit('marked', agent);
@@ -104,7 +104,7 @@ test.for(agents)(
   },
 );
 
-test.for(agents)('[RA92] $driver: a command that a person rejects does not run', {timeout: 300_000}, async agent => {
+test.for(agents)('[RA102] $driver: a command that a person rejects does not run', {timeout: 300_000}, async agent => {
   const id = await submit('marked', agent);
   const {id: approval} = await asked(id);
   await stage.bed.client.call(decideApproval, {params: {approval}, body: {decision: 'reject', reason: 'no marks'}});
@@ -113,7 +113,7 @@ test.for(agents)('[RA92] $driver: a command that a person rejects does not run',
 });
 
 test.for([{driver: 'claude', model: 'm'} as const, ...agents])(
-  '[RA93] $driver: with the readonly profile nothing is written by redirection, commit, patch, background or tool, inside or outside',
+  '[RA103] $driver: with the readonly profile nothing is written by redirection, commit, patch, background or tool, inside or outside',
   {timeout: 300_000},
   async agent => {
     const id = await submit('writing', {...agent, profile: 'readonly'}, {expect_change: false});
@@ -128,7 +128,7 @@ test.for([{driver: 'claude', model: 'm'} as const, ...agents])(
 );
 
 test.for(agents)(
-  '[RA94] $driver: the model is told who it is and what it answers for',
+  '[RA104] $driver: the model is told who it is and what it answers for',
   {timeout: 300_000},
   async agent => {
     stage.api.requests.length = 0;
@@ -142,7 +142,7 @@ test.for(agents)(
   },
 );
 
-test.for(agents)('[RA95] $driver: settings of a hostile repository run nothing', {timeout: 300_000}, async agent => {
+test.for(agents)('[RA105] $driver: settings of a hostile repository run nothing', {timeout: 300_000}, async agent => {
   const {path, url} = stage.repository;
   const trace = join(stage.bed.folder, `ran-${agent.driver}`);
   const git = async (...args: string[]) =>
