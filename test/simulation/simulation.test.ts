@@ -13,15 +13,17 @@ import {run} from './run.ts';
 
 const root = new URL('../../', import.meta.url);
 const few = 120;
+/** Worlds take seconds of processor time, and a busy machine has little of it. */
+const timeout = 60_000;
 
-test.for([1, 2, 3, 7])('[SM1] seed %i ends with every invariant held and every task ended', seed => {
+test.for([1, 2, 3, 7])('[SM1] seed %i ends with every invariant held and every task ended', {timeout}, seed => {
   const {violation, faults, tasks} = run(planOf(seed, few));
   expect(violation).toBeUndefined();
   expect(faults).toBeGreaterThan(10);
   expect(tasks).toBeGreaterThan(3);
 });
 
-test('[SM2] the same seed gives the same trace twice, another one another', () => {
+test('[SM2] the same seed gives the same trace twice, another one another', {timeout}, () => {
   const hash = run(planOf(11, few)).hash;
   expect(run(planOf(11, few)).hash).toBe(hash);
   expect(run(planOf(12, few)).hash).not.toBe(hash);
@@ -32,7 +34,7 @@ test('[SM3] the thirteen invariants are all there, each under its number and wit
   for (const {name, sentence} of invariants) expect(sentence.length, name).toBeGreaterThan(40);
 });
 
-test('[SM4] a failing schedule is shortened to the steps that it needs', () => {
+test('[SM4] a failing schedule is shortened to the steps that it needs', {timeout}, () => {
   const neverSuspended: Invariant = {
     number: 99,
     name: 'neverSuspended',
@@ -60,7 +62,7 @@ test('[SM5] every invariant has a planted bug, and the text of each bug stands i
   expect(() => mutated(mutant, 'another text')).toThrow('0 times');
 });
 
-test('[SM6] a bug planted into shipped code is found by its invariant', {timeout: 60_000}, async () => {
+test('[SM6] a bug planted into shipped code is found by its invariant', {timeout}, async () => {
   const child = fork(fileURLToPath(new URL('swarm-process.ts', import.meta.url)), ['never-cleaned'], {execArgv: []});
   const told = Promise.withResolvers<{violation?: {number: number}}>();
   child.on('message', message => {
@@ -82,6 +84,6 @@ test('[SM7] the page about planted bugs names each of them with the invariant th
 });
 
 // 454: a lease of an earlier boot was taken for one of this. 901: a task's own time ends in the turn of a welcome.
-test.for([454, 901])('[SM8] seed %i, which failed once, holds', {timeout: 60_000}, seed => {
+test.for([454, 901])('[SM8] seed %i, which failed once, holds', {timeout}, seed => {
   expect(run(planOf(seed, 400)).violation).toBeUndefined();
 });
