@@ -1,12 +1,12 @@
 import {spawn, type ChildProcessWithoutNullStreams} from 'node:child_process';
-import {mkdtempSync, rmSync} from 'node:fs';
+import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {createInterface} from 'node:readline';
 import {text as textOf} from 'node:stream/consumers';
 import {expect, onTestFinished, test} from 'vitest';
 import {OUR_PREFIX} from '../../../runner/src/agent/our-tools.ts';
-import {hookFiles} from '../../../runner/src/agent/acp/hook-files.ts';
+import {hookFiles, putFile} from '../../../runner/src/agent/acp/hook-files.ts';
 import {until} from '../../fixtures/until.ts';
 
 const folder = resolve(import.meta.dirname, '../../../runner/src/agent/acp');
@@ -22,6 +22,8 @@ async function relay(): Promise<{child: ChildProcessWithoutNullStreams; director
   const base = mkdtempSync(join(tmpdir(), 'relay-'));
   onTestFinished(() => rmSync(base, {recursive: true, force: true}));
   const directory = join(base, 'hooks');
+  mkdirSync(directory);
+  putFile(hookFiles.question(directory, 'left-behind'), '{}');
   const child = start('hook-relay.ts', directory, 'cat');
   const lines: string[] = [];
   createInterface({input: child.stdout}).on('line', line => lines.push(line));
@@ -91,6 +93,7 @@ test('[CA33] a hook that cannot ask blocks: a relay that is gone, a call that is
 
 test('[CA33] what reaches nothing, and our own tools, need no question', async () => {
   const {directory, lines} = await relay();
+  expect(questionIn(lines)).toBe(undefined);
   for (const tool_name of ['update_plan', 'mcp__switchyard__report_progress'])
     expect((await hook(directory, {...call, tool_name})).code).toBe(0);
   expect(questionIn(lines)).toBe(undefined);

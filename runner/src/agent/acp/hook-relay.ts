@@ -13,6 +13,8 @@ const PREFIX = 'hook-';
 
 const [directory = '', program = '', ...args] = process.argv.slice(2);
 mkdirSync(directory, {recursive: true, mode: 0o700});
+// Whoever asked an earlier relay is gone.
+for (const id of openQuestions(directory)) takeFile(hookFiles.question(directory, id));
 putFile(hookFiles.relay(directory), String(process.pid));
 
 const agent = spawn(program, args, {stdio: ['pipe', 'pipe', 'inherit']});
