@@ -105,7 +105,7 @@ export const errorCodes = {
   agent_runaway: {
     status: 502,
     retry: true,
-    hint: 'The agent ran in circles or fell silent and was ended: read the detail and the log of the task.',
+    hint: 'The agent ran in circles, fell silent or used more than its machine allows: read the detail and the log.',
   },
   agent_timeout: {status: 504, retry: false, hint: 'Give the task more time, or make it smaller.'},
   agent_no_change: {
