@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {SwitchyardError} from './error.ts';
+import {timeoutMsOf} from './role-defaults.ts';
 import type {SubtaskWish} from './agent-call.ts';
 import {taskSpecSchema, type TaskSpec} from './task-spec.ts';
 import {profileOf, toolProfiles, type ToolProfile} from '../policy/tool-profile.ts';
@@ -18,7 +19,7 @@ const narrower = (left: ToolProfile, right: ToolProfile): ToolProfile =>
  * Throws `invalid_request` where that makes no valid task.
  */
 export function subtaskSpec(parent: TaskSpec, {title, prompt, agent_type}: SubtaskWish): TaskSpec {
-  const {repository, agent, executor, checks, priority, requires, prefers, budget, timeout_ms, attempts_max} = parent;
+  const {repository, agent, executor, checks, priority, requires, prefers, budget, attempts_max} = parent;
   const type = agent_type ?? agent.type;
   const profile = type === agent.type ? profileOf(agent) : narrower(profileOf(agent), profileOf({type}));
   const ofProfile: readonly string[] = toolProfiles[profile];
@@ -34,7 +35,7 @@ export function subtaskSpec(parent: TaskSpec, {title, prompt, agent_type}: Subta
     requires,
     prefers,
     budget,
-    timeout_ms,
+    timeout_ms: Math.min(timeoutMsOf(parent), timeoutMsOf({...parent, agent: {type}})),
     attempts_max,
     deadline_ms: parent.deadline_ms,
     fairness_key: parent.fairness_key,

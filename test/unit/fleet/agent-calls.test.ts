@@ -161,6 +161,15 @@ describe('a sub-task', () => {
     expect(made.concurrency).toBe(undefined);
   });
 
+  test('[AT4] has no more time than its parent, whatever its role would have', () => {
+    const scene = running({agent: {type: 'reviewer', driver: 'scripted'}});
+    const timeOf = (agent_type: 'coding' | 'starter'): number | undefined => {
+      const made = call(scene, 'create_subtask', {...wish, title: agent_type, agent_type}, agent_type);
+      return specOf(scene.world.sql, made?.text ?? '').timeout_ms;
+    };
+    expect([timeOf('coding'), timeOf('starter')]).toEqual([30 * 60_000, 10 * 60_000]);
+  });
+
   test('[AT5] makes sub-tasks of its own to a certain depth, and an attempt a certain number', () => {
     const scene = running({repository}, 10);
     let deepest = scene;

@@ -244,6 +244,8 @@ describe('the life of a task', () => {
       .map(({row}) => JSON.parse(row) as object);
     expect(rows).toMatchObject([
       {kind: 'history.attempt', task: id, epoch: 1, outcome: 'failed', code: 'agent_failed', task_state: 'pending'},
+      // An exit without a byte of log has nobody else to seal it.
+      {kind: 'log.seal', task: id, epoch: 1},
       {kind: 'log.finish', task: id, state: 'succeeded'},
       {kind: 'history.attempt', task: id, epoch: 2, outcome: 'succeeded', task_state: 'succeeded', log_bytes: 5},
     ]);
