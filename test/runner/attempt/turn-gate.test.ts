@@ -5,13 +5,15 @@ import {fileURLToPath} from 'node:url';
 import {expect, test, vi} from 'vitest';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {LOG_FILE, runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
+import {findTree} from '../../../runner/src/attempt/attempt-tree.ts';
 import type {AttemptPlan, Completion} from '../../../runner/src/attempt/attempt-work.ts';
+import {turnGate, type TurnGate} from '../../../runner/src/attempt/turn-gate.ts';
 import {HostWork} from '../../../runner/src/attempt/host-work.ts';
 import {hostExecutor} from '../../../runner/src/executor/host-executor.ts';
 import {Secrets} from '../../../runner/src/logs/secrets.ts';
 import {until} from '../../fixtures/until.ts';
 import {clock, wallNowMs} from '../executor/host-harness.ts';
-import {makeGround, sh, task} from '../worktree/ground.ts';
+import {makeGround, put, sh, task} from '../worktree/ground.ts';
 import {noAgentTools} from '../../fixtures/no-agent-tools.ts';
 
 const agent = fileURLToPath(new URL('../../fixtures/agents/acp-stub.mjs', import.meta.url));
@@ -71,16 +73,18 @@ function scene(steps: readonly string[], spec: Partial<TaskSpecInput> = {}) {
   return {
     base,
     context,
+    mirrors,
     upstream,
     plan,
     told,
     runner,
     attempt,
     log: () => readFileSync(join(runDirectoryOf(context.root, plan), LOG_FILE), 'utf8'),
+    // The last line may only be half there.
     prompts: () =>
-      readFileSync(prompts, 'utf8')
-        .trim()
+      (existsSync(prompts) ? readFileSync(prompts, 'utf8') : '')
         .split('\n')
+        .slice(0, -1)
         .map(line => String(JSON.parse(line))),
     sentBack: () => told.filter(line => line.startsWith('the agent is sent back')),
   };
@@ -162,7 +166,7 @@ test('[CG11] a runner that starts over tells the agent what was decided, and sen
   const before = runner();
   await before.prepare(plan, never);
   const run = before.run(plan, crash.signal);
-  await until('the second prompt', () => existsSync(join(base, 'prompts')) && prompts().length === 2, patientMs);
+  await until('the second prompt', () => prompts().length === 2, patientMs);
   crash.abort();
   await expect(run).rejects.toMatchObject({name: 'AbortError'});
 
@@ -173,6 +177,35 @@ test('[CG11] a runner that starts over tells the agent what was decided, and sen
   expect(result).toMatchObject({kind: 'succeeded'});
   expect(prompts()).toHaveLength(2);
   expect(sentBack()).toHaveLength(1);
+});
+
+test('[CG11] what was decided about the end of a turn stays, whatever the tree holds by then', async () => {
+  const {runner, context, mirrors, plan, told} = scene([]);
+  await runner().prepare(plan, never);
+  const trees = {context, mirrors};
+  const worktree = await findTree(trees, plan);
+  if (worktree === undefined) throw new Error('no worktree');
+  const gate = (): TurnGate =>
+    turnGate({
+      plan,
+      trees,
+      worktree,
+      runDir: runDirectoryOf(context.root, plan),
+      outcomeComplaint: () => null,
+      runChecks: async () => Promise.reject(new Error('no checks are declared')),
+      onChecked: () => undefined,
+      tell: async line => void told.push(line),
+    });
+  const decide = async (id: string) => gate()({kind: 'stop', id, said: ''}, never);
+  const first = await decide('turn-1');
+  expect(first).toMatchObject({kind: 'goOn', reason: expect.stringContaining('reminder 1 of 3')});
+  put(worktree.path, 'new.txt', 'n\n');
+  expect(await decide('turn-1')).toEqual(first);
+  expect(await decide('turn-2')).toMatchObject({kind: 'allow'});
+  sh(worktree.path, 'clean', '-fdq');
+  expect(await decide('turn-2')).toMatchObject({kind: 'allow'});
+  expect(await decide('turn-3')).toMatchObject({kind: 'goOn', reason: expect.stringContaining('reminder 2 of 3')});
+  expect(told.filter(line => line.startsWith('the agent is sent back'))).toHaveLength(2);
 });
 
 test('[CG12] a program that asks nobody is not sent back', async () => {
