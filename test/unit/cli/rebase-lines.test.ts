@@ -2,7 +2,7 @@ import {expect, test} from 'vitest';
 import {rebaseLines} from '../../../runner/src/commands/rebase-lines.ts';
 
 const onto = 'b'.repeat(40);
-const report = {onto_sha: onto, conflicts: [], conflicts_more: 0} as const;
+const report = {onto_sha: onto, conflicts: [], conflicts_more: 0};
 
 test('[RB6] a person sees the newest base, and of a conflict every file with the commits of both sides', () => {
   expect(rebaseLines(undefined)).toEqual([]);
