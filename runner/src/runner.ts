@@ -310,8 +310,7 @@ function hostWork({
     modelAccess: async (plan, provider) => models.access(plan, provider),
     tools: models.tools,
     agentProgram: name => findProgram(name, path) ?? null,
-    ruling:
-      charter === null ? null : (call, scene) => rulingOf(charter.book, call, {...scene, ...diskOfAgents}),
+    ruling: charter === null ? null : (call, scene) => rulingOf(charter.book, call, {...scene, ...diskOfAgents}),
     introduction: charter === null ? undefined : (charterIntroduction(charter.charter) ?? undefined),
     people: {holdMs: policy.approvals.hold_ms, ttlMs: policy.approvals.expires_ms},
     agentEnvironment: {...env, PATH: path},

@@ -37,7 +37,8 @@ export const protocolHistory = [
     version: 6,
     date: '2026-11-21',
     schemaHash: 'bc190c8bd3bc2df2',
-    change: 'An `ask` may be a `call`: a tool of the Fleet, which answers it by itself; exit records say what came of the prompt of a role.',
+    change:
+      'An `ask` may be a `call`: a tool of the Fleet, which answers it by itself; exit records say what came of the prompt of a role.',
   },
 ] as const;
 

@@ -176,6 +176,7 @@ class Session {
       case 'answer':
       case 'rotate':
       case 'allowance':
+      case 'budget_warning':
       case 'drain':
       case 'resume':
       case 'server_drain':
