@@ -80,6 +80,17 @@ test('[EE3] an agent that ignores SIGTERM is killed after the grace of a cancel'
   expect(await running('sleep 62[123]')).toBe('');
 });
 
+test('[EE3] a cancel that comes while agents are being started ends them all the same', async () => {
+  const cancelled = Array.from({length: 4}, async () => {
+    const {id} = await bed.submit(shell(`trap "" TERM; sleep 641.${own}; sleep 642.${own}`));
+    await bed.until(id, 'running', ({phase}) => phase === 'running');
+    await bed.client.call(cancelTask, {params: {task: id}, body: {grace_ms: 500, reason: 'enough'}});
+    return (await bed.finished(id)).state;
+  });
+  expect(new Set(await Promise.all(cancelled))).toEqual(new Set(['cancelled']));
+  expect(await running('sleep 64[12]')).toBe('');
+});
+
 test('[EE3] a daemon that the agent forks does not outlive it', async () => {
   const {id} = await bed.submit(shell(`(env -i setsid sleep 631.${own} >/dev/null 2>&1 </dev/null &); echo started`));
   expect((await bed.finished(id)).state).toBe('succeeded');

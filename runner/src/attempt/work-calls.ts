@@ -124,7 +124,10 @@ export class WorkCalls {
     // The agent has ended: `run` answers by itself with its exit code, and is told to let go if it does not.
     const runs = this.#under(plan, ['run']);
     await settled(runs);
+    const wasLaunching = this.#under(plan, ['run']).length > 0;
     await this.#abort(plan, ['run']);
+    // A launch that was under way may have come behind the look for what lives: what it started is ended too.
+    if (wasLaunching) await this.#work.stop(plan, 0);
     return {verb: 'stop'};
   }
 
