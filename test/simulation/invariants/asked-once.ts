@@ -12,7 +12,9 @@ export const askedOnce: Invariant = {
     return {
       on: {
         'client.asked': ({operation, key}) => {
-          const title = operation === 'submit' ? key : operation === 'retry' ? titles.get(key) : undefined;
+          // What is said to a task that has ended makes one that goes on from it, under these words.
+          const told = operation === 'message' ? 'go on' : undefined;
+          const title = operation === 'submit' ? key : operation === 'retry' ? titles.get(key) : told;
           if (title !== undefined) allowed.set(title, (allowed.get(title) ?? 0) + 1);
           return undefined;
         },
