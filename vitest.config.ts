@@ -5,8 +5,8 @@ import {workerBindings} from './test/fixtures/worker-bindings.ts';
 /** Suites by what they need: pure code; real workerd; real git, processes and tmux; everything together; and broken. */
 export default defineConfig({
   test: {
-    // One per core of the smallest machine that the suites must suit; by itself, vitest leaves one core idle.
-    maxWorkers: 2,
+    // For the two cores of the smallest machine that the suites must suit: much of what they do is to wait for processes.
+    maxWorkers: 3,
     // Ends what hangs; a busy machine is no failure.
     testTimeout: 30_000,
     hookTimeout: 60_000,
