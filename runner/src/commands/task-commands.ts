@@ -137,7 +137,7 @@ function create(world: Surroundings): Command {
       examples: [
         'task create "Fix the failing test" --repo . --wait',
         'task create --file prompt.md --repo https://github.com/o/r --base main --check "npm test"',
-        'task create "Review the last commit" --repo . --agent claude --role reviewer --tokens 200k --wait',
+        'task create "Look for what could leak a secret" --repo . --agent claude --role auditor --tokens 500k --wait',
         'task create --agent exec --command "my-agent --yes" --label os=linux < prompt.md',
       ],
       configure,
