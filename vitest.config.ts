@@ -16,6 +16,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/{unit,architecture,contract,simulation,property}/**/*.test.ts'],
+          // Pure code keeps nothing between files; loading all of it again for each takes a third of the time.
+          isolate: false,
         },
       },
       {

@@ -1,13 +1,9 @@
-import {readFileSync} from 'node:fs';
 import {fileURLToPath} from 'node:url';
 import {execa} from 'execa';
 import {describe, expect, test} from 'vitest';
 import {ourRunner, tinyRunner} from '../conformance/commands.ts';
 import {judgeScenario} from '../conformance/judgement.ts';
-import {record} from '../conformance/record.ts';
-import {recordings} from '../conformance/recordings.ts';
 import {allScenarios} from '../conformance/scenarios.ts';
-import {textOf, transcriptUrl} from '../conformance/transcript.ts';
 
 const check = fileURLToPath(new URL('../conformance/check.ts', import.meta.url));
 
@@ -39,12 +35,6 @@ describe.concurrent('the quick part of the check', () => {
     expect(judgement.fault).toContain(fault);
     expect(judgement.evidence.some(line => /-> (?:control|log): /.test(line))).toBe(true);
   });
-});
-
-test('[CF4] the conversation about one task, recorded again, is the same file', async () => {
-  const recording = recordings.find(({transcript}) => transcript === 'one-task');
-  if (recording === undefined) throw new Error('there is no such recording');
-  expect(textOf(await record(recording))).toBe(readFileSync(transcriptUrl('one-task'), 'utf8'));
 });
 
 describe.concurrent('the command', () => {
