@@ -2,8 +2,8 @@ import * as z from 'zod';
 import type {Line} from '../fixtures/conversation.ts';
 import type {TranscriptLine} from './transcript.ts';
 
-/** How a field of a message differs from run to run: not at all, in any way, or as a value with a name. */
-type Rule = 'any' | 'ts' | 'len' | 'sha' | 'ticket' | 'receipt' | 'session' | 'nonce' | 'jws';
+/** How a field of a message differs from run to run: in any way, also by not being there, or as a value with a name. */
+type Rule = 'any' | 'left out' | 'ts' | 'len' | 'sha' | 'ticket' | 'receipt' | 'session' | 'nonce' | 'jws';
 
 /** Fields by `type.path`; what is not listed is the same in every run, but for ids. */
 const rules: Readonly<Record<string, Rule>> = {
@@ -50,6 +50,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'exit.record.log_sha256': 'sha',
   'exit.record.log_receipt': 'receipt',
   'exit.record.timings': 'any',
+  // Only an attempt that lived long enough was measured.
+  'exit.record.resources': 'left out',
   'state.len': 'len',
   'ack.len': 'len',
   'end.len': 'len',
@@ -214,7 +216,7 @@ function named(value: unknown, path: string, names: Names): unknown {
   const rule = rules[path];
   if (rule === 'any') return '$any';
   if (rule === 'jws') return {$jws: inside(claimsOf(String(value)), path, names)};
-  if (rule !== undefined) return names.of(rule, value);
+  if (rule !== undefined && rule !== 'left out') return names.of(rule, value);
   return inside(value, path, names);
 }
 
@@ -222,9 +224,8 @@ function inside(value: unknown, path: string, names: Names): unknown {
   if (typeof value === 'string') return names.ids(value);
   if (Array.isArray(value)) return value.map(each => named(each, path, names));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([field, inner]) => [field, named(inner, `${path}.${field}`, names)]),
-  );
+  const fields = Object.entries(value).filter(([field]) => rules[`${path}.${field}`] !== 'left out');
+  return Object.fromEntries(fields.map(([field, inner]) => [field, named(inner, `${path}.${field}`, names)]));
 }
 
 function claimsOf(jws: string): unknown {
