@@ -11,6 +11,8 @@ const cache = join(runner, 'node_modules/.cache/switchyard');
 const sources = [join(runner, 'src'), join(runner, '../shared/src')];
 /** Older bundles that are kept, because a process that runs one may still load a part of it. */
 const KEPT = 3;
+/** What is younger may be in use or in the making by another process. */
+const YOUNG_MS = 3_600_000;
 
 /** Path of a module that is the program: the bundle, or the sources where it cannot be built. */
 export function program() {
@@ -51,8 +53,21 @@ function build(bundle) {
     if (!existsSync(join(bundle, 'main.mjs'))) throw error;
     remove(draft);
   }
-  const old = readdirSync(cache).map(name => ({path: join(cache, name), ms: statSync(join(cache, name)).mtimeMs}));
-  for (const {path} of old.toSorted((left, right) => right.ms - left.ms).slice(KEPT)) remove(path);
+  try {
+    prune();
+  } catch {
+    // Another process prunes too; the bundle is there.
+  }
+}
+
+/** Ends what is left of builds that were cut off, and all but the newest bundles. */
+function prune() {
+  const old = readdirSync(cache)
+    .map(name => ({name, ms: statSync(join(cache, name), {throwIfNoEntry: false})?.mtimeMs ?? Infinity}))
+    .filter(({ms}) => Date.now() - ms > YOUNG_MS)
+    .toSorted((left, right) => right.ms - left.ms);
+  const kept = old.filter(({name}) => !name.includes('.')).slice(0, KEPT);
+  for (const each of old) if (!kept.includes(each)) remove(join(cache, each.name));
 }
 
 function remove(bundle) {
