@@ -89,7 +89,8 @@ export class Clients {
       operation: 'message',
       key: task,
       call: service => tasks.message(service, root, {task: task as TaskId, text}),
-      read: ({seq}) => ({ids: [task], state: String(seq)}),
+      // What is said to a task that has ended is kept by the one that goes on from it.
+      read: ({seq, task: keeper}) => ({ids: [keeper], state: String(seq)}),
       isOnce: true,
     });
   }
