@@ -32,22 +32,43 @@ export async function readAgentHome(stateDirectory: string, task: string): Promi
 
 /** The folder for an attempt that begins: that of the attempt which waits, else a new one. A second call changes nothing. */
 export async function takeAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<AgentHome> {
-  const known = await readAgentHome(context.root, task);
-  if (known?.epoch === epoch) return known;
-  if (known === undefined || !known.is_waiting || known.epoch > epoch) return newAgentHome(context, {task, epoch});
-  return write(context, task, {...known, epoch, is_resumed: true, is_waiting: false});
+  return locked(context, task, async () => {
+    const known = await readAgentHome(context.root, task);
+    if (known?.epoch === epoch) return known;
+    if (known === undefined || !known.is_waiting || known.epoch > epoch) return make(context, {task, epoch});
+    return write(context, task, {...known, epoch, is_resumed: true, is_waiting: false});
+  });
 }
 
-export async function newAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<AgentHome> {
-  await discard(context, agentDirectoryOf(context.root, task));
-  await mkdir(agentHomeOf(context.root, task), {recursive: true, mode: 0o700});
-  return write(context, task, {version: 1, epoch, tree_epoch: epoch, is_resumed: false, is_waiting: false});
+export async function newAgentHome(context: WorktreeContext, attempt: AttemptName): Promise<AgentHome> {
+  return locked(context, attempt.task, async () => make(context, attempt));
 }
 
 /** The agent of this attempt was put off. */
 export async function keepAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<void> {
-  const known = await readAgentHome(context.root, task);
-  if (known?.epoch === epoch) await write(context, task, {...known, is_waiting: true});
+  await locked(context, task, async () => {
+    const known = await readAgentHome(context.root, task);
+    if (known?.epoch === epoch) await write(context, task, {...known, is_waiting: true});
+  });
+}
+
+/** Removes the folder that this attempt had; the next attempt of the task may have taken it meanwhile, and keeps it. */
+export async function leaveAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<void> {
+  await locked(context, task, async () => {
+    const known = await readAgentHome(context.root, task);
+    if (known?.epoch === epoch && !known.is_waiting) await discard(context, agentDirectoryOf(context.root, task));
+  });
+}
+
+/** One attempt of a task may end here while the next one begins. */
+async function locked<T>({locks, root}: WorktreeContext, task: string, work: () => Promise<T>): Promise<T> {
+  return locks.hold(agentDirectoryOf(root, task), work);
+}
+
+async function make(context: WorktreeContext, {task, epoch}: AttemptName): Promise<AgentHome> {
+  await discard(context, agentDirectoryOf(context.root, task));
+  await mkdir(agentHomeOf(context.root, task), {recursive: true, mode: 0o700});
+  return write(context, task, {version: 1, epoch, tree_epoch: epoch, is_resumed: false, is_waiting: false});
 }
 
 async function write(context: WorktreeContext, task: string, home: AgentHome): Promise<AgentHome> {
@@ -61,11 +82,12 @@ export async function collectAgentHomes(
   {isHeld, nowMs}: {readonly isHeld: (task: string) => boolean; readonly nowMs: number},
 ): Promise<void> {
   for (const task of await readdir(join(context.root, 'agents')).catch(() => [])) {
-    if (isHeld(task)) continue;
-    const directory = agentDirectoryOf(context.root, task);
-    const home = await readAgentHome(context.root, task);
-    const writtenMs = (await stat(join(directory, RECORD)).catch(() => undefined))?.mtimeMs ?? 0;
-    if (home?.is_waiting === true && nowMs - writtenMs < limits.approvalTtlMaxMs) continue;
-    if (!isHeld(task)) await discard(context, directory);
+    await locked(context, task, async () => {
+      const directory = agentDirectoryOf(context.root, task);
+      const home = await readAgentHome(context.root, task);
+      const writtenMs = (await stat(join(directory, RECORD)).catch(() => undefined))?.mtimeMs ?? 0;
+      if (home?.is_waiting === true && nowMs - writtenMs < limits.approvalTtlMaxMs) return;
+      if (!isHeld(task)) await discard(context, directory);
+    });
   }
 }

@@ -1,8 +1,7 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {Worktree} from '../worktree/places.ts';
-import {discard} from '../worktree/remove.ts';
-import {newAgentHome, readAgentHome, takeAgentHome} from './agent-home.ts';
-import {agentDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
+import {leaveAgentHome, newAgentHome, readAgentHome, takeAgentHome} from './agent-home.ts';
+import {scratchDirectoryOf} from './attempt-paths.ts';
 import {adoptTree, findTree, removeTree, type Trees} from './attempt-tree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 
@@ -42,8 +41,7 @@ export async function isTreeAdopted({context}: Trees, {task, epoch}: AttemptPlan
 export async function leave(trees: Trees, plan: AttemptPlan): Promise<void> {
   const {context} = trees;
   const home = await readAgentHome(context.root, plan.task);
-  const isOwn = home?.epoch === plan.epoch;
-  if (isOwn && home.is_waiting) return;
+  if (home?.epoch === plan.epoch && home.is_waiting) return;
   await removeTree(trees, await placed(trees, plan));
-  if (isOwn) await discard(context, agentDirectoryOf(context.root, plan.task));
+  await leaveAgentHome(context, plan);
 }
