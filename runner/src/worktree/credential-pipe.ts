@@ -28,8 +28,8 @@ export function answerCredentials(pipe: Duplex, find: FindCredential): void {
   };
   // The process may be gone before it has its answer.
   pipe.on('error', () => pipe.destroy());
-  pipe.on('data', (bytes: Buffer) => {
-    asked += bytes.toString('utf8');
+  pipe.setEncoding('utf8').on('data', (text: string) => {
+    asked += text;
     if (asked.length > QUESTION_CHARACTERS_MAX) pipe.destroy();
     for (let end = asked.indexOf('\n\n'); end >= 0; end = asked.indexOf('\n\n')) {
       void answer(asked.slice(0, end));

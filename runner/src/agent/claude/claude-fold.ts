@@ -100,7 +100,7 @@ function eventsOfBlock(block: Block): readonly AgentEvent[] {
   return [agentEvent('tool_call', {id: id.slice(0, 200), tool: name.slice(0, 200), title: titleOf(input)})];
 }
 
-/** What comes before the call of a tool was not its last word, and what a subagent says is not its own. */
+/** What comes before the call of a tool was not its last word, and what an agent says that it started is not its own. */
 function saidIn(before: ClaudeState['said'], line: Extract<ClaudeLine, {type: 'assistant'}>): ClaudeState['said'] {
   if (typeof line['parent_tool_use_id'] === 'string') return before;
   const message = line.message['id'];

@@ -5,6 +5,7 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import {mcpMessageSchema, mcpResult, readMcp} from '../mcp-message.ts';
 import {readGrantToken, type Grant} from './grant.ts';
 import type {ToolResult} from './mcp-calls.ts';
+import {readBody} from './request-body.ts';
 import {tokenOf} from './request-facts.ts';
 
 export const MCP_PATH = '/mcp';
@@ -48,7 +49,8 @@ async function replyTo({secret, isLive, callTool}: ToolServerOptions, request: I
   if (grant === undefined || request.headers.origin !== undefined || !isLive(grant))
     return {status: 403, body: {error: 'this is no token of an attempt that holds its lease'}};
   if (request.method !== 'POST') return {status: 405};
-  const json = await readJson(request);
+  const body = await readBody(request, limits.bodyBytesMax);
+  const json = body === undefined ? undefined : parseJson(body.toString('utf8'));
   if (json === undefined) return {status: 400, body: {error: 'the body is not JSON, or too large'}};
   return request.url === EMIT_PATH
     ? emitted(await callTool(grant, 'emit_event', json))
@@ -76,16 +78,4 @@ async function mcpReply(
     case 'call':
       return {status: 200, body: mcpResult(read.id, await callTool(read.tool, read.input))};
   }
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    if (!Buffer.isBuffer(chunk)) return undefined;
-    length += chunk.byteLength;
-    if (length > limits.bodyBytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return parseJson(Buffer.concat(chunks).toString('utf8'));
 }

@@ -16,6 +16,7 @@ import {EMIT_PATH, isToolPath, MCP_PATH, serveTools} from './mcp-server.ts';
 import {isProviderName, providers, type ProviderName} from './provider.ts';
 import {HEALTH_PATH, HEALTHY} from './proxy-watch.ts';
 import {refusalDocument, refusalHeaders, type Refusal} from './refusal.ts';
+import {readBody} from './request-body.ts';
 import {factsOf, routeOf, tokenOf} from './request-facts.ts';
 import {usageLimitStop} from './stop.ts';
 import {usageLimitOf, type RefusedAnswer} from './usage-limit.ts';
@@ -167,7 +168,7 @@ export class ModelProxy {
   async #answer(asked: Asked, request: IncomingMessage, response: ServerResponse): Promise<Answered> {
     const {grant, provider} = asked;
     const {ledger, keyOf} = this.#options;
-    const body = await readBody(request);
+    const body = await readBody(request, limits.modelRequestBytesMax);
     if (body === undefined)
       return refuse(response, provider, {
         status: 413,
@@ -294,16 +295,4 @@ function refuse(response: ServerResponse, provider: ProviderName | undefined, re
   const headers = isPassing ? {'content-type': 'application/json'} : refusalHeaders;
   response.writeHead(refusal.status, {...headers, connection: 'close'}).end(refusalDocument(shape, refusal));
   return {status: refusal.status, reason: refusal.reason, usage: null, refused: null};
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request) {
-    if (!Buffer.isBuffer(chunk)) return undefined;
-    length += chunk.byteLength;
-    if (length > limits.modelRequestBytesMax) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

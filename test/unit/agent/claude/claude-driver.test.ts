@@ -131,8 +131,8 @@ test('[CD8] our tools are served inside the control channel', () => {
 
 test('[CD9] the end of a turn may be refused with a reason, and the question has the last word of the agent', () => {
   const said = [line.says('I will look.'), line.calls('t1', 'Bash', {}), line.says('First.'), line.says('Then.')];
-  const subagent = {...line.says('not mine'), parent_tool_use_id: 't1'};
-  const {state} = fold([...said, subagent, line.stop('s1')]);
+  const startedByIt = {...line.says('not mine'), parent_tool_use_id: 't1'};
+  const {state} = fold([...said, startedByIt, line.stop('s1')]);
   const asks = claudeDriver.asks(state);
   expect(asks).toEqual([{kind: 'stop', id: 's1', said: 'First.\nThen.'}]);
   const [first] = asks;
