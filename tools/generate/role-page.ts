@@ -14,7 +14,8 @@ before \`agent.profile\` before the role; \`timeout_ms\`, \`expect_change\` and 
 const whosePrompt = `Without a role a task has 120 minutes and the profile \`developer\`, and its agent is told its prompt to the letter. With one, an
 agent that asks a model is told the prompt of the role. \`"prompt": "as_is"\` (\`--as-is\`) keeps the role and the own words,
 \`"prompt": "role"\` asks for the prompt of \`coding\` without naming it. The drivers \`exec\` and \`scripted\` always take the prompt as
-it is. Deployments of one repository take turns.`;
+it is. Deployments of one repository take turns. No role brings isolation of its own: an agent runs where \`executor\` of its task says,
+and that is the host.`;
 
 const ending = `An agent that was told the prompt of a role ends its last message with one block of JSON. It is sent back while there is none
 that the schema below takes, and has failed with \`outcome_missing\` in the end. \`agent.escalation\` fails with \`agent_escalated\`,

@@ -17,8 +17,6 @@ export const everyRoleEvent = 'agent.escalation';
 
 export type RoleRule = {
   readonly timeoutMs: number;
-  /** Where it runs when its task does not say. */
-  readonly executor: 'docker' | 'host';
   readonly profile: ToolProfile;
   readonly events: readonly string[];
   /** Whether its work is a change on the branch of the attempt. */
@@ -26,21 +24,19 @@ export type RoleRule = {
 };
 
 const minuteMs = 60_000;
-const shape = {
-  starter: [10, 'docker'],
-  coding: [120, 'docker'],
-  reviewer: [30, 'docker'],
-  deployer: [30, 'host'],
-  verifier: [30, 'docker'],
-  auditor: [45, 'docker'],
-} as const satisfies Readonly<Record<Role, readonly [number, 'docker' | 'host']>>;
+const minutesOf = {
+  starter: 10,
+  coding: 120,
+  reviewer: 30,
+  deployer: 30,
+  verifier: 30,
+  auditor: 45,
+} as const satisfies Readonly<Record<Role, number>>;
 
 /** What holds for a role where its task says nothing else. */
 export function ruleOfRole(role: Role): RoleRule {
-  const [minutes, executor] = shape[role];
   return {
-    timeoutMs: minutes * minuteMs,
-    executor,
+    timeoutMs: minutesOf[role] * minuteMs,
     profile: profileOfRole[role],
     events: [...roleEvents[role], everyRoleEvent],
     expectsChange: role === 'coding',

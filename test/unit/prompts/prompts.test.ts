@@ -30,15 +30,15 @@ const brief: Brief = {
 };
 
 test.for([
-  ['starter', 10, 'docker', 'readonly'],
-  ['coding', 120, 'docker', 'developer'],
-  ['reviewer', 30, 'docker', 'readonly'],
-  ['deployer', 30, 'host', 'developer'],
-  ['verifier', 30, 'docker', 'developer'],
-  ['auditor', 45, 'docker', 'developer'],
-] as const)('[PM1] %s has %i minutes, runs in %s and is %s', ([role, minutes, executor, profile]) => {
+  ['starter', 10, 'readonly'],
+  ['coding', 120, 'developer'],
+  ['reviewer', 30, 'readonly'],
+  ['deployer', 30, 'developer'],
+  ['verifier', 30, 'developer'],
+  ['auditor', 45, 'developer'],
+] as const)('[PM1] %s has %i minutes and is %s', ([role, minutes, profile]) => {
   const rule = ruleOfRole(role);
-  expect(rule).toMatchObject({timeoutMs: minutes * 60_000, executor, profile});
+  expect(rule).toMatchObject({timeoutMs: minutes * 60_000, profile});
   expect(Object.keys(toolProfiles)).toContain(rule.profile);
   expect(rule.events).toContain(everyRoleEvent);
 });
