@@ -152,6 +152,8 @@ function toolResultOf(block: {readonly type: string}): readonly {id: string; fai
 const toolCallOf = (request: OpenRequest): string | null =>
   request.kind === 'reply' || request.ask.kind === 'stop' ? null : request.ask.toolCall;
 
+const isPermission = (request: OpenRequest): boolean => request.kind === 'ask' && request.ask.kind === 'permission';
+
 const without = (requests: readonly OpenRequest[], id: string): readonly OpenRequest[] =>
   requests.filter(request => (request.kind === 'reply' ? request.id : request.ask.id) !== id);
 
@@ -171,8 +173,9 @@ function openRequest(state: ClaudeState, {request_id: id, request}: ClaudeReques
         return {kind: 'ask', via: 'hook', ask: {kind: 'stop', id, said: state.said.text}};
       const {tool_name: tool, tool_input: input = {}, tool_use_id: toolCall, agent_id: subagent} = request.input;
       if (tool === undefined || toolCall === undefined) return undefined;
-      // A subagent ends with its program and is not there any more when that is resumed.
-      const canDefer = subagent === undefined;
+      // A subagent ends with its program and is not there any more when that is resumed. Of several calls of one turn
+      // the program keeps only one that was put off, so the others wait in it.
+      const canDefer = subagent === undefined && !state.requests.some(isPermission);
       return {kind: 'ask', via: 'hook', ask: {kind: 'permission', id, tool, input, toolCall, canDefer}};
     }
     // Only where a hook was skipped: the same question, from the program's own rules.

@@ -68,6 +68,13 @@ test('[CD5] a question stays open until the output shows its answer, its end or 
   expect(open([line.turn()])).toEqual([]);
 });
 
+test('[CD14] of the calls of one turn only the first that waits can be put off', () => {
+  const {state} = fold([line.hook('r1', 't1', bash), line.hook('r2', 't2', bash)]);
+  expect(claudeDriver.asks(state)).toMatchObject([{canDefer: true}, {canDefer: false}]);
+  const later = fold([line.hook('r1', 't1', bash), line.result('t1', 'ok'), line.hook('r2', 't2', bash)]).state;
+  expect(claudeDriver.asks(later)).toMatchObject([{canDefer: true}]);
+});
+
 const answers: readonly {given: Answer; said: object}[] = [
   {given: {kind: 'allow', reason: 'why'}, said: {permissionDecision: 'allow', permissionDecisionReason: 'why'}},
   {given: {kind: 'deny', reason: 'why'}, said: {permissionDecision: 'deny', permissionDecisionReason: 'why'}},
