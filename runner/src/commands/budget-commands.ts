@@ -14,7 +14,7 @@ import {limitOptions, limitsOf} from './budget-options.ts';
 import {budgetLines, costLines} from './budget-lines.ts';
 import {group, leaf, text} from './leaf.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
-import {oneOf} from './task-spec-options.ts';
+import {oneOf, repositoryUrl} from './task-spec-options.ts';
 import {parseCount, parseDuration} from './units.ts';
 
 type Options = CommonOptions & Readonly<Record<string, unknown>>;
@@ -52,7 +52,7 @@ function set(world: Surroundings): Command {
       configure: command =>
         limitOptions(command)
           .requiredOption('--period <period>', `one of ${budgetPeriods.join(', ')}; days and weeks are those of UTC`)
-          .option('--repo <url>', 'only for tasks of this repository')
+          .option('--repo <url-or-path>', 'only for tasks of this repository, as it is given to task create')
           .option('--agent-type <type>', 'only for agents of this type')
           .option('--source <source>', `only for what is paid for by one of ${sources.join(', ')}`)
           .option('--percent <n>', 'this part of the limits, such as 80'),
@@ -60,7 +60,7 @@ function set(world: Surroundings): Command {
     async ([name = ''], options) => {
       const body = {
         period: oneOf('--period', text(options, 'period') ?? '', budgetPeriods),
-        ...scopeOf(options),
+        ...scopeOf(options, world.cwd),
         ...shareOf(options),
         ...limitsOf(options),
       };
@@ -152,11 +152,11 @@ function shareOf(options: Options): Pick<Wanted, 'share_percent'> {
   return percent === undefined ? {} : {share_percent: parseCount('--percent', percent, [1, 100])};
 }
 
-function scopeOf(options: Options): Pick<Wanted, 'repository' | 'agent_type' | 'source'> {
+function scopeOf(options: Options, cwd: string): Pick<Wanted, 'repository' | 'agent_type' | 'source'> {
   const [repository, type, source] = [text(options, 'repo'), text(options, 'agentType'), text(options, 'source')];
   const types = putBudget.body?.shape.agent_type.unwrap().options ?? [];
   return {
-    ...(repository === undefined ? {} : {repository}),
+    ...(repository === undefined ? {} : {repository: repositoryUrl(repository, cwd)}),
     ...(source === undefined ? {} : {source: oneOf('--source', source, sources)}),
     ...(type === undefined ? {} : {agent_type: oneOf('--agent-type', type, types)}),
   };

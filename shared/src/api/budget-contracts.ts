@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import {approvalIdSchema} from '../domain/id.ts';
-import {agentSchema} from '../domain/task-spec.ts';
+import {agentSchema, repositorySchema} from '../domain/task-spec.ts';
 import {budgetPeriods} from '../policy/budget-period.ts';
 import {sources} from '../policy/budget.ts';
 import {limits} from '../policy/limits.ts';
@@ -11,6 +11,11 @@ import {contract} from './contract.ts';
 const usd = z.string().regex(usdPattern, 'expected dollars such as 25.00');
 const count = z.int().nonnegative();
 const agentType = agentSchema.shape.type.unwrap();
+/** As its tasks name it: anything else, such as a path, would be a budget of nothing. */
+const repository = repositorySchema.shape.url.regex(
+  /^(?:[a-z][a-z0-9+.-]*:\/\/|[\w.-]+@[\w.-]+:)/,
+  'expected the URL of a repository, as its tasks name it',
+);
 
 const spendingSchema = z.object({cost_usd: usd, tokens: count, turns: count});
 const limitsSchema = z.object({cost_usd: usd.nullable(), tokens: count.nullable(), turns: count.nullable()});
@@ -86,7 +91,7 @@ export const putBudget = contract({
   body: z
     .strictObject({
       period: z.enum(budgetPeriods),
-      repository: z.string().min(1).max(2_048).optional(),
+      repository: repository.optional(),
       agent_type: agentType.optional(),
       source: z.enum(sources).optional(),
       /** The part of the limits that this budget has, so that one total can be shared out among several. */

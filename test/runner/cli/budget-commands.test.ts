@@ -1,6 +1,7 @@
 import {mkdtempSync, realpathSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
+import {pathToFileURL} from 'node:url';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {startControlPlane, type ControlPlane} from '../../../runner/src/services/control-plane.ts';
 import {localPool} from '../../../runner/src/services/local-pool.ts';
@@ -56,6 +57,12 @@ test('[BG25] budgets are set, shown, overridden and removed', async () => {
   expect(lastJson(await cli('budget', 'list', '--json'))).toEqual({budgets: []});
 });
 
+test('[BG25] a budget is for the repository that tasks of the same path are for', async () => {
+  const set = await cli('budget', 'set', 'here', '--period', 'day', '--turns', '5', '--repo', home, '--json');
+  expect(lastJson(set)).toMatchObject({repository: pathToFileURL(home).href});
+  await cli('budget', 'delete', 'here');
+});
+
 test('[BG38] a total is shared out between subscription and keys, in percent', async () => {
   const total = ['--period', 'week', '--tokens', '10M', '--json'];
   const plan = await cli('budget', 'set', 'plan', '--source', 'subscription', '--percent', '80', ...total);
@@ -85,6 +92,7 @@ test.for([
   {args: ['budget', 'set', 'x1', '--period', 'year', '--cost', '1'], says: '--period'},
   {args: ['budget', 'set', 'x1', '--period', 'day', '--cost', 'much'], says: '--cost'},
   {args: ['budget', 'set', 'x1', '--period', 'day', '--agent-type', 'painter', '--turns', '1'], says: '--agent-type'},
+  {args: ['budget', 'set', 'x1', '--period', 'day', '--turns', '1', '--repo', '/nowhere'], says: '--repo'},
   {args: ['budget', 'set', 'x1', '--period', 'day', '--turns', '1', '--source', 'gold'], says: '--source'},
   {args: ['budget', 'set', 'x1', '--period', 'day', '--turns', '1', '--percent', '101'], says: '--percent'},
   {args: ['budget', 'override', 'x1', '--cost', '1', '--for', 'ever', '--why', 'x'], says: '--for'},

@@ -50,6 +50,8 @@ test.for([
   {period: 'year', cost_usd_max: '1'},
   {period: 'day', tokens_max: 0},
   {period: 'day', tokens_max: 5, repository: 'https://x', agent_type: 'coding'},
+  {period: 'day', tokens_max: 5, repository: '.'},
+  {period: 'day', tokens_max: 5, repository: 'https://x/a b'},
   {period: 'day', tokens_max: 5, agent_type: 'painter'},
   {period: 'day', tokens_max: 5, tokens_min: 1},
 ])('[BG24] %j is no budget', async body => {
