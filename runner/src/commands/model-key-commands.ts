@@ -6,6 +6,7 @@ import {gitCredentials, gitKeyName} from '../secrets/git-credentials.ts';
 import {KeyStore, type KeyPlace} from '../secrets/key-store.ts';
 import {keyStoreNames} from '../secrets/key-vault.ts';
 import {modelKeyName, modelKeys, type ModelKeys} from '../secrets/model-keys.ts';
+import {aloneWithSecrets} from '../secrets/secrets-lock.ts';
 import {leaf, text, type Run} from './leaf.ts';
 import {secretInput} from './secret-input.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
@@ -158,9 +159,11 @@ function moveCommand(world: World): Command {
       const to = keyStoreNames.find(name => name === text(options, 'to'));
       if (to === undefined) throw new UsageError(`--to takes one of ${keyStoreNames.join(', ')}`);
       const {store, directory} = await openKeys(world, options);
-      const logins = await gitCredentials(store, directory).list();
-      const names = [...providerNames.map(modelKeyName), ...logins.map(({scope}) => gitKeyName(scope))];
-      const {vault, moved} = await store.moveTo(to, names);
+      const {vault, moved} = await aloneWithSecrets(directory, async () => {
+        const logins = await gitCredentials(store, directory).list();
+        const names = [...providerNames.map(modelKeyName), ...logins.map(({scope}) => gitKeyName(scope))];
+        return store.moveTo(to, names);
+      });
       if (options.json === true) terminal.out(JSON.stringify({store: vault.store, place: vault.place, moved}));
       else terminal.out(`${moved} ${moved === 1 ? 'key' : 'keys'} moved to ${vault.place}`);
     },

@@ -6,6 +6,7 @@ import {readStateFile, writePrivateFile} from '../services/private-file.ts';
 import type {Credential, CredentialQuestion, FindCredential} from '../worktree/credential-pipe.ts';
 import type {KeyVault} from './key-vault.ts';
 import {ownGitLogin} from './own-git-login.ts';
+import {aloneWithSecrets} from './secrets-lock.ts';
 
 /** Who this machine is for the repositories under an address: `https://host`, or with a part of the path. */
 export type GitLogin = {readonly scope: string; readonly username: string};
@@ -41,15 +42,18 @@ export function gitCredentials(store: Pick<KeyVault, 'get' | 'set' | 'delete'>, 
     async set({scope, username}, secret) {
       if (!/^[\x21-\x7e]+$/.test(secret))
         throw new SwitchyardError('configuration_invalid', 'a credential is printable ASCII without spaces');
-      await store.set(gitKeyName(scope), secret);
-      await write({...(await read()), [scope]: username});
+      await aloneWithSecrets(directory, async () => {
+        await store.set(gitKeyName(scope), secret);
+        await write({...(await read()), [scope]: username});
+      });
     },
-    async delete(scope) {
-      const deleted = await store.delete(gitKeyName(scope));
-      const {[scope]: _deleted, ...rest} = await read();
-      await write(rest);
-      return deleted;
-    },
+    delete: async scope =>
+      aloneWithSecrets(directory, async () => {
+        const deleted = await store.delete(gitKeyName(scope));
+        const {[scope]: _deleted, ...rest} = await read();
+        await write(rest);
+        return deleted;
+      }),
     async find(question) {
       const scope = longestScope(Object.keys(await read()), question);
       if (scope === undefined) return undefined;

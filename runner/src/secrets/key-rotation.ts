@@ -7,6 +7,7 @@ import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import {connectTokens} from '../link/connect-token.ts';
 import {readRunnerIdentity, writeRunnerIdentity, type RunnerIdentity} from '../services/runner-identity.ts';
 import {loadRunnerKey, type RunnerKey} from './runner-key.ts';
+import {aloneWithSecrets} from './secrets-lock.ts';
 
 /**
  * A rotation in three steps, each of which may be the last one before a crash: the next key is kept beside the current
@@ -20,28 +21,35 @@ type Ambient = {readonly wallMs: () => number; readonly randomId: () => string};
 
 /** Replaces the key of this machine, or finishes the replacement that was begun. Throws what the control plane answers. */
 export async function rotateRunnerKeyHere(runnerDirectory: string, ambient: Ambient): Promise<Rotated> {
-  const identity = await identityOf(runnerDirectory);
-  if (identity.next_private_jwk === undefined)
-    await writeRunnerIdentity(runnerDirectory, {...identity, next_private_jwk: await generatePrivateJwk()});
-  const rotated = await finishRotation(runnerDirectory, ambient);
-  if (rotated === undefined)
-    throw new SwitchyardError('internal', 'another process finished the rotation in between: the new key is in use');
-  return rotated;
+  await identityOf(runnerDirectory);
+  return aloneWithSecrets(runnerDirectory, async () => {
+    const identity = await identityOf(runnerDirectory);
+    const nextJwk = identity.next_private_jwk ?? (await generatePrivateJwk());
+    if (identity.next_private_jwk === undefined)
+      await writeRunnerIdentity(runnerDirectory, {...identity, next_private_jwk: nextJwk});
+    return takeKey(runnerDirectory, {identity, nextJwk}, ambient);
+  });
 }
 
-/** `undefined` where no rotation was begun. */
-async function finishRotation(runnerDirectory: string, ambient: Ambient): Promise<Rotated | undefined> {
-  const identity = await identityOf(runnerDirectory);
-  const {runner, next_private_jwk: nextJwk} = identity;
-  if (nextJwk === undefined) return undefined;
+/** Nothing to do where no rotation was begun. */
+async function finishRotation(runnerDirectory: string, ambient: Ambient): Promise<void> {
+  if ((await identityOf(runnerDirectory)).next_private_jwk === undefined) return;
+  await aloneWithSecrets(runnerDirectory, async () => {
+    const identity = await identityOf(runnerDirectory);
+    const {next_private_jwk: nextJwk} = identity;
+    if (nextJwk !== undefined) await takeKey(runnerDirectory, {identity, nextJwk}, ambient);
+  });
+}
+
+type Begun = {readonly identity: RunnerIdentity; readonly nextJwk: Readonly<Record<string, unknown>>};
+
+async function takeKey(runnerDirectory: string, {identity, nextJwk}: Begun, ambient: Ambient): Promise<Rotated> {
   const answer = await tellControlPlane(identity, nextJwk, ambient);
-  // Somebody else may have finished it meanwhile and begun another one, whose key must not be lost.
-  const now = await identityOf(runnerDirectory);
-  if (JSON.stringify(now.next_private_jwk) === JSON.stringify(nextJwk)) {
-    const {next_private_jwk: _, ...rest} = now;
+  // The machine may have been enrolled anew meanwhile, which takes no lock: that identity must not be lost.
+  const {next_private_jwk: kept, ...rest} = await identityOf(runnerDirectory);
+  if (JSON.stringify(kept) === JSON.stringify(nextJwk))
     await writeRunnerIdentity(runnerDirectory, {...rest, private_jwk: nextJwk, certificate: answer.certificate});
-  }
-  return {runner, oldUntilMs: answer.old_until_ms};
+  return {runner: identity.runner, oldUntilMs: answer.old_until_ms};
 }
 
 async function tellControlPlane(
@@ -96,10 +104,7 @@ export function runnerKeys({key, runnerDirectory, log, ...ambient}: RunnerKeysOp
   return {
     current: () => current,
     renew: async () => {
-      await step(
-        'the rotation of the key is not finished',
-        async () => void (await finishRotation(runnerDirectory, ambient)),
-      );
+      await step('the rotation of the key is not finished', async () => finishRotation(runnerDirectory, ambient));
       await step('the identity could not be read', async () => {
         const found = await loadRunnerKey(runnerDirectory);
         // Another enrolment is another runner: that takes a new process.

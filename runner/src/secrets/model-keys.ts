@@ -4,6 +4,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {readStateFile, writePrivateFile} from '../services/private-file.ts';
 import type {KeyVault} from './key-vault.ts';
+import {aloneWithSecrets} from './secrets-lock.ts';
 
 /** Keys of model providers, and where a provider is reached when that is not its own address. */
 export type ModelKeys = {
@@ -30,11 +31,13 @@ export function modelKeys(store: Pick<KeyVault, 'get' | 'set' | 'delete'>, direc
     async set(provider, value, url) {
       if (!/^[\x21-\x7e]+$/.test(value))
         throw new SwitchyardError('configuration_invalid', 'a key is printable ASCII without spaces');
-      await store.set(modelKeyName(provider), value);
-      const {[provider]: _replaced, ...rest} = await urls();
-      await writePrivateFile(path, JSON.stringify(url === undefined ? rest : {...rest, [provider]: url}));
+      await aloneWithSecrets(directory, async () => {
+        await store.set(modelKeyName(provider), value);
+        const {[provider]: _replaced, ...rest} = await urls();
+        await writePrivateFile(path, JSON.stringify(url === undefined ? rest : {...rest, [provider]: url}));
+      });
     },
-    delete: async provider => store.delete(modelKeyName(provider)),
+    delete: async provider => aloneWithSecrets(directory, async () => store.delete(modelKeyName(provider))),
     urls,
   };
 }

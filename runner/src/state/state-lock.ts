@@ -1,8 +1,8 @@
 import {mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {DatabaseSync} from 'node:sqlite';
 import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {tryFileLock} from './file-lock.ts';
 import {stateRefusal} from './state-refusal.ts';
 
 /** Who holds the state directory, for people and for `runner status`; the lock itself is the kernel's. */
@@ -13,24 +13,20 @@ export type StateLock = {readonly release: () => void};
 
 const lockName = 'lock.sqlite';
 const holderName = 'runner.pid';
-const busy = 5;
 
 /**
- * Makes this process the only one that uses the state directory. Throws `already_running`, naming the holder.
- *
- * The lock is an exclusive transaction of SQLite, which is a lock of the kernel on the file: it ends with the process,
- * however that ends, so a stale one cannot exist and none is ever broken by mistake. It is the only lock between
- * processes; all others (journal, mirrors, spools) live in memory behind it.
+ * Makes this process the only one that uses the state directory. Throws `already_running`, naming the holder. Journal,
+ * mirrors and spools are locked in memory, behind this one; secrets, which commands change beside a runner, have a lock
+ * of their own.
  */
 export function acquireStateLock(directory: string, self: LockHolder): StateLock {
-  const database = openLock(directory);
   try {
-    database.exec('BEGIN EXCLUSIVE');
+    mkdirSync(directory, {recursive: true, mode: 0o700});
   } catch (cause) {
-    database.close();
-    const error = z.object({errcode: z.int()}).safeParse(cause);
-    if (!error.success || (error.data.errcode & 0xff) !== busy)
-      throw new SwitchyardError('state_corrupt', unlockable(directory), {cause});
+    throw stateRefusal(directory, cause);
+  }
+  const lock = tryFileLock(join(directory, lockName));
+  if (lock === undefined) {
     const holder = readHolder(directory);
     const who = holder === undefined ? 'another process' : `process ${holder.pid}`;
     throw new SwitchyardError('already_running', `${who} uses ${directory}`);
@@ -40,31 +36,10 @@ export function acquireStateLock(directory: string, self: LockHolder): StateLock
     writeFileSync(`${path}.new`, JSON.stringify(self), {mode: 0o600});
     renameSync(`${path}.new`, path);
   } catch (cause) {
-    database.close();
+    lock.release();
     throw stateRefusal(path, cause);
   }
-  return {
-    release: () => {
-      database.close();
-    },
-  };
-}
-
-/** It holds nothing: a lock file that is damaged may be taken away while nothing runs. */
-const unlockable = (directory: string): string =>
-  `${join(directory, lockName)} cannot be locked: while nothing runs, it may be removed`;
-
-function openLock(directory: string): DatabaseSync {
-  try {
-    mkdirSync(directory, {recursive: true, mode: 0o700});
-  } catch (cause) {
-    throw stateRefusal(directory, cause);
-  }
-  try {
-    return new DatabaseSync(join(directory, lockName), {timeout: 0});
-  } catch (cause) {
-    throw new SwitchyardError('state_corrupt', unlockable(directory), {cause});
-  }
+  return lock;
 }
 
 /** The process that held the lock last; whether it still lives is for the caller to find out. */

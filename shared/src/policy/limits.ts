@@ -108,6 +108,7 @@ export const limitTable = {
   ),
   modelRequestHeadersMs: ms(30_000, 'An agent sends the headers of a request to the model proxy in this time.'),
   usageLimitMinMs: ms(60_000, 'A provider that is silent for longer is waited for by the queue, not by the agent.'),
+  secretsLockMs: ms(60_000, 'A command that changes secrets waits so long for another one that does.'),
   keyStoreMs: ms(10_000, 'The key store of the operating system answers in this time, or it is locked.'),
   keyRememberedMs: ms(60_000, 'A runner asks the key store of the operating system again for a key after this time.'),
   modelProxyAnswerMs: ms(
