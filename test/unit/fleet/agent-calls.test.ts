@@ -1,6 +1,9 @@
 import {describe, expect, test} from 'vitest';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {cancelTask} from '../../../worker/src/fleet/cancel.ts';
+import {handleUp} from '../../../worker/src/fleet/up-messages.ts';
+import type {CheckedUp} from '../../../worker/src/fleet/up-work.ts';
 import {specOf, taskView} from '../../../worker/src/fleet/views.ts';
 import {pageOfTasks} from '../../../worker/src/fleet/task-lists.ts';
 import {CoreWorld, type Attempt, type TestMachine} from '../../fixtures/fleet-core.ts';
@@ -187,6 +190,72 @@ describe('a sub-task', () => {
     for (let n = 1; n < limits.subtasksMax; n += 1)
       expect(call(scene, 'create_subtask', wish, `more-${n}`)).toMatchObject({decision: 'answer'});
     expect(call(scene, 'create_subtask', wish, 'too-many')).toMatchObject({decision: 'reject'});
+  });
+
+  const failed = {kind: 'failed', code: 'agent_failed', detail: 'no', retryable: false} as const;
+
+  test.for([
+    {end: failed, state: 'failed', children: ['cancelling', 'cancelled'], told: 1},
+    {end: {kind: 'timed_out'}, state: 'timed_out', children: ['cancelling', 'cancelled'], told: 1},
+    {end: {kind: 'succeeded'}, state: 'succeeded', children: ['leased', 'offered'], told: 0},
+  ] as const)(
+    '[AT16] of a parent that ends as $state is cancelled unless that is a success',
+    ({end, state, children, told}) => {
+      const scene = running({repository}, 3);
+      const {world, machine, attempt} = scene;
+      const ids = [1, 2].map(n => call(scene, 'create_subtask', wish, `call-${n}`)?.text ?? '');
+      const child = machine.accept();
+      world.take(machine.id);
+      machine.exit(attempt, end);
+      expect(world.task(attempt.task).state).toBe(state);
+      expect(ids.map(id => world.task(id).state)).toEqual(children);
+      const reason = `${attempt.task}, which made it, ended as ${state}`;
+      expect(world.take(machine.id, 'cancel')).toMatchObject([{...child, reason}].slice(0, told));
+    },
+  );
+
+  test('[AT16] is cancelled with all that it made, also after a restart', () => {
+    const scene = running({repository}, 3);
+    const {world, machine, task} = scene;
+    const child = call(scene, 'create_subtask', wish)?.text ?? '';
+    const attempt = machine.accept();
+    world.take(machine.id);
+    const grandchild = call({...scene, attempt}, 'create_subtask', wish)?.text ?? '';
+    world.restart();
+    machine.hello(
+      3,
+      [scene.attempt, attempt].map(held => ({...held, phase: 'running', spool_len: 0}) as never),
+    );
+    world.run(batch => {
+      cancelTask(batch, world.task(task), {reason: 'a person', grace_ms: 0});
+      return () => undefined;
+    });
+    expect([child, grandchild].map(id => world.task(id).state)).toEqual(['leased', 'offered']);
+    machine.exit(scene.attempt, {kind: 'cancelled'});
+    expect([task, child, grandchild].map(id => world.task(id).state)).toEqual(['cancelled', 'cancelling', 'offered']);
+    machine.exit(attempt, {kind: 'cancelled'});
+    expect([child, grandchild].map(id => world.task(id).state)).toEqual(['cancelled', 'cancelled']);
+  });
+
+  test('[AT16] is cancelled when its parent ends in the same moment in which it was made', () => {
+    const {world, machine, attempt} = running({repository}, 2);
+    const messages = [ask(attempt, 'create_subtask', wish), machine.exitOf(attempt, {kind: 'timed_out'})];
+    world.execute(
+      messages.map(message => batch => {
+        handleUp(batch, machine.from, message as CheckedUp);
+        return () => undefined;
+      }),
+    );
+    const made = world.sql.all('SELECT state, parent FROM task WHERE parent IS NOT NULL');
+    expect(made).toEqual([{state: 'cancelled', parent: attempt.task}]);
+  });
+
+  test('[AT16] goes on while its parent may be tried again', () => {
+    const scene = running({repository}, 2);
+    const child = call(scene, 'create_subtask', wish)?.text ?? '';
+    scene.machine.exit(scene.attempt, {...failed, retryable: true});
+    expect(scene.world.task(scene.task).state).toBe('pending');
+    expect(scene.world.task(child).state).toBe('offered');
   });
 
   test('[AT8] is found by its parent', () => {

@@ -14,6 +14,7 @@ import role from '../../../migrations/fleet/0009_role.sql';
 import budgetAsk from '../../../migrations/fleet/0010_budget_ask.sql';
 import source from '../../../migrations/fleet/0011_source.sql';
 import successor from '../../../migrations/fleet/0012_successor.sql';
+import subtaskEnd from '../../../migrations/fleet/0013_subtask_end.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -46,6 +47,7 @@ export const migrations = [
   {name: '0010_budget_ask', statements: budgetAsk},
   {name: '0011_source', statements: source},
   {name: '0012_successor', statements: successor},
+  {name: '0013_subtask_end', statements: subtaskEnd},
 ];
 
 /** Time and chance of the platform. */

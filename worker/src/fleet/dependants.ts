@@ -1,16 +1,19 @@
 import type {TaskId} from '@switchyard/shared/domain/id.ts';
 import type {Batch} from './batch.ts';
+import {endSubtasks} from './subtasks.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
 
 /**
  * Tells the tasks that waited for what has just ended: a success counts down, anything else fails them, which ends
- * those that wait for them in turn. Ends because a task can only depend on tasks that were there before it.
+ * those that wait for them in turn, and ends the sub-tasks of what failed. Ends because a task can only depend on tasks
+ * that were there before it, and is older than those that it made.
  */
 export function wakeDependants(batch: Batch): void {
   while (batch.finished.length > 0) {
     const ended = new Map(batch.finished.splice(0).map(row => [row.id, row]));
-    if (!batch.memory.hasDependencies) return;
+    for (const row of ended.values()) endSubtasks(batch, row);
+    if (!batch.memory.hasDependencies) continue;
     const waiting = batch.context.sql.all<{needs: TaskId; task: string}>(
       'SELECT needs, task FROM dependency WHERE needs IN (SELECT value FROM json_each(?))',
       JSON.stringify([...ended.keys()]),

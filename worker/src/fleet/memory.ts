@@ -38,6 +38,8 @@ export type Memory = {
   settings: PoolSettings;
   /** Whether any task may wait for another one. */
   hasDependencies: boolean;
+  /** Whether any sub-task may live. */
+  hasSubtasks: boolean;
   /** Tasks in `pending` and `queued`. */
   waiting: number;
   /** Lower bound of the earliest `due_ms`. */
@@ -74,6 +76,8 @@ export function loadMemory(sql: Sql): Memory {
     spending: new SpendingBook(sql),
     settings: loadSettings(sql),
     hasDependencies: number('SELECT EXISTS (SELECT 1 FROM dependency) AS n') === 1,
+    hasSubtasks:
+      number('SELECT EXISTS (SELECT 1 FROM task WHERE parent IS NOT NULL AND finished_ms IS NULL) AS n') === 1,
     waiting: queued + number("SELECT count(*) AS n FROM task WHERE state = 'pending'"),
     dueMs: one(sql.all<{n: number | null}>('SELECT min(due_ms) AS n FROM task WHERE due_ms IS NOT NULL')).n ?? Infinity,
     askingTasks: new Set(tasksThatAsk(sql)),

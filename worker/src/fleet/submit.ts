@@ -86,6 +86,7 @@ function enqueue(batch: Batch, {id, spec, text, unmet, retriedFrom, parent}: Enq
     {kind: 'task.submitted', data},
   );
   if (unmet.open.length > 0) batch.memory.hasDependencies = true;
+  if (parent !== null) batch.memory.hasSubtasks = true;
   for (const needs of unmet.open)
     batch.context.sql.run('INSERT OR IGNORE INTO dependency (needs, task) VALUES (?, ?)', needs, id);
   const {cancelSelf, cancel} = concurrencyOnSubmit(concurrencyOf(spec) ?? {mode: 'queue', limit: 1}, competitors);
