@@ -8,7 +8,8 @@ import {taskPrompt, type TaskPrompt} from '@switchyard/shared/prompts/task-promp
 import {needsOf} from '../agent/drivers.ts';
 import {isTreeAdopted, leave, placed, takeUp, workingDirectory} from './resumed-tree.ts';
 import {describeEnd, lostResult, processEnd} from './run-end.ts';
-import {startAgent, type AgentRun} from './agent-run.ts';
+import {AgentMail} from './agent-mail.ts';
+import {startAgent} from './agent-run.ts';
 import type {ModelAccess, OwnLogin} from '../agent/driver.ts';
 import type {Ruling} from '../agent/ruling.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
@@ -21,7 +22,7 @@ import {keepAgentHome, readAgentHome} from './agent-home.ts';
 import {agentHomeOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
 import {checksDirectories, endRounds, runChecks} from './checks-run.ts';
 import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
-import {begun, farewell, isOver, overWithin} from './program-life.ts';
+import {farewell, isOver, overWithin} from './program-life.ts';
 import {findTree, instructionsOf, prepareTree, treeOfCommit, type Trees} from './attempt-tree.ts';
 import type {AgentTools} from './agent-tools.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
@@ -63,8 +64,7 @@ type Held = {
   opened: AttemptLog | undefined;
   /** The tree on which the checks passed before the agent ended. */
   checkedTree: string | undefined;
-  /** While this process keeps up the conversation with the agent. */
-  message: AgentRun['message'] | undefined;
+  readonly mail: AgentMail;
 };
 
 /** The work of attempts on this machine: git worktrees, host processes, log spools. */
@@ -153,7 +153,7 @@ export class HostWork implements AttemptWork {
       onEvent: event => observer.agentEvent(plan, event),
       finish: async () => farewell(this.#options, runDir, signal),
     });
-    held.message = agent.message;
+    held.mail.open(agent.message);
     const {status, read} = await agent.ended;
     const end = {...processEnd(status), prompt: await notedPromptVersion(runDir)};
     await log.note(`the agent ended: ${describeEnd(status)}`);
@@ -238,9 +238,7 @@ export class HostWork implements AttemptWork {
   }
 
   async input(plan: AttemptPlan, {seq, data}: {readonly seq: number; readonly data: string}): Promise<boolean> {
-    const held = this.#hold(plan);
-    await begun(this.#options, held.runDir);
-    if ((await held.message?.(`${plan.task}/message/${seq}`, data)) !== true) return false;
+    if (!(await this.#hold(plan).mail.send(`${plan.task}/message/${seq}`, data))) return false;
     await (await this.#log(plan)).note('a message was handed to the agent');
     return true;
   }
@@ -252,7 +250,7 @@ export class HostWork implements AttemptWork {
     // What is no model does not understand a sentence.
     if (needsOf(plan.spec.agent.driver) === null) return;
     const text = `About ${left} left of the time of this task, then you are ended. Bring your work into a state that can be taken as it is, and end your turn.`;
-    await this.#hold(plan).message?.(`${plan.task}/e${plan.epoch}/warning`, text);
+    await this.#hold(plan).mail.send(`${plan.task}/e${plan.epoch}/warning`, text);
   }
 
   async extend(
@@ -288,7 +286,7 @@ export class HostWork implements AttemptWork {
       log: undefined,
       opened: undefined,
       checkedTree: undefined,
-      message: undefined,
+      mail: new AgentMail(this.#options, runDir),
     };
     this.#held.set(key, held);
     return held;

@@ -4,19 +4,9 @@ import {isFinal, type RunStatus} from '../executor/run-status.ts';
 export type ProgramPorts = {readonly executor: Executor; readonly wait: (ms: number) => Promise<void>};
 
 const POLL_MS = 50;
-const BEGIN_MS_MAX = 60_000;
 const FAREWELL_MS = 5_000;
 
 export const isOver = (status: RunStatus): boolean => status.state === 'absent' || isFinal(status);
-
-/** Waits, not for ever, until a program is there or will never be: a message may come while it is being started. */
-export async function begun({executor, wait}: ProgramPorts, runDir: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < BEGIN_MS_MAX; waitedMs += POLL_MS) {
-    const {state} = await executor.status(runDir);
-    if (state !== 'absent' && state !== 'claimed') return;
-    await wait(POLL_MS);
-  }
-}
 
 /** Waits until a program is over; false when it is not by then. */
 export async function overWithin({executor, wait}: ProgramPorts, directory: string, graceMs: number): Promise<boolean> {

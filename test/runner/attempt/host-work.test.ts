@@ -171,3 +171,26 @@ test('[HW5] what an agent wrote while no runner read it stands in the log, also 
   expect(lines.slice(-2)).toEqual(['[switchyard] stopped', '']);
   await work.clean(plan);
 });
+
+test('[HW8] messages that come before a new process speaks with the agent reach it, in their order', async () => {
+  const {context, again, planOf} = hands();
+  const count = 8;
+  const plan = planOf({prompt: Array.from({length: count}, () => 'await message').join('\n'), repository: undefined});
+  const [before, work] = [again(), again()];
+  await before.prepare(plan, never);
+  const letGo = new AbortController();
+  const first = before.run(plan, letGo.signal);
+  await until('the agent runs', () => before.spoolLength(plan) > 0);
+  letGo.abort(new Error('the process ends'));
+  await expect(first).rejects.toThrow('the process ends');
+
+  const handed = Array.from({length: count}, (_, seq) => work.input(plan, {seq, data: `word ${seq}`}));
+  const run = work.run(plan, never);
+  expect(await Promise.all(handed)).toEqual(handed.map(() => true));
+  expect(await run).toMatchObject({exitCode: 0});
+  const said = readFileSync(join(runDirectoryOf(context.root, plan), runFiles.out), 'utf8').matchAll(
+    /says: word (\d)/g,
+  );
+  expect([...said].map(([, seq]) => Number(seq))).toEqual(handed.map((_, seq) => seq));
+  await work.clean(plan);
+});
