@@ -285,9 +285,8 @@ export class AttemptLoop {
     try {
       const used = await this.#options.usedBy(of);
       const payload = exitRecordSchema.parse({
-        ...understoodBy(this.#protocol, record),
+        ...understoodBy(this.#protocol, {...record, ...used}),
         runner: this.#options.runner,
-        ...used,
       });
       answer = {verb: 'sign', record: await signJws(this.#options.signingKey(), {typ: EXIT_TYP}, payload)};
     } catch (error) {

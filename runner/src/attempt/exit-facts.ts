@@ -1,5 +1,5 @@
 import type {AttemptResult, ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
-import {roleProtocol} from '@switchyard/shared/protocol/version.ts';
+import {resourcesProtocol, roleProtocol, spendingProtocol} from '@switchyard/shared/protocol/version.ts';
 import type {Attempt} from './attempt-state.ts';
 
 /** What is signed, from what was observed. `undefined` until both the result and the whole log are known. */
@@ -32,9 +32,14 @@ export function exitRecordOf(attempt: Attempt): Omit<ExitRecord, 'runner'> | und
 /** The record without what a control plane of this protocol would refuse it for. */
 export function understoodBy(
   protocol: number,
-  {role, ...record}: Omit<ExitRecord, 'runner'>,
+  {role, spent, resources, ...record}: Omit<ExitRecord, 'runner'>,
 ): Omit<ExitRecord, 'runner'> {
-  return role === undefined || protocol < roleProtocol ? record : {...record, role};
+  return {
+    ...record,
+    ...(role === undefined || protocol < roleProtocol ? {} : {role}),
+    ...(spent === undefined || protocol < spendingProtocol ? {} : {spent}),
+    ...(resources === undefined || protocol < resourcesProtocol ? {} : {resources}),
+  };
 }
 
 const resultBytesMax = 32_768;

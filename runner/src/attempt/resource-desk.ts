@@ -52,10 +52,10 @@ export class ResourceDesk {
     this.#samples.delete(attemptKey(of));
   }
 
-  /** For the record of an exit; undefined where nothing was seen, or the control plane would not understand it. */
+  /** For the record of an exit; undefined where nothing was seen. */
   recordOf(of: AttemptRef): Resources | undefined {
     const sampled = this.#samples.get(attemptKey(of));
-    if (sampled === undefined || this.#protocol < resourcesProtocol) return undefined;
+    if (sampled === undefined) return undefined;
     const {task: _task, epoch: _epoch, isRunning: _isRunning, ...resources} = sampled;
     return resources;
   }

@@ -67,9 +67,9 @@ export class SpendingDesk {
     }
   }
 
-  /** For the record of an exit; undefined where the control plane would not understand it. */
+  /** For the record of an exit; undefined where nothing was spent. */
   async recordOf(of: AttemptRef): Promise<Spent | undefined> {
-    return this.#protocol < spendingProtocol ? undefined : ((await this.#options.spent(of)) ?? undefined);
+    return (await this.#options.spent(of)) ?? undefined;
   }
 
   /** The same link, over which spending is told and answered. */

@@ -2,7 +2,9 @@ import {expect, test} from 'vitest';
 import {generatePrivateJwk, importSigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {AttemptLoop} from '../../../runner/src/attempt/attempt-loop.ts';
+import {noneSpent} from '@switchyard/shared/protocol/spending.ts';
+import {AttemptLoop, type AttemptLoopOptions} from '../../../runner/src/attempt/attempt-loop.ts';
+import {attemptKey, newAttempt, type Attempt} from '../../../runner/src/attempt/attempt-state.ts';
 import type {AttemptWork} from '../../../runner/src/attempt/attempt-work.ts';
 import type {Link, LinkHandlers, LinkUp} from '../../../runner/src/link/link.ts';
 import type {Journal} from '../../../runner/src/state/journal.ts';
@@ -23,7 +25,11 @@ const noHands: AttemptWork = {
   spoolLength: () => 0,
 };
 
-test('[RN28] When the journal cannot be written, no effect leaves and the loop ends', async () => {
+/** A loop on a journal of this content, with a link and hands that are played by the test. */
+async function started(
+  content: Partial<Journal['content']> = {},
+  usedBy: AttemptLoopOptions['usedBy'] = async () => ({}),
+) {
   const sent: LinkUp[] = [];
   const closed: string[] = [];
   const fatal: SwitchyardError[] = [];
@@ -36,11 +42,11 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
       closed.push('link');
     },
   };
-  let isFull = false;
+  const disk = {isFull: false};
   const journal: Journal = {
-    content: {attempts: new Map(), maxEpochs: new Map(), config: null, sameBoot: true, openings: 1},
+    content: {attempts: new Map(), maxEpochs: new Map(), config: null, sameBoot: true, openings: 1, ...content},
     write: () => {
-      if (isFull) throw new SwitchyardError('disk_full', 'the journal cannot be written');
+      if (disk.isFull) throw new SwitchyardError('disk_full', 'the journal cannot be written');
     },
     close: () => closed.push('journal'),
   };
@@ -55,13 +61,18 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
     slots: 1,
     labels: [],
     checkOffer: async () => ({ok: true, plan: {task: taskA, epoch: 1, spec: specOf(), branch: 'b'}}),
-    usedBy: async () => ({}),
+    usedBy,
     metrics: async () => ({load1: 0, memory_free_bytes: 0, disk_free_bytes: 0, rss_bytes: 0}),
     log: () => undefined,
     onFatal: error => fatal.push(error),
   });
   loop.start();
   const {onMessage} = await heard.promise;
+  return {loop, onMessage, sent, closed, fatal, disk};
+}
+
+test('[RN28] When the journal cannot be written, no effect leaves and the loop ends', async () => {
+  const {loop, onMessage, sent, closed, fatal, disk} = await started();
   const welcome = {
     t: 'welcome',
     session: 's',
@@ -72,7 +83,7 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
     echo: 5_000,
   } as const;
   onMessage({...welcome, verdicts: []});
-  isFull = true;
+  disk.isFull = true;
   onMessage({t: 'offer', task: taskA, epoch: 1, envelope: 'x', expires_in_ms: 1_000});
   await until('the end', () => fatal.length > 0);
   onMessage({t: 'offer', task: taskA, epoch: 2, envelope: 'x', expires_in_ms: 1_000});
@@ -81,4 +92,20 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
   await loop.close();
   await loop.close();
   expect(closed).toEqual(['link', 'journal']);
+});
+
+test('[BG26] an exit that is signed before the first session since a start says what was spent', async () => {
+  const spent = {...noneSpent, turns: 2, output_tokens: 40};
+  const exited: Attempt = {
+    ...newAttempt({task: taskA, epoch: 1, spec: specOf(), branch: 'b'}),
+    state: 'exited',
+    result: {kind: 'cancelled'},
+    sealed: {length: 0, sha256: '0'.repeat(64), receipt: null, dropped: 0},
+  };
+  const {loop, sent} = await started({attempts: new Map([[attemptKey(exited), exited]])}, async () => ({spent}));
+  await until('the exit', () => sent.some(({t}) => t === 'exit'));
+  const exit = sent.find(message => message.t === 'exit');
+  const [, payload = ''] = exit?.record.split('.') ?? [];
+  expect(JSON.parse(Buffer.from(payload, 'base64url').toString())).toMatchObject({task: taskA, spent});
+  await loop.close();
 });

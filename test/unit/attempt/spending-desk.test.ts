@@ -98,12 +98,9 @@ test('[BG7] no answer in time is said as that', async () => {
   expect(await asked).toBe(false);
 });
 
-test('[BG26] what the control plane would not understand is not said', async () => {
-  const at = desk(spent);
-  at.welcome(3);
-  expect(await at.desk.recordOf(of)).toBeUndefined();
-  at.welcome();
-  expect(await at.desk.recordOf(of)).toEqual(spent);
+test('[BG26] the record of an exit says what was spent, also before the first session', async () => {
+  expect(await desk(spent).desk.recordOf(of)).toEqual(spent);
+  expect(await desk(null).desk.recordOf(of)).toBeUndefined();
 });
 
 test('[BG4] the limits of a task hold beside the slice, less what earlier attempts have spent', () => {

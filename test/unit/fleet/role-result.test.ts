@@ -2,6 +2,7 @@ import {expect, test} from 'vitest';
 import {agentView} from '@switchyard/shared/api/agent-view.ts';
 import {taskViewSchema} from '@switchyard/shared/api/task-view.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {noneSpent} from '@switchyard/shared/protocol/spending.ts';
 import {exitRecordSchema, type AttemptResult, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {attemptRecord} from '../../../worker/src/fleet/attempt-records.ts';
 import {specOf, taskView} from '../../../worker/src/fleet/views.ts';
@@ -68,8 +69,14 @@ test('[PM17] a runner signs what its agent was told and stated, and a control pl
   expect(exitRecordSchema.safeParse({...record, runner}).success).toBe(true);
   const long = {event: 'pr.stacked', text: 'a'.repeat(limits.outcomeBytesMax)};
   expect(exitRecordSchema.safeParse({...record, runner, role: {...record.role, outcome: long}}).success).toBe(false);
-  expect(understoodBy(6, record)).toHaveProperty('role');
-  expect(understoodBy(5, record)).not.toHaveProperty('role');
+  const resources = {cpu_ms: 1, rss_bytes: 1, processes: 1, rss_bytes_max: 1, processes_max: 1};
+  const whole = {...record, spent: noneSpent, resources};
+  expect(understoodBy(6, whole)).toEqual(whole);
+  const {role: _role, ...withoutRole} = whole;
+  expect(understoodBy(5, whole)).toEqual(withoutRole);
+  const {resources: _resources, ...withoutResources} = withoutRole;
+  expect(understoodBy(4, whole)).toEqual(withoutResources);
+  expect(understoodBy(3, whole)).not.toHaveProperty('spent');
   expect(exitRecordOf({...attempt, agentEnd: {...attempt.agentEnd, prompt: null}})).not.toHaveProperty('role');
 });
 
