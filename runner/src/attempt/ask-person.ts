@@ -25,11 +25,12 @@ export async function askPerson(
   {input, reason, rule, tool, ...question}: PersonQuestion,
   {canDefer, withdrawn}: {readonly canDefer: boolean; readonly withdrawn: AbortSignal},
 ): Promise<PersonReply | 'later'> {
+  const whole = mask(JSON.stringify(input));
   const asked = open({
     ...question,
     tool: tool.slice(0, 200),
-    input: mask(JSON.stringify(input)).slice(0, limits.askInputCharactersMax),
-    reason: mask(reason).slice(0, 2_000),
+    input: whole.slice(0, limits.askInputCharactersMax),
+    reason: `${cutNote(whole.length)}${mask(reason)}`.slice(0, 2_000),
     rule: rule?.slice(0, limits.charterEntryCharactersMax) ?? null,
     expires_in_ms: ttlMs,
   });
@@ -53,4 +54,10 @@ export async function askPerson(
   over.removeEventListener('abort', letGo);
   withdrawn.removeEventListener('abort', onWithdrawn);
   return reply;
+}
+
+/** First in the reason: whoever decides must know that there is more than the input shows. */
+function cutNote(characters: number): string {
+  const shown = limits.askInputCharactersMax;
+  return characters <= shown ? '' : `only the first ${shown} of the ${characters} characters of the input are shown; `;
 }

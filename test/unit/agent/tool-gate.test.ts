@@ -1,7 +1,9 @@
 import {expect, test} from 'vitest';
 import {parseCharter} from '@switchyard/shared/domain/charter.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {rulebookOf} from '@switchyard/shared/policy/charter/rulebook.ts';
+import {askSchema} from '@switchyard/shared/protocol/ask-message.ts';
 import type {Answer, Ask} from '../../../runner/src/agent/driver.ts';
 import {rulingOf} from '../../../runner/src/agent/ruling.ts';
 import {toolGate, type PersonQuestion, type PersonReply} from '../../../runner/src/agent/tool-gate.ts';
@@ -133,6 +135,22 @@ test('[PV2] what is open is asked at the beginning of every session, and not aft
   expect(await reply).toMatchObject({decision: 'approve', by: 'ada'});
   made.begin(3);
   expect(sent).toHaveLength(2);
+});
+
+test('[PV26] a person is told first when there is more of a call than is shown', async () => {
+  const inputOf = (characters: number) => 'x'.repeat(characters - '""'.length);
+  for (const [more, reason] of [
+    [0, 'why'],
+    [1, `only the first ${limits.askInputCharactersMax} of the ${limits.askInputCharactersMax + 1} characters`],
+  ] as const) {
+    const {made, sent, ports} = desk();
+    made.begin(3);
+    const input = inputOf(limits.askInputCharactersMax + more);
+    void askPerson(ports, {...question, input}, {canDefer: false, withdrawn: never});
+    const [ask] = sent.map(each => askSchema.parse(each));
+    expect(ask?.reason.slice(0, reason.length)).toBe(reason);
+    expect(ask?.input).toHaveLength(limits.askInputCharactersMax);
+  }
 });
 
 test('[PV19] an agent that can be put off waits for a while only, and one that takes its ask back says so', async () => {
