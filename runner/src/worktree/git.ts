@@ -34,6 +34,8 @@ export interface GitCall {
   readonly author?: GitAuthor | undefined;
   readonly input?: string | Uint8Array | undefined;
   readonly deadlineMs?: number | undefined;
+  /** More output than this is no failure: git is ended, and what came before is the answer. */
+  readonly cutAtBytes?: number | undefined;
   /** What a passed deadline is called; `git_failed` unless the call waits for another machine. */
   readonly lateCode?: 'repository_unreachable' | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -95,7 +97,7 @@ export function createGit(settings: GitSettings): Git {
       env: environmentOf(settings, call, find !== undefined),
       extendEnv: false,
       encoding: 'buffer',
-      maxBuffer: outputBytesMax,
+      maxBuffer: call.cutAtBytes ?? outputBytesMax,
       stripFinalNewline: false,
       reject: false,
       detached: true,
@@ -111,6 +113,7 @@ export function createGit(settings: GitSettings): Git {
     if (/No space left on device|Disk quota exceeded/.test(stderr)) {
       throw new SwitchyardError('disk_full', `${nameOf(args)}: no space left in ${call.cwd}`);
     }
+    if (result.isMaxBuffer && call.cutAtBytes !== undefined) return {exitCode: 0, stdout: result.stdout, stderr};
     if (result.exitCode === undefined) {
       const why = result.originalMessage ?? result.signal ?? '';
       throw new SwitchyardError('git_failed', `${nameOf(args)} could not run or was killed: ${why}`);
