@@ -50,7 +50,8 @@ const QUESTION_TOOL = `${OUR_PREFIX}ask_person`;
  * Answers what the agent of one attempt asks, as soon as that is decided. What is not allowed by name is denied, whatever
  * its program thinks; within that the charter rejects first, then asks a person, then approves.
  */
-export function toolGate(options: ToolGateOptions): (ask: Ask, withdrawn: AbortSignal) => Promise<Answer> {
+export function toolGate(given: ToolGateOptions): (ask: Ask, withdrawn: AbortSignal) => Promise<Answer> {
+  const options = {...given, askPerson: announced(given)};
   const allowed: ReadonlySet<string> = new Set(toolsOf(options.spec.agent));
   return async (ask, withdrawn) => {
     switch (ask.kind) {
@@ -67,8 +68,21 @@ export function toolGate(options: ToolGateOptions): (ask: Ask, withdrawn: AbortS
   };
 }
 
+/** Whoever watches the log learns that somebody has to decide, and where: once for each question. */
+function announced({askPerson, progress}: ToolGateOptions): ToolGateOptions['askPerson'] {
+  const told = new Set<string>();
+  return async (question, how) => {
+    const {id, kind, tool, reason} = question;
+    if (kind !== 'call' && !told.has(id)) {
+      told.add(id);
+      await progress(`waits for a person, see switchyard approvals list: ${tool}: ${reason}`);
+    }
+    return askPerson(question, how);
+  };
+}
+
 async function ruled(options: ToolGateOptions, ask: Permission, withdrawn: AbortSignal): Promise<Answer> {
-  const {ruling, progress, askPerson} = options;
+  const {ruling, askPerson} = options;
   const {tool, input, toolCall: id, canDefer} = ask;
   const {decision, rule, reason} = ruling?.({tool, input}) ?? profileRuling;
   switch (decision) {
@@ -79,7 +93,6 @@ async function ruled(options: ToolGateOptions, ask: Permission, withdrawn: Abort
     case 'reject':
       return {kind: 'deny', reason};
     case 'escalate': {
-      await progress(`waits for a person: ${tool}: ${reason}`);
       const reply = await askPerson({id, kind: 'permission', tool, input, reason, rule}, {canDefer, withdrawn});
       return reply === 'later' ? {kind: 'defer', reason} : permissionOf(reply);
     }
@@ -96,14 +109,13 @@ function permissionOf({decision, text, by}: PersonReply): Answer {
 
 /** The agent waits here, where it can be put off, and not in the call of the tool, where it cannot. */
 async function questionAsked(
-  {askPerson, progress}: ToolGateOptions,
+  {askPerson}: ToolGateOptions,
   {input, toolCall, canDefer}: Permission,
   withdrawn: AbortSignal,
 ): Promise<Answer> {
   const call = readOurCall('ask_person', input);
   // The tool says what is wrong with its input.
   if (call instanceof SwitchyardError) return {kind: 'allow', reason: USUAL};
-  await progress('waits for a person: the agent has a question');
   const reply = await askPerson(questionOf(toolCall, call.input), {canDefer, withdrawn});
   return reply === 'later' ? {kind: 'defer', reason: 'nobody has answered yet'} : {kind: 'allow', reason: 'answered'};
 }

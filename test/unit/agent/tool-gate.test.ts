@@ -18,23 +18,28 @@ const heuristics = {
 };
 const never = new AbortController().signal;
 
-type World = {readonly decide: (ask: Ask) => Promise<Answer>; readonly asked: PersonQuestion[]};
+type World = {
+  readonly decide: (ask: Ask) => Promise<Answer>;
+  readonly asked: PersonQuestion[];
+  readonly told: string[];
+};
 
 function gate(reply: PersonReply | 'later', safetyHeuristics: object | null = heuristics): World {
   const asked: PersonQuestion[] = [];
+  const told: string[] = [];
   const book =
     safetyHeuristics === null ? null : rulebookOf(parseCharter({name: 't', safetyHeuristics}).safetyHeuristics);
   const decide = toolGate({
     spec: taskSpecSchema.parse({prompt: 'x', agent: {driver: 'claude'}}),
     ruling: book === null ? null : call => rulingOf(book, call, {workspace: '/wt'}),
-    progress: async () => undefined,
+    progress: async line => void told.push(line),
     mayEnd: async () => ({kind: 'allow', reason: 'complete'}),
     askPerson: async question => {
       asked.push(question);
       return reply;
     },
   });
-  return {asked, decide: async ask => decide(ask, never)};
+  return {asked, told, decide: async ask => decide(ask, never)};
 }
 
 const permission = (tool: string, input: Record<string, unknown>, canDefer = true): Ask => ({
@@ -94,6 +99,24 @@ test('[PV18] a question waits before its tool is called, and the call answers wi
   ]);
   expect(await gate(no).decide(call)).toMatchObject({kind: 'result', isError: true});
   expect(await gate(yes).decide({...call, input: {}})).toMatchObject({kind: 'result', isError: true});
+});
+
+test('[PV27] whoever watches the log is told once that a person has to decide, and where', async () => {
+  const tagging = gate(yes);
+  await tagging.decide(bash('true'));
+  expect(tagging.told).toEqual([]);
+  await tagging.decide(bash('git tag v1'));
+  expect(tagging.told).toEqual([expect.stringMatching(/^waits for a person, see switchyard approvals list: Bash: /)]);
+  const input = {question: 'Which colour?'};
+  const asking = gate({decision: 'answer', text: 'blue', by: 'ada'});
+  await asking.decide(permission('mcp__switchyard__ask_person', input));
+  await asking.decide({kind: 'tool', id: 'r2', tool: 'ask_person', input, toolCall: 'toolu_1'});
+  expect(asking.told).toHaveLength(1);
+  await asking.decide({kind: 'tool', id: 'r3', tool: 'ask_person', input, toolCall: 'toolu_2'});
+  expect(asking.told).toHaveLength(2);
+  const event = {event: 'pr.updated', data: {}};
+  await asking.decide({kind: 'tool', id: 'r4', tool: 'emit_event', input: event, toolCall: 'toolu_3'});
+  expect(asking.told).toHaveLength(2);
 });
 
 const of = {task: taskIdSchema.parse('tsk_01arz3ndektsv4rrffq69g5fav'), epoch: 1};
