@@ -102,7 +102,10 @@ describe('an ask', () => {
     expect(() => say(of, asked(of, task, 'toolu_2'), 'answer', 'yes')).toThrow('invalid_request');
     machine.say(ask(attempt, {id: 'toolu_3', kind: 'question'}));
     expect(() => say(of, asked(of, task, 'toolu_3'), 'approve')).toThrow('invalid_request');
-    expect(say(of, asked(of, task, 'toolu_3'), 'answer', 'blue')).toMatchObject({state: 'answered', text: 'blue'});
+    const answered = say(of, asked(of, task, 'toolu_3'), 'answer', 'blue');
+    expect(answered).toMatchObject({state: 'answered', text: 'blue'});
+    expect(say(of, answered, 'answer', 'blue')).toEqual(answered);
+    expect(() => say(of, answered, 'answer', 'red')).toThrow('already_decided');
   });
 
   test('[PV4] that nobody decides in time is rejected by the clock, also for a Fleet that was not there', () => {

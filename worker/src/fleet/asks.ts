@@ -106,7 +106,8 @@ const takes = {permission: 'approve', question: 'answer', budget: 'grant'} as co
 export function decide(batch: Batch, id: string, {decision, text, by}: Decision): ApprovalRow {
   const row = approvalById(batch.context.sql, id);
   if (row === undefined) throw new SwitchyardError('not_found', `there is no approval ${id}`);
-  if (row.state === decisions[decision]) return row;
+  // Other words are another answer: whoever gave them has to know that nobody hears them.
+  if (row.state === decisions[decision] && (decision !== 'answer' || row.text === text)) return row;
   if (row.state !== 'open') throw new SwitchyardError('already_decided', `${id} is ${row.state}`);
   const next = settle(batch, row, {event: decision, by, text});
   if (next !== undefined) return next;
