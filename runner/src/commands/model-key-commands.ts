@@ -5,7 +5,7 @@ import {isProviderName, providerNames, providers, type ProviderName} from '../ag
 import {gitCredentials, gitKeyName} from '../secrets/git-credentials.ts';
 import {KeyStore, type KeyPlace} from '../secrets/key-store.ts';
 import {keyStoreNames} from '../secrets/key-vault.ts';
-import {modelKeyName, modelKeys, type ModelKeys} from '../secrets/model-keys.ts';
+import {modelKeyName, modelKeys, modelUrlSchema, type ModelKeys} from '../secrets/model-keys.ts';
 import {aloneWithSecrets} from '../secrets/secrets-lock.ts';
 import {leaf, text, type Run} from './leaf.ts';
 import {secretInput} from './secret-input.ts';
@@ -26,6 +26,7 @@ function storeCommands(world: World): readonly Command[] {
     (verb: 'set' | 'rotate'): Run =>
     async ([name], options) => {
       const provider = providerOf(name);
+      const at = urlOf(text(options, 'at'));
       const {keys, store: kept} = await openKeys(world, options);
       if (verb === 'rotate' && (await keys.get(provider)) === undefined)
         throw new SwitchyardError(
@@ -33,7 +34,7 @@ function storeCommands(world: World): readonly Command[] {
           `there is no key for ${provider} yet: switchyard keys set ${provider}`,
         );
       const value = await secretInput(world, `Key for ${provider}: `, 'key');
-      const url = text(options, 'at') ?? (verb === 'rotate' ? (await keys.urls())[provider] : undefined);
+      const url = at ?? (verb === 'rotate' ? (await keys.urls())[provider] : undefined);
       await keys.set(provider, value, url);
       const place = await kept.place();
       if (options.json === true)
@@ -144,6 +145,12 @@ async function check(
 function providerOf(name: string | undefined): ProviderName {
   if (name !== undefined && isProviderName(name)) return name;
   throw new UsageError(`there is no provider ${name ?? ''}; there are ${providerNames.join(', ')}`);
+}
+
+/** Checked before anything is asked for or kept: an address that is none would be in the way of every later command. */
+function urlOf(at: string | undefined): string | undefined {
+  if (at === undefined || modelUrlSchema.safeParse(at).success) return at;
+  throw new UsageError(`--at is ${JSON.stringify(at)}, expected an http or https URL`);
 }
 
 function moveCommand(world: World): Command {

@@ -10,7 +10,8 @@ export async function secretInput(
   what = 'token',
 ): Promise<string> {
   const secret = (await (askSecret(question) ?? readInput(secretCharactersMax))).trim();
-  if (secret === '' || secret.length > secretCharactersMax || /\s/.test(secret))
-    throw new UsageError(`no ${what} came on standard input`);
+  if (secret === '') throw new UsageError(`no ${what} came on standard input`);
+  if (secret.length > secretCharactersMax || /\s/.test(secret))
+    throw new UsageError(`what came is no ${what}: one has no spaces and ${secretCharactersMax} characters at most`);
   return secret;
 }

@@ -15,7 +15,9 @@ export type ModelKeys = {
 };
 
 const URLS_FILE = 'model-urls.json';
-const urlsSchema = z.record(z.string(), z.url({protocol: /^https?$/}));
+/** An address that a provider can be reached at. */
+export const modelUrlSchema = z.url({protocol: /^https?$/});
+const urlsSchema = z.record(z.string(), modelUrlSchema);
 
 export function modelKeys(store: Pick<KeyVault, 'get' | 'set' | 'delete'>, directory: string): ModelKeys {
   const path = join(directory, URLS_FILE);

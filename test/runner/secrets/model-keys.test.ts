@@ -111,3 +111,13 @@ test.for([
 ])('[KV6] keys $args.0 $args.1 with $input ends with $code', async ({args, input, code}) => {
   expect((await runCli(['keys', ...args], {home: await folder(), input})).code).toBe(code);
 });
+
+test.for([
+  {args: ['--at', 'gateway.example'], input: 'x', says: '--at is "gateway.example"'},
+  {args: [], input: 'two words', says: 'one has no spaces'},
+])('[KV6] a key with $args and $input is not kept, and the call says why', async ({args, input, says}) => {
+  const home = await folder();
+  const {code, stderr} = await runCli(['keys', 'set', 'anthropic', ...args], {home, input});
+  expect({code, stderr}).toEqual({code: 2, stderr: expect.stringContaining(says)});
+  expect(lastJson(await runCli(['keys', 'list', '--json'], {home, input: ''}))).toMatchObject({place: null});
+});
