@@ -40,19 +40,33 @@ export function settingsOf(driver: TaskSpec['agent']['driver']): readonly string
   }
 }
 
-/** The agent CLI of a driver and whose models it asks; null for what needs neither. */
-export function needsOf(
-  driver: TaskSpec['agent']['driver'],
-): {readonly program: string; readonly provider: ProviderName} | null {
+/** The agent CLI of a driver, which talks to people as well; null for what is no agent CLI. */
+export function programOf(driver: TaskSpec['agent']['driver']): string | null {
   switch (driver) {
     case 'scripted':
     case 'exec':
       return null;
     case 'claude':
-      return {program: 'claude', provider: 'anthropic'};
+      return 'claude';
     case 'codex':
     case 'gemini':
     case 'opencode':
-      return acpAgents[driver];
+      return acpAgents[driver].program;
+  }
+}
+
+/** Whose models the agent of a task asks; nobody's where it needs no model. */
+export function providersOf({driver, models = []}: TaskSpec['agent']): readonly ProviderName[] {
+  switch (driver) {
+    case 'scripted':
+      return [];
+    case 'exec':
+      return models;
+    case 'claude':
+      return ['anthropic'];
+    case 'codex':
+    case 'gemini':
+    case 'opencode':
+      return [acpAgents[driver].provider];
   }
 }

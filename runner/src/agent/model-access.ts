@@ -36,10 +36,10 @@ export type ModelDoorOptions = {
 /** The proxy of this runner, as attempts use it. */
 export type ModelDoor = {
   /**
-   * @throws SwitchyardError model_refused when this machine has no key for the provider
+   * @throws SwitchyardError model_refused when this machine has no key for one of the providers
    * @throws SwitchyardError executor_unavailable when the proxy does not answer: no agent starts without it
    */
-  readonly open: (grant: Grant, provider: ProviderName) => Promise<ModelAccess>;
+  readonly open: (grant: Grant, wanted: readonly ProviderName[]) => Promise<ModelAccess>;
   readonly tools: (grant: Grant) => ToolAccess;
   /** Takes the calls of our tools by the agent of an attempt, until the answer is called. */
   readonly takeCalls: McpCalls['offer'];
@@ -87,12 +87,13 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
   // Agents that live on after this process expect the next one where they know it.
   if (proxy.port !== port) await writeProxyFile(stateDirectory, {port: proxy.port, secret});
   return {
-    async open(grant, provider) {
-      if ((await keys.get(provider)) === undefined)
-        throw new SwitchyardError(
-          'model_refused',
-          `this machine has no key for ${provider}: run switchyard keys set ${provider} on it`,
-        );
+    async open(grant, wanted) {
+      for (const provider of wanted)
+        if ((await keys.get(provider)) === undefined)
+          throw new SwitchyardError(
+            'model_refused',
+            `this machine has no key for ${provider}: run switchyard keys set ${provider} on it`,
+          );
       await watch.check();
       return proxy.accessOf(grant);
     },

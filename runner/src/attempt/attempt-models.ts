@@ -4,7 +4,7 @@ import type {AgentLimits, AgentUse} from '@switchyard/shared/policy/runaway.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {openModelDoor, type ModelDoor} from '../agent/model-access.ts';
 import type {ModelAccess, OwnLogin} from '../agent/driver.ts';
-import {needsOf} from '../agent/drivers.ts';
+import {providersOf} from '../agent/drivers.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Link} from '../link/link.ts';
 import type {ModelKeys} from '../secrets/model-keys.ts';
@@ -80,13 +80,13 @@ export class AttemptModels {
     await (await this.#door.promise).close();
   }
 
-  async access(plan: AttemptPlan, provider: ProviderName): Promise<ModelAccess | OwnLogin> {
+  async access(plan: AttemptPlan, wanted: readonly ProviderName[]): Promise<ModelAccess | OwnLogin> {
     const login = this.#options.ownLogin(plan.spec.agent.driver);
-    return login ?? (await this.#door.promise).open(plan, provider);
+    return login ?? (await this.#door.promise).open(plan, wanted);
   }
 
-  #needsProxy({agent: {driver}}: Pick<TaskSpec, 'agent'>): boolean {
-    return needsOf(driver) !== null && this.#options.ownLogin(driver) === null;
+  #needsProxy({agent}: Pick<TaskSpec, 'agent'>): boolean {
+    return providersOf(agent).length > 0 && this.#options.ownLogin(agent.driver) === null;
   }
 
   /** Leaves to other runners what needs a model, while agents reach none here. */

@@ -4,8 +4,8 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
-import {taskPrompt, type TaskPrompt} from '@switchyard/shared/prompts/task-prompt.ts';
-import {needsOf} from '../agent/drivers.ts';
+import {taskPrompt} from '@switchyard/shared/prompts/task-prompt.ts';
+import {programOf, providersOf} from '../agent/drivers.ts';
 import {isTreeAdopted, leave, placed, takeUp, workingDirectory} from './resumed-tree.ts';
 import {describeEnd, lostResult, processEnd} from './run-end.ts';
 import {AgentMail} from './agent-mail.ts';
@@ -37,7 +37,7 @@ export type HostWorkOptions = {
   readonly observer: WorkObserver;
   readonly nodePath: string;
   /** Refuses where the way to the model is not open: no agent that needs one starts without it. */
-  readonly modelAccess: (plan: AttemptPlan, provider: ProviderName) => Promise<ModelAccess | OwnLogin>;
+  readonly modelAccess: (plan: AttemptPlan, wanted: readonly ProviderName[]) => Promise<ModelAccess | OwnLogin>;
   readonly tools: AgentTools;
   /** The agent CLI of a driver as it was found on this machine. */
   readonly agentProgram: (name: string) => string | null;
@@ -112,7 +112,8 @@ export class HostWork implements AttemptWork {
     const told = taskPrompt(plan);
     if (isNew) await notePromptVersion(runDir, told.version);
     if (isNew) await this.#tell(plan, log, startLine(driver, told));
-    const needs = needsOf(driver);
+    const program = programOf(driver);
+    const providers = providersOf(plan.spec.agent);
     const home = join(runDir, runFiles.home);
     const agent = startAgent({
       plan,
@@ -248,7 +249,7 @@ export class HostWork implements AttemptWork {
     const left = minutes === 1 ? 'one minute is' : `${minutes} minutes are`;
     await this.#tell(plan, await this.#log(plan), `the time of the task is nearly used up: ${left} left`);
     // What is no model does not understand a sentence.
-    if (needsOf(plan.spec.agent.driver) === null) return;
+    if (programOf(plan.spec.agent.driver) === null) return;
     const text = `About ${left} left of the time of this task, then you are ended. Bring your work into a state that can be taken as it is, and end your turn.`;
     await this.#hold(plan).mail.send(`${plan.task}/e${plan.epoch}/warning`, text);
   }

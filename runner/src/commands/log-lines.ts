@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
-import {needsOf} from '../agent/drivers.ts';
+import {programOf} from '../agent/drivers.ts';
 import {agentWords, type LineWords} from './agent-words.ts';
 import type {Terminal} from './terminal.ts';
 import {oneLine} from './shown-text.ts';
@@ -24,7 +24,7 @@ export type LogPrinter = {readonly push: (bytes: Uint8Array) => void; readonly e
 /** For a person who watches, unless it is a pipe or the bytes themselves were asked for. */
 export function logPrinter(terminal: Terminal, isRaw: boolean, spec?: Pick<TaskSpec, 'agent'>): LogPrinter {
   if (isRaw || terminal.columns === undefined) return rawPrinter(terminal);
-  const speaks = spec !== undefined && needsOf(spec.agent.driver) !== null;
+  const speaks = spec !== undefined && programOf(spec.agent.driver) !== null;
   return linePrinter(terminal, speaks ? agentWords(spec, terminal.paint) : undefined);
 }
 

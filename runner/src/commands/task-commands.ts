@@ -126,6 +126,7 @@ function create(world: Surroundings): Command {
         'command of --agent exec, in one string; the prompt is its standard input',
       )
       .option('--check <command>', 'must pass after the agent; repeatable', collect)
+      .option('--models <providers>', 'of which the command gets addresses and a key: anthropic, openai, google')
       .option('--priority <n>', '1 (first) to 5, high or normal')
       .option('--label <label>', 'the runner must have it; repeatable', collect)
       .option('--timeout <time>', 'for one attempt, such as 30m')

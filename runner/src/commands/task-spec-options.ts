@@ -16,6 +16,7 @@ export type TaskOptions = {
   readonly rebase?: boolean | undefined;
   readonly agent?: string | undefined;
   readonly command?: string | undefined;
+  readonly models?: string | undefined;
   readonly model?: string | undefined;
   readonly profile?: string | undefined;
   readonly role?: string | undefined;
@@ -84,10 +85,10 @@ export function dollars(option: string, amount: string): string {
   throw new UsageError(`${option} is ${JSON.stringify(amount)}, expected dollars such as 25 or 2.50`);
 }
 
-const {driver: drivers, profile: profiles, type: roles} = agentSchema.shape;
+const {driver: drivers, models: providers, profile: profiles, type: roles} = agentSchema.shape;
 
 function agent(options: TaskOptions): TaskSpecInput['agent'] {
-  const {command, model, asIs = false, turns} = options;
+  const {command, model, models, asIs = false, turns} = options;
   const driver = oneOf(
     '--agent',
     options.agent ?? (command === undefined ? 'scripted' : 'exec'),
@@ -95,14 +96,21 @@ function agent(options: TaskOptions): TaskSpecInput['agent'] {
   );
   if (driver === 'exec' && command === undefined) throw new UsageError('--agent exec needs --command');
   if (driver !== 'exec' && command !== undefined) throw new UsageError('--command needs --agent exec');
+  if (driver !== 'exec' && models !== undefined) throw new UsageError('--models needs --agent exec');
   return {
     driver,
     model,
     ...(command === undefined ? {} : {command: words('--command', command)}),
+    ...(models === undefined ? {} : {models: modelsOf(models)}),
     ...roleOf(options),
     ...(asIs ? {prompt: 'as_is' as const} : {}),
     ...(turns === undefined ? {} : {turns_max: countOf('--turns', turns)}),
   };
+}
+
+function modelsOf(names: string): NonNullable<NonNullable<TaskSpecInput['agent']>['models']> {
+  const known = providers.unwrap().element.options;
+  return names.split(',').map(name => oneOf('--models', name.trim(), known));
 }
 
 /** The role with its profile; names of the older engine bring the tools and the time that they had there. */

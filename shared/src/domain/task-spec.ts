@@ -48,6 +48,12 @@ export const agentSchema = z.strictObject({
   driver: z.enum(['claude', 'codex', 'gemini', 'opencode', 'exec', 'scripted']).default('scripted'),
   /** The command of the `exec` driver; the prompt arrives on its standard input. */
   command: argv.optional(),
+  /** Whose models the command asks: it finds their addresses and a key of this attempt alone in its environment. */
+  models: z
+    .array(z.enum(['anthropic', 'openai', 'google']))
+    .min(1)
+    .max(3)
+    .optional(),
   /**
    * What a model is told: `role` is the prompt of its role, made from this task, and asks for an outcome; `as_is` is the
    * prompt of the task and nothing else. When absent, `role` where `type` is stated and `as_is` where it is not.
@@ -142,6 +148,10 @@ export const taskSpecSchema = z
   .refine(spec => spec.agent.driver !== 'exec' || spec.agent.command !== undefined, {
     path: ['agent', 'command'],
     message: 'the exec driver needs a command',
+  })
+  .refine(({agent}) => agent.models === undefined || agent.driver === 'exec', {
+    path: ['agent', 'models'],
+    message: 'only the exec driver is told whose models to open: every other one knows',
   })
   .refine(({agent}) => agent.prompt !== 'role' || asksModel(agent), {
     path: ['agent', 'prompt'],

@@ -66,9 +66,8 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   );
   await models.open({held: () => undefined});
   const [claude, shell] = [planOf('claude', 1), planOf('exec', 2)];
-  const asked = nextServerAsked();
-  await models.access(claude, 'anthropic');
-  const server = await asked;
+  const servers = breakableServers();
+  const {urls} = (await models.access(claude, ['anthropic'])) as ModelAccess;
   const never = new AbortController().signal;
   const runs = [work.run(claude, never), work.run(shell, never)];
   expect([models.offered({ok: true, plan: {...claude, task}}), marks]).toEqual([
@@ -76,8 +75,8 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
     [],
   ]);
 
-  server.close().closeAllConnections();
-  await expect(models.access(claude, 'anthropic')).rejects.toMatchObject({code: 'executor_unavailable'});
+  servers.isBroken = true;
+  await expect(models.access(claude, ['anthropic'])).rejects.toMatchObject({code: 'executor_unavailable'});
   expect(marks).toEqual([expect.stringMatching('^1: degraded: the model proxy of this runner cannot be reached')]);
   await until('it is in the log of the attempt', () => notes.length === 1);
   expect([notes[0], said.join()]).toEqual([marks[0], expect.stringContaining('cannot be reached')]);
@@ -95,3 +94,9 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   expect(ofShell?.result).toEqual(failed);
   await models.close();
 });
+
+  servers.isBroken = false;
+  await until('what needs a model is taken again', () => models.offered({ok: true, plan: {...claude, task}}).ok);
+  // Where agents that run on expect it, under the token that they have.
+  expect(await models.access(claude, ['anthropic'])).toMatchObject({urls});
+  expect(said.at(-1)).toBe('the model proxy of this runner is well again');
