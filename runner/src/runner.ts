@@ -5,14 +5,16 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {charterIntroduction} from '@switchyard/shared/domain/charter-introduction.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
-import type {WorkObserver} from './attempt/attempt-work.ts';
+import type {AttemptPlan, WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
 import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
 import {loginLabels, ownLoginOf} from './agent/own-login.ts';
 import {diskOfAgents} from './agent/nearest-real-path.ts';
 import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
+import {memoryHolder, memoryOf} from './agent/machine-limits.ts';
 import {rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
 import {findGitCredential} from './secrets/git-credentials.ts';
@@ -87,7 +89,8 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
   if (isDefault) options.onLine('no policy file: everything that the pool signs is allowed on this machine');
   const {blockedNames} = selectEnvironment(process.env, policy.environment);
   if (blockedNames.length > 0) options.onLine(`kept from agents, as secrets: ${blockedNames.join(', ')}`);
-  const place = {stateDirectory, home: homedir()};
+  const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
+  const place = {stateDirectory, home: homedir(), memoryHeldBy: await memoryHolder(cgroupBase)};
   const charter = await charterOfStart(options.charter, place, options.onLine);
   const clock = bootClock(hostBootSources(Date.now));
   const machine = {bootId: clock.bootId, processes: hostProcesses, clock};
@@ -97,7 +100,10 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
     boot_id: clock.bootId,
   });
   try {
-    return await assemble({...options, stateDirectory}, {key, policy, charter, machine, release: lock.release});
+    return await assemble(
+      {...options, stateDirectory},
+      {key, policy, charter, machine, cgroupBase, release: lock.release},
+    );
   } catch (error) {
     lock.release();
     throw error;
@@ -108,6 +114,7 @@ type Parts = {
   readonly key: RunnerKey;
   readonly policy: Policy;
   readonly charter: MachineCharter | null;
+  readonly cgroupBase: string | undefined;
   readonly machine: {bootId: string; processes: typeof hostProcesses; clock: ReturnType<typeof bootClock>};
   readonly release: () => void;
 };
@@ -116,11 +123,11 @@ const randomHex = (): string => randomBytes(12).toString('hex');
 
 async function assemble(
   options: RunnerOptions,
-  {key, policy, charter, machine, release}: Parts,
+  {key, policy, charter, machine, cgroupBase, release}: Parts,
 ): Promise<RunningRunner> {
   const {stateDirectory, onLine} = options;
   const {clock} = machine;
-  const cgroupBase = await findCgroupBase(`switchyard-${shortHash(stateDirectory)}`);
+  const memory = (plan: AttemptPlan) => memoryOf({policy, charter: charter?.charter ?? null}, plan.spec);
   const {store, context} = openStores(stateDirectory, policy, onLine);
   const keys = runnerKeys({key, runnerDirectory: stateDirectory, wallMs: Date.now, randomId: randomHex, log: onLine});
   const {link, tokens, serverTime} = openLink(options, keys, clock);
@@ -138,7 +145,7 @@ async function assemble(
     wallMs: Date.now,
     awakeMs: () => performance.now(),
     use: async plan => resourceUse(runDirectoryOf(stateDirectory, plan), machine),
-    limits: agentLimitsOf(policy),
+    limitsOf: plan => agentLimitsOf(policy, memory(plan)),
     ownLogin: driver => ownLoginOf(policy, driver, {env: process.env, home: homedir()}),
     log: onLine,
   });
@@ -154,7 +161,7 @@ async function assemble(
     link: models.over(link),
     work: told =>
       models.metered(told, observer =>
-        hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter}),
+        hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter, memory}),
       ),
     bootMs: clock.nowMs,
     slots: Math.min(options.slots, policy.slots_max, charter?.charter.resourceLimits.maxSessions ?? Infinity),
@@ -275,11 +282,11 @@ type WorkParts = {
   readonly key: RunnerKey;
   readonly tokens: ConnectTokens;
   readonly clock: ReturnType<typeof bootClock>;
-  readonly cgroupBase: string | undefined;
+  readonly memory: (plan: AttemptPlan) => MemoryLimit | null;
   readonly context: WorktreeContext;
   readonly observer: WorkObserver;
   readonly models: AttemptModels;
-} & Pick<Parts, 'policy' | 'charter'>;
+} & Pick<Parts, 'policy' | 'charter' | 'cgroupBase'>;
 
 function hostWork({
   stateDirectory,
@@ -292,6 +299,7 @@ function hostWork({
   models,
   policy,
   charter,
+  memory,
 }: WorkParts): HostWork {
   const {env} = selectEnvironment(process.env, policy.environment);
   const path = agentPath(process.env['PATH'], process.execPath);
@@ -327,6 +335,7 @@ function hostWork({
         },
       };
     },
+    memoryOf: memory,
     deadlineUnknown: () => ({
       softMs: Math.floor(clock.nowMs()) + limits.leaseTtlMs - limits.softStopMs,
       hardMs: Math.floor(clock.nowMs()) + limits.leaseTtlMs - limits.hardKillMs,

@@ -7,6 +7,7 @@ import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {rulebookOf, type Rulebook} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {readPrivateFile, writePrivateFile} from '../services/private-file.ts';
 import {readCharterFile} from './charter-file.ts';
+import {memoryHolders, type MemoryHolder} from './machine-limits.ts';
 
 /** Which charter a runner of this machine shall have. */
 export type CharterChoice = {
@@ -72,15 +73,15 @@ export async function machineCharter(
   return {...place, charter, book};
 }
 
-/** The charter that a runner starts with, written down for the commands that say which one is in force. */
+/** The charter that a runner starts with, written down for the commands that say which one is in force and how. */
 export async function charterOfStart(
   chosen: {readonly file: string} | 'none' | undefined,
-  place: Pick<CharterChoice, 'stateDirectory' | 'home'>,
+  place: Pick<CharterChoice, 'stateDirectory' | 'home'> & {readonly memoryHeldBy: MemoryHolder},
   log: (line: string) => void,
 ): Promise<MachineCharter | null> {
   const file = typeof chosen === 'object' ? chosen.file : undefined;
   const found = await machineCharter({file, isNone: chosen === 'none', ...place}, log);
-  await charterInForce(place.stateDirectory).write(found);
+  await charterInForce(place.stateDirectory).write({path: found?.path ?? null, memoryHeldBy: place.memoryHeldBy});
   return found;
 }
 
@@ -94,20 +95,27 @@ async function readOrSayHow(path: string): Promise<Charter> {
   }
 }
 
-const inForceSchema = z.strictObject({version: z.literal(1), path: z.string().nullable()});
+const inForceSchema = z.strictObject({
+  version: z.literal(1),
+  path: z.string().nullable(),
+  memory_held_by: z.enum(memoryHolders).optional(),
+});
+
+type InForce = {readonly path: string | null; readonly memoryHeldBy?: MemoryHolder | undefined};
 
 /** Which charter the runner of this machine has, as it wrote down when it started; undefined before its first start. */
 export function charterInForce(stateDirectory: string): {
-  readonly write: (place: CharterPlace | null) => Promise<void>;
-  readonly read: () => Promise<{readonly path: string | null} | undefined>;
+  readonly write: (inForce: InForce) => Promise<void>;
+  readonly read: () => Promise<InForce | undefined>;
 } {
   const file = join(stateDirectory, 'charter-in-force.json');
   return {
-    write: async place => writePrivateFile(file, `${JSON.stringify({version: 1, path: place?.path ?? null})}\n`),
+    write: async ({path, memoryHeldBy}) =>
+      writePrivateFile(file, `${JSON.stringify({version: 1, path, memory_held_by: memoryHeldBy})}\n`),
     read: async () => {
       const text = await readPrivateFile(file);
       const read = inForceSchema.safeParse(text === undefined ? undefined : parseJson(text));
-      return read.success ? {path: read.data.path} : undefined;
+      return read.success ? {path: read.data.path, memoryHeldBy: read.data.memory_held_by} : undefined;
     },
   };
 }

@@ -1,6 +1,7 @@
 import {mkdir} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
+import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import type {Answer, Ask, DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
 import {withDriver} from '../agent/drivers.ts';
 import type {Ruling} from '../agent/ruling.ts';
@@ -25,6 +26,8 @@ export type AgentRunOptions = {
   readonly runDir: string;
   readonly cwd: string;
   readonly deadline: Deadline;
+  /** What each program of the attempt may hold; null where nothing limits it. */
+  readonly memory: MemoryLimit | null;
   /** The agent was never started: from then on its home belongs to it, and nothing is written there any more. */
   readonly isNew: boolean;
   readonly environment: Readonly<Record<string, string>>;
@@ -108,7 +111,8 @@ export function startAgent(options: AgentRunOptions): AgentRun {
   });
 }
 
-function endGate({plan, input, runDir, cwd, environment, executor, log, tell, work}: AgentRunOptions): TurnGate {
+function endGate(options: AgentRunOptions): TurnGate {
+  const {plan, input, runDir, cwd, environment, memory, executor, log, tell, work} = options;
   return turnGate({
     ...work,
     plan,
@@ -118,7 +122,8 @@ function endGate({plan, input, runDir, cwd, environment, executor, log, tell, wo
     runChecks: async (round, signal) => {
       const host = {executor, log, signal};
       const {nodePath} = input;
-      return runChecksRound(plan, {runDir, cwd, deadline: work.deadline(), nodePath, environment, host, tell}, round);
+      const run = {runDir, cwd, deadline: work.deadline(), memory, nodePath, environment, host, tell};
+      return runChecksRound(plan, run, round);
     },
   });
 }
@@ -139,7 +144,7 @@ async function writeSettings(home: string, files: DriverPlan['files']): Promise<
 }
 
 function programOf(
-  {plan, input, runDir, cwd, deadline, environment}: AgentRunOptions,
+  {plan, input, runDir, cwd, deadline, memory, environment}: AgentRunOptions,
   {argv, env, stdin}: DriverPlan,
 ): Program {
   return {
@@ -156,6 +161,7 @@ function programOf(
     input: stdin === 'stream' ? 'stream' : 'none',
     channels: 'separate',
     deadline,
+    memoryBytesMax: memory?.bytes,
   };
 }
 

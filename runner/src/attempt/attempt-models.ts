@@ -28,8 +28,8 @@ export type AttemptModelsOptions = {
   readonly awakeMs: () => number;
   /** What the processes of an attempt use right now. */
   readonly use: (plan: AttemptPlan) => Promise<AgentUse | undefined>;
-  /** What the owner of this machine allows every agent. */
-  readonly limits: AgentLimits;
+  /** What the agent of an attempt may do and use. */
+  readonly limitsOf: (plan: AttemptPlan) => AgentLimits;
   /** Where agents of this driver find the login of this machine's owner; null where they have keys. */
   readonly ownLogin: (driver: string) => OwnLogin | null;
   readonly log: (line: string) => void;
@@ -127,7 +127,7 @@ export class AttemptModels {
       outputBytes: plan => work.spoolLength(plan),
       modelBytes: of => this.#opened?.bytes(of) ?? 0,
       use: async plan => this.#resources.sample(plan),
-      limits: this.#options.limits,
+      limitsOf: this.#options.limitsOf,
       nowMs: this.#options.awakeMs,
     });
     const work = hands(watch.hear(this.#listening(observer)));

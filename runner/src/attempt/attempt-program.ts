@@ -29,6 +29,7 @@ export type Program = {
   readonly input: 'stream' | 'none';
   readonly channels: 'separate' | 'merged';
   readonly deadline: Deadline;
+  readonly memoryBytesMax: number | undefined;
 };
 
 export type ProgramHost = {readonly executor: Executor; readonly log: AttemptLog; readonly signal: AbortSignal};
@@ -55,6 +56,7 @@ export async function runProgram(
     channels: program.channels,
     input: program.input,
     deadline: program.deadline,
+    memoryBytesMax: program.memoryBytesMax,
   };
   await executor.launch(launch, runDir);
   const readers = [moveOutput(program.output, host)];

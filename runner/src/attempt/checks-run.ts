@@ -1,6 +1,7 @@
 import {readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {fileURLToPath} from 'node:url';
+import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import type {AttemptName} from '../executor/attempt-name.ts';
 import type {Executor} from '../executor/executor.ts';
 import {writeRunFile, type Deadline} from '../executor/run-directory.ts';
@@ -13,6 +14,7 @@ export type ChecksRun = {
   readonly runDir: string;
   readonly cwd: string;
   readonly deadline: Deadline;
+  readonly memory: MemoryLimit | null;
   readonly nodePath: string;
   readonly environment: Readonly<Record<string, string>>;
   readonly host: ProgramHost;
@@ -60,7 +62,7 @@ export async function endRounds(executor: Executor, runDir: string): Promise<voi
 
 async function runIn(
   plan: AttemptPlan,
-  {runDir, cwd, deadline, nodePath, environment, host, tell}: ChecksRun,
+  {runDir, cwd, deadline, memory, nodePath, environment, host, tell}: ChecksRun,
   {as, output}: {readonly as: AttemptName; readonly output: ProgramOutput},
 ): Promise<ChecksEnd> {
   const {checks} = plan.spec;
@@ -74,6 +76,7 @@ async function runIn(
     input: 'none' as const,
     channels: 'merged' as const,
     deadline,
+    memoryBytesMax: memory?.bytes,
   };
   const printed = new OutputEnd();
   const status = await runProgram(as, program, {host, watch: async chunks => printed.follow(chunks)});

@@ -3,11 +3,12 @@ import {join} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
+import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {taskPrompt} from '@switchyard/shared/prompts/task-prompt.ts';
 import {programOf, providersOf} from '../agent/drivers.ts';
 import {isTreeAdopted, leave, placed, takeUp, workingDirectory} from './resumed-tree.ts';
-import {describeEnd, lostResult, processEnd} from './run-end.ts';
+import {describeEnd, lastWord, processEnd} from './run-end.ts';
 import {AgentMail} from './agent-mail.ts';
 import {startAgent} from './agent-run.ts';
 import type {ModelAccess, OwnLogin} from '../agent/driver.ts';
@@ -50,6 +51,8 @@ export type HostWorkOptions = {
   /** What the environment policy lets through to every agent; never a secret. */
   readonly agentEnvironment: Readonly<Record<string, string>>;
   readonly logOf: (plan: AttemptPlan) => Omit<AttemptLogOptions, 'directory' | 'makeRoom'>;
+  /** What the programs of an attempt may hold; null where nothing limits it. */
+  readonly memoryOf: (plan: AttemptPlan) => MemoryLimit | null;
   /** Used until the lease says otherwise. */
   readonly deadlineUnknown: () => Deadline;
   readonly wait: (ms: number) => Promise<void>;
@@ -110,6 +113,7 @@ export class HostWork implements AttemptWork {
     const isNew = (await executor.status(runDir)).state === 'absent';
     const {driver} = plan.spec.agent;
     const told = taskPrompt(plan);
+    const memory = this.#options.memoryOf(plan);
     if (isNew) await notePromptVersion(runDir, told.version);
     if (isNew) await this.#tell(plan, log, startLine(driver, told));
     const program = programOf(driver);
@@ -119,6 +123,7 @@ export class HostWork implements AttemptWork {
       plan,
       runDir,
       deadline,
+      memory,
       isNew,
       executor,
       log,
@@ -159,7 +164,7 @@ export class HostWork implements AttemptWork {
     const end = {...processEnd(status), prompt: await notedPromptVersion(runDir)};
     await log.note(`the agent ended: ${describeEnd(status)}`);
     const {summary, failure, deferred} = read(end);
-    const failed = lostResult(status) ?? failure;
+    const failed = lastWord(status, memory) ?? failure;
     if (failed !== null || deferred === null) return {...end, summary, result: failed};
     await keepAgentHome(trees.context, plan);
     return {...end, summary, result: {kind: 'waiting', asks: [deferred]}};
@@ -184,7 +189,8 @@ export class HostWork implements AttemptWork {
         if (held.checkedTree !== undefined && worktree !== undefined && headSha !== null)
           if ((await treeOfCommit(trees, worktree, headSha)) === held.checkedTree) return true;
         const cwd = await workingDirectory(trees, plan);
-        const run = {...held, cwd, nodePath, environment, tell, host: {executor, log, signal}};
+        const memory = this.#options.memoryOf(plan);
+        const run = {...held, cwd, memory, nodePath, environment, tell, host: {executor, log, signal}};
         return (await runChecks(plan, run)).passed;
       },
     });

@@ -22,7 +22,7 @@ export type RunawayWatchOptions = {
   readonly modelBytes: (of: AttemptRef) => number;
   /** What the processes of the attempt use right now; null where nobody can tell. */
   readonly use: (plan: AttemptPlan) => Promise<AgentUse | null>;
-  readonly limits: AgentLimits;
+  readonly limitsOf: (plan: AttemptPlan) => AgentLimits;
   readonly nowMs: () => number;
 };
 
@@ -104,7 +104,7 @@ export class RunawayWatch {
       watched.signs = looked(watched.signs, use, {nowMs, elapsedMs: nowMs - watched.lookedMs});
       watched.bytes = bytes;
       watched.lookedMs = nowMs;
-      const found = judgeRunaway(watched.signs, nowMs, this.#options.limits);
+      const found = judgeRunaway(watched.signs, nowMs, this.#options.limitsOf(plan));
       return found === null
         ? undefined
         : new SwitchyardError('agent_runaway', `killed by ${found.killedBy}: ${found.detail}`);

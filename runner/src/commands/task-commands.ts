@@ -130,6 +130,7 @@ function create(world: Surroundings): Command {
       .option('--priority <n>', '1 (first) to 5, high or normal')
       .option('--label <label>', 'the runner must have it; repeatable', collect)
       .option('--timeout <time>', 'for one attempt, such as 30m')
+      .option('--memory <size>', 'all processes of the agent may hold so much, such as 4GB; its machine may allow less')
       .option('--wait', 'follow the log; exit 0 when it succeeds, else 1');
   return leaf(
     {
@@ -139,7 +140,7 @@ function create(world: Surroundings): Command {
         'task create "Fix the failing test" --repo . --wait',
         'task create --file prompt.md --repo https://github.com/o/r --base main --check "npm test"',
         'task create "Look for what could leak a secret" --repo . --agent claude --role auditor --tokens 500k --wait',
-        'task create --agent exec --command "my-agent --yes" --label os=linux < prompt.md',
+        'task create --agent exec --command "my-agent --yes" --label os=linux --memory 4GB < prompt.md',
       ],
       configure,
     },

@@ -7,7 +7,7 @@ import {agentSchema, taskSpecSchema, type TaskSpecInput} from '@switchyard/share
 import {usdPattern} from '@switchyard/shared/policy/money.ts';
 import {olderAgent, type OlderAgent} from '@switchyard/shared/prompts/older-agent.ts';
 import {UsageError} from './usage-error.ts';
-import {parseDuration} from './units.ts';
+import {parseBytes, parseDuration} from './units.ts';
 
 export type TaskOptions = {
   readonly title?: string | undefined;
@@ -30,6 +30,7 @@ export type TaskOptions = {
   readonly priority?: string | undefined;
   readonly label: readonly string[];
   readonly timeout?: string | undefined;
+  readonly memory?: string | undefined;
 };
 
 /** The spec that the options of `task create` describe. Throws `UsageError` that names the option and its value. */
@@ -38,7 +39,7 @@ export function taskSpecOf(
   options: TaskOptions & Readonly<Record<string, unknown>>,
   {cwd}: {readonly cwd: string},
 ): TaskSpecInput {
-  const {title, timeout} = options;
+  const {title, timeout, memory} = options;
   const spec: TaskSpecInput = {
     prompt,
     title,
@@ -50,6 +51,7 @@ export function taskSpecOf(
     priority: options.priority === undefined ? undefined : priority(options.priority),
     requires: [...options.label],
     timeout_ms: timeout === undefined ? olderAgentOf(options.role)?.timeoutMs : parseDuration('--timeout', timeout),
+    memory_bytes_max: memory === undefined ? undefined : parseBytes('--memory', memory),
   };
   const parsed = taskSpecSchema.safeParse(spec);
   if (parsed.success) return spec;

@@ -1,3 +1,4 @@
+import {byteCount} from '@switchyard/shared/policy/byte-size.ts';
 import {UsageError} from './usage-error.ts';
 
 const second = 1_000;
@@ -26,14 +27,6 @@ export function moment(ms: number): string {
   return Number.isNaN(at.getTime()) ? `${ms} ms` : at.toISOString();
 }
 
-export function bytes(count: number): string {
-  if (count < 1_024) return `${count} B`;
-  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
-  let [value, index] = [count / 1_024, 0];
-  for (; value >= 1_024 && index < units.length - 1; index += 1) value /= 1_024;
-  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${units[index] ?? ''}`;
-}
-
 const durationUnits: Readonly<Record<string, number>> = {
   ms: 1,
   s: second,
@@ -48,6 +41,14 @@ export function parseDuration(option: string, text: string): number {
   if (number === undefined)
     throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a time such as 90s, 10m or 2h`);
   return Number(number) * (durationUnits[unit ?? 's'] ?? second);
+}
+
+/** `4GB`, `512MiB`; a number alone is bytes. Throws `UsageError` for anything else. */
+export function parseBytes(option: string, text: string): number {
+  const count = byteCount(text.trim());
+  if (count === undefined)
+    throw new UsageError(`${option} is ${JSON.stringify(text)}, expected an amount of memory such as 512MB or 4GB`);
+  return count;
 }
 
 /** A whole number within bounds. */

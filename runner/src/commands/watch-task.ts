@@ -1,6 +1,7 @@
 import type {ApiClient} from '@switchyard/shared/api/client.ts';
 import {getTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
+import {byteText} from '@switchyard/shared/policy/byte-size.ts';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {logPrinter, mark} from './log-lines.ts';
 import {roleLines} from './role-lines.ts';
@@ -8,7 +9,7 @@ import {shellWord} from './shell-word.ts';
 import {rebaseLines} from './rebase-lines.ts';
 import {oneLine} from './shown-text.ts';
 import type {Terminal} from './terminal.ts';
-import {bytes, duration} from './units.ts';
+import {duration} from './units.ts';
 import {UsageError} from './usage-error.ts';
 
 export type WatchOptions = {
@@ -65,7 +66,7 @@ export function outcomeLines(
 
 function resultLines({result, spec}: TaskView, isKept: boolean): readonly string[] {
   if (result === null) return [];
-  const log = `  log     ${bytes(result.log_bytes)}`;
+  const log = `  log     ${byteText(result.log_bytes)}`;
   const {git} = result;
   if (git === null) return [log];
   const files = git.files_changed === 1 ? '1 file' : `${git.files_changed} files`;

@@ -1,17 +1,19 @@
 import {access, mkdir, readFile, readdir, rmdir, writeFile} from 'node:fs/promises';
 import {constants} from 'node:fs';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
 import {attemptLabel, parseAttemptLabel, type AttemptName} from './attempt-name.ts';
+import {holdMemory, passMemoryOn} from './cgroup-memory.ts';
 
 /**
- * One cgroup v2 directory per attempt: the shim in it, the agent and all it starts in its child `agent`. No descendant
- * can leave it by setsid, double fork or an empty environment, and one write ends all at once (Linux 5.14).
+ * One cgroup v2 directory per attempt: the shim in its child `shim`, the agent and all it starts in its child `agent`.
+ * No descendant can leave it by setsid, double fork or an empty environment, and one write ends all at once (Linux 5.14).
+ * Itself it holds no process: only then may its children have limits.
  */
-export type Cgroup = {readonly path: string; readonly agentPath: string};
+export type Cgroup = {readonly path: string; readonly shimPath: string; readonly agentPath: string};
 
 export function cgroupAt(path: string): Cgroup {
-  return {path, agentPath: join(path, 'agent')};
+  return {path, shimPath: join(path, 'shim'), agentPath: join(path, 'agent')};
 }
 
 /** Mount points of cgroup v2: /sys/fs/cgroup as a rule, a folder below it where v1 is mounted too. */
@@ -29,19 +31,30 @@ export function parseOwnCgroup(text: string): string {
 
 /**
  * The folder that holds the cgroups of all attempts, made if need be; undefined when this machine gives us none
- * (macOS, no cgroup v2, no delegation, a kernel before 5.14). Below the own cgroup where that is delegated, else at
- * the root. `name` keeps two runners of one machine apart.
+ * (macOS, no cgroup v2, no delegation, a kernel before 5.14). It is the nearest one, from the own cgroup to the root,
+ * in which attempts can have limits of memory, or else the nearest. `name` keeps two runners of one machine apart.
  */
 export async function findCgroupBase(name = 'switchyard'): Promise<string | undefined> {
   const mounts = await readFile('/proc/mounts', 'utf8').catch(() => '');
   const own = parseOwnCgroup(await readFile('/proc/self/cgroup', 'utf8').catch(() => ''));
-  for (const mount of parseCgroup2Mounts(mounts)) {
-    for (const parent of new Set([join(mount, own), mount])) {
-      const base = join(parent, name);
-      if (await isUsable(base)) return base;
-    }
+  const bases = parseCgroup2Mounts(mounts).flatMap(mount => upTo(mount, join(mount, own)).map(at => join(at, name)));
+  let nearest: string | undefined;
+  for (const base of bases) {
+    if (!(await isUsable(base))) continue;
+    const holdsMemory = await passMemoryOn(base);
+    const unused = holdsMemory ? nearest : nearest === undefined ? undefined : base;
+    // One in which something still runs stays.
+    if (unused !== undefined) await rmdir(unused).catch(() => undefined);
+    if (holdsMemory) return base;
+    nearest ??= base;
   }
-  return undefined;
+  return nearest;
+}
+
+/** A folder and those above it, as far as one that holds it. */
+function upTo(top: string, from: string): readonly string[] {
+  const path = join(from, '.').replace(/(?<=.)\/$/, '');
+  return path === top || !path.startsWith(`${top}/`) ? [top] : [path, ...upTo(top, dirname(path))];
 }
 
 async function isUsable(base: string): Promise<boolean> {
@@ -62,8 +75,10 @@ export function cgroupOf(base: string, attempt: AttemptName): Cgroup {
   return cgroupAt(join(base, attemptLabel(attempt)));
 }
 
-export async function createCgroup({agentPath}: Cgroup): Promise<void> {
-  await mkdir(agentPath, {recursive: true});
+/** `memoryBytesMax` bounds what the agent and all it starts hold together, where the kernel can. */
+export async function createCgroup({shimPath, agentPath}: Cgroup, memoryBytesMax?: number): Promise<void> {
+  for (const path of [shimPath, agentPath]) await mkdir(path, {recursive: true});
+  if (memoryBytesMax !== undefined) await holdMemory(agentPath, memoryBytesMax);
 }
 
 /** Live pids in a cgroup and below it; none when it is gone. Zombies are not listed. */

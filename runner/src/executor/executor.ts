@@ -19,6 +19,8 @@ export type LaunchPlan = {
   readonly input: 'stream' | 'none';
   /** In force from the first moment, with or without a runner. */
   readonly deadline: Deadline;
+  /** Held at once where the executor can; elsewhere whoever launches has to look. */
+  readonly memoryBytesMax?: number | undefined;
 };
 
 export type Channel = 'out' | 'err';

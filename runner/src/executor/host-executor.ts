@@ -81,7 +81,7 @@ async function launch(
     cwd: plan.cwd,
     ...(cgroup === undefined ? {} : {cgroup: cgroup.path}),
   });
-  if (cgroup !== undefined) await createCgroup(cgroup);
+  if (cgroup !== undefined) await createCgroup(cgroup, plan.memoryBytesMax);
   await writeDeadline(runDir, plan.deadline);
   await spawnShim(plan, runDir, cgroup?.path ?? '');
   for (const deadline = AbortSignal.timeout(LAUNCH_MS_MAX); !deadline.aborted; await wait(POLL_MS)) {

@@ -2,15 +2,14 @@ import {execFile} from 'node:child_process';
 import {readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
+import type {AgentUse} from '@switchyard/shared/policy/runaway.ts';
 import {cgroupAt, cgroupPids} from './cgroup.ts';
+import {heldMemoryBytesMax} from './cgroup-memory.ts';
 import {belongingPids} from './leftover-processes.ts';
 import type {Machine} from './process-identity.ts';
 import {readAgentIdentity, readMeta, readShimIdentity} from './run-directory.ts';
 
-/** What the agent and everything that it started use right now; `cpuMs` since each of these processes began. */
-export type ResourceUse = {readonly rssBytes: number; readonly cpuMs: number; readonly processes: number};
-
-type ProcessUse = Omit<ResourceUse, 'processes'>;
+type ProcessUse = Pick<AgentUse, 'rssBytes' | 'cpuMs'>;
 
 /** USER_HZ: what /proc counts time in, on every architecture that Linux has kept its interface on. */
 const MS_PER_TICK = 10;
@@ -18,10 +17,11 @@ const PS_MS_MAX = 10_000;
 const execFileAsync = promisify(execFile);
 
 /**
- * Looks once; undefined where no agent runs. From its cgroup where there is one, which also counts what processes used
+ * What the agent and everything that it started use right now, `cpuMs` since each of these processes began. Looks once;
+ * undefined where no agent runs. From its cgroup where there is one, which also counts what processes used
  * that have ended; else from the process table, by session, group and descent.
  */
-export async function resourceUse(runDir: string, machine: Machine): Promise<ResourceUse | undefined> {
+export async function resourceUse(runDir: string, machine: Machine): Promise<AgentUse | undefined> {
   const [meta, shim] = [await readMeta(runDir), await readShimIdentity(runDir)];
   const agentPath =
     shim?.heldBy === 'cgroup' && meta?.cgroup !== undefined ? cgroupAt(meta.cgroup).agentPath : undefined;
@@ -30,7 +30,9 @@ export async function resourceUse(runDir: string, machine: Machine): Promise<Res
   if (used.length === 0) return undefined;
   const sum = (of: (use: ProcessUse) => number): number => used.reduce((total, use) => total + of(use), 0);
   const cpuMs = (agentPath === undefined ? undefined : await cgroupCpuMs(agentPath)) ?? sum(use => use.cpuMs);
-  return {rssBytes: sum(use => use.rssBytes), cpuMs, processes: used.length};
+  const held = agentPath === undefined ? undefined : await heldMemoryBytesMax(agentPath);
+  const rssBytes = sum(use => use.rssBytes);
+  return {rssBytes, cpuMs, processes: used.length, ...(held !== undefined && {heldMemoryBytesMax: held})};
 }
 
 async function treePids(runDir: string, {bootId, processes}: Machine): Promise<readonly number[]> {

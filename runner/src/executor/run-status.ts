@@ -1,8 +1,19 @@
 import {constants} from 'node:os';
 import {mkdir, stat} from 'node:fs/promises';
 import {join} from 'node:path';
+import {cgroupAt} from './cgroup.ts';
+import {ranOutOfMemory} from './cgroup-memory.ts';
 import {isAlive, type Machine, type ProcessIdentity} from './process-identity.ts';
-import {readAgentIdentity, readExit, readKilled, readShimIdentity, runFiles, type HeldBy} from './run-directory.ts';
+import {
+  readAgentIdentity,
+  readExit,
+  readKilled,
+  readMeta,
+  readShimIdentity,
+  runFiles,
+  type ExitRecord,
+  type HeldBy,
+} from './run-directory.ts';
 
 /**
  * What the files and the process table say of one attempt. `exited`, `killed` and `lost` are final; the first two mean
@@ -23,6 +34,8 @@ export type RunStatus =
       readonly code: number;
       readonly signal: string | undefined;
       readonly atBootMs: number;
+      /** The kernel ended it because it needed more memory than it may hold. */
+      readonly isOutOfMemory?: true;
     }
   | {readonly state: 'killed'; readonly reason: string; readonly code: number | undefined}
   | {readonly state: 'lost'; readonly why: 'shim_died' | 'machine_restarted' | 'never_started'};
@@ -37,10 +50,17 @@ export async function readRunStatus(runDir: string, machine: Machine, wallNowMs:
   const [exit, killed] = [await readExit(runDir), await readKilled(runDir)];
   if (killed !== undefined && (exit !== undefined || !alive))
     return {state: 'killed', reason: killed, code: exit?.code};
-  if (exit !== undefined) return {state: 'exited', ...exit, signal: signalOf(exit.code)};
+  if (exit !== undefined) return exited(runDir, exit);
   if (shim === undefined) return claimStatus(runDir, wallNowMs);
   if (alive) return {state: 'running', shim, agent: await readAgentIdentity(runDir), heldBy: shim.heldBy};
   return {state: 'lost', why: shim.bootId === machine.bootId ? 'shim_died' : 'machine_restarted'};
+}
+
+async function exited(runDir: string, exit: ExitRecord): Promise<RunStatus> {
+  const signal = signalOf(exit.code);
+  const cgroup = signal === 'SIGKILL' ? (await readMeta(runDir))?.cgroup : undefined;
+  const isOutOfMemory = cgroup !== undefined && (await ranOutOfMemory(cgroupAt(cgroup).agentPath));
+  return {state: 'exited', ...exit, signal, ...(isOutOfMemory && {isOutOfMemory})};
 }
 
 /** True when the attempt has ended and its logs grow no more, unless it was lost. */

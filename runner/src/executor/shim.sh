@@ -4,8 +4,8 @@
 #
 #   sh shim.sh start RUN CGROUP MARK CWD AGENT_PATH IN ERR ARGV...
 #
-# RUN: run directory with FIFO `in` and file `deadline`. CGROUP: empty, or a cgroup v2 directory that holds a child
-# `agent`. MARK: <task>.e<epoch>. IN: `in` or /dev/null. ERR: `err`, or `out` for one merged log. The caller gives it a
+# RUN: run directory with FIFO `in` and file `deadline`. CGROUP: empty, or a cgroup v2 directory with the children
+# `shim` and `agent`. MARK: <task>.e<epoch>. IN: `in` or /dev/null. ERR: `err`, or `out` for one merged log. The caller gives it a
 # session of its own. POSIX sh as dash, busybox and bash 3.2 read it; nothing is ever evaluated as text.
 set -u
 verb=$1 run=$2 cgroup=$3 mark=$4 cwd=$5 agent_path=$6 in=$7 err=$8
@@ -121,7 +121,7 @@ fi
 # The claim is taken here and not by the runner, which may therefore start a shim as often as it likes.
 mkdir claim || exit 0
 trap '' HUP INT TERM
-[ -z "$cgroup" ] || echo 0 >"$cgroup/cgroup.procs" || cgroup='' held=group
+[ -z "$cgroup" ] || echo 0 >"$cgroup/shim/cgroup.procs" || cgroup='' held=group
 # Both ends of the FIFO, from before anybody can see us run: the agent reads no end of file until in.eof says so.
 exec 3<>in
 tries=0

@@ -4,6 +4,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {timeoutMsOf} from '@switchyard/shared/domain/role-defaults.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import type {AgentLimits} from '@switchyard/shared/policy/runaway.ts';
 import {toolProfiles, toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import {defaultEnvironmentPolicy} from '../executor/environment.ts';
@@ -66,7 +67,7 @@ export const policySchema = z.strictObject({
   /** What one attempt may do and use; the memory and the number of its processes are not limited when absent. */
   attempts: z
     .strictObject({
-      memory_bytes_max: z.int().min(16_777_216).optional(),
+      memory_bytes_max: z.int().min(limits.attemptMemoryBytesMin).optional(),
       processes_max: z.int().min(1).optional(),
       tool_calls_per_minute_max: z.int().min(1).default(limits.toolCallsPerMinuteMax),
       messages_per_minute_max: z.int().min(1).default(limits.messagesPerMinuteMax),
@@ -84,13 +85,14 @@ export type Policy = z.output<typeof policySchema>;
  */
 export const defaultPolicy: Policy = policySchema.parse({version: 1});
 
-export function agentLimitsOf({attempts}: Policy): AgentLimits {
+/** `memory` is the narrowest of what is said, of which the policy is one. */
+export function agentLimitsOf({attempts}: Policy, memory: MemoryLimit | null): AgentLimits {
   return {
     toolCallsPerMinuteMax: attempts.tool_calls_per_minute_max,
     messagesPerMinuteMax: attempts.messages_per_minute_max,
     stallMs: attempts.stall_ms,
     deadAirMs: attempts.dead_air_ms,
-    memoryBytesMax: attempts.memory_bytes_max ?? null,
+    memory,
     processesMax: attempts.processes_max ?? null,
   };
 }

@@ -1,3 +1,4 @@
+import {byteText} from '../policy/byte-size.ts';
 import type {Entry} from '../policy/charter/rulebook.ts';
 import type {Charter} from './charter.ts';
 
@@ -16,7 +17,7 @@ export function charterIntroduction(charter: Charter): string | null {
     list('Your responsibilities', responsibilities),
     list('You are measured by', measurableObjectives.map(objectiveText)),
     list('What never changes', charter.hardConstraints.map(entryText)),
-    line('Memory for all of your work on this machine', resourceLimits.memory),
+    line('Memory that each piece of work may hold', resourceLimits.memory && byteText(resourceLimits.memory)),
   ].filter(part => part !== null);
   return parts.length === 0 ? null : [`# Charter of this machine: ${name}`, ...parts].join('\n\n');
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import {gitActionNames, type Condition} from '../policy/charter/condition.ts';
+import {byteCount} from '../policy/byte-size.ts';
 import type {Entry} from '../policy/charter/rulebook.ts';
 import {limits} from '../policy/limits.ts';
 import {SwitchyardError} from './error.ts';
@@ -14,6 +15,12 @@ const percent = z
   .union([z.number(), z.string().regex(/^\d{1,3}(?:\.\d+)?%$/, 'must be a percentage, such as 80%')])
   .transform(given => (typeof given === 'number' ? given : Number.parseFloat(given)))
   .pipe(z.number().min(0).max(100));
+
+/** `4GB`, `512 MiB`, or a number of bytes. */
+const memory = z
+  .union([z.int(), z.string().refine(given => byteCount(given) !== undefined, 'must be an amount such as 4GB')])
+  .transform(given => (typeof given === 'number' ? given : (byteCount(given) ?? 0)))
+  .pipe(z.int().min(limits.attemptMemoryBytesMin, 'must be 16 MiB or more; a number alone is bytes'));
 
 const git = z
   .strictObject({
@@ -102,8 +109,8 @@ export const charterSchema = z.strictObject({
     .strictObject({
       /** Attempts that live on the machine at once. */
       maxSessions: z.int().min(1).max(10_000).optional(),
-      /** Told to agents; what holds it is the executor. */
-      memory: z.union([text, z.int().positive()]).optional(),
+      /** What the processes of one attempt may hold together, in bytes. */
+      memory: memory.optional(),
       tokenBudget: z
         .strictObject({
           /** Percent of the budget that is configured for a window, for each of the two ways to pay. */

@@ -137,6 +137,8 @@ export const taskSpecSchema = z
     budget: budgetSchema.optional(),
     /** How long one attempt may run: by its role when absent. */
     timeout_ms: z.int().min(1_000).max(limits.taskTimeoutMaxMs).optional(),
+    /** What all processes of the agent may hold together; its machine may allow less. */
+    memory_bytes_max: z.int().min(limits.attemptMemoryBytesMin).optional(),
     attempts_max: z.int().min(1).max(limits.attemptsMax).default(limits.attemptsMax),
     /** Whether the completion needs a commit on the branch of the attempt: by its role when absent. */
     expect_change: z.boolean().optional(),

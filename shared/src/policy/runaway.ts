@@ -1,4 +1,6 @@
+import {byteText} from './byte-size.ts';
 import {limits} from './limits.ts';
+import {memoryLimitText, type MemoryLimit} from './memory-limit.ts';
 
 /** What is seen of an agent that runs. Times are milliseconds of one clock. */
 export type Signs = {
@@ -17,15 +19,22 @@ export type Signs = {
   readonly countsFromMs: number;
 };
 
-export type AgentUse = {readonly rssBytes: number; readonly cpuMs: number; readonly processes: number};
+export type AgentUse = {
+  /** The sum over its processes: memory that they share counts once for each. */
+  readonly rssBytes: number;
+  readonly cpuMs: number;
+  readonly processes: number;
+  /** What the kernel lets them hold together, where it holds a limit. */
+  readonly heldMemoryBytesMax?: number | undefined;
+};
 
-/** What the owner of the machine allows every attempt; null where nothing limits it. */
+/** What an attempt may do and use; null where nothing limits it. */
 export type AgentLimits = {
   readonly toolCallsPerMinuteMax: number;
   readonly messagesPerMinuteMax: number;
   readonly stallMs: number;
   readonly deadAirMs: number;
-  readonly memoryBytesMax: number | null;
+  readonly memory: MemoryLimit | null;
   readonly processesMax: number | null;
 };
 
@@ -34,7 +43,7 @@ export const defaultAgentLimits: AgentLimits = {
   messagesPerMinuteMax: limits.messagesPerMinuteMax,
   stallMs: limits.agentStallMs,
   deadAirMs: limits.agentDeadAirMs,
-  memoryBytesMax: null,
+  memory: null,
   processesMax: null,
 };
 
@@ -122,16 +131,20 @@ function judgeRates(
   return null;
 }
 
-function judgeUse({use}: Signs, {memoryBytesMax, processesMax}: AgentLimits): Runaway | null {
-  if (use !== null && memoryBytesMax !== null && use.rssBytes > memoryBytesMax)
+function judgeUse({use}: Signs, {memory, processesMax}: AgentLimits): Runaway | null {
+  if (use !== null && memory !== null && use.rssBytes > memory.bytes && !isHeld(use, memory))
     return {
       killedBy: 'memory',
-      detail: `its processes hold ${use.rssBytes} bytes of memory, at most ${memoryBytesMax}`,
+      detail: `its processes hold ${byteText(use.rssBytes)} of memory, at most ${memoryLimitText(memory)}`,
     };
   if (use !== null && processesMax !== null && use.processes > processesMax)
     return {killedBy: 'processes', detail: `${use.processes} processes at once, at most ${processesMax}`};
   return null;
 }
+
+/** The kernel knows what is shared, and lets nobody beyond its limit. */
+const isHeld = ({heldMemoryBytesMax = Infinity}: AgentUse, {bytes}: MemoryLimit): boolean =>
+  heldMemoryBytesMax <= bytes;
 
 function judgeSilence(
   {openAsks, openTools, lastSignMs, use}: Signs,

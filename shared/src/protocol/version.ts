@@ -40,9 +40,15 @@ export const protocolHistory = [
     change:
       'An `ask` may be a `call`: a tool of the Fleet, which answers it by itself; exit records say what came of the prompt of a role.',
   },
+  {
+    version: 7,
+    date: '2026-11-21',
+    schemaHash: 'bc190c8bd3bc2df2',
+    change: 'A dispatched spec may limit the memory of its attempt.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
@@ -61,6 +67,9 @@ export const callProtocol = 6;
 
 /** From this version on a runner tells which prompt of a role an agent was told, and what it stated as its outcome. */
 export const roleProtocol = 6;
+
+/** From this version on a runner understands a task that limits its memory. */
+export const memoryProtocol = 7;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

@@ -44,6 +44,7 @@ function hands() {
         // Nobody listens there: the spool is all that these tests look at.
         link: {url: 'ws://127.0.0.1:1', headers: async () => ({}), nowMs: () => performance.now(), random: () => 0.5},
       }),
+      memoryOf: () => null,
       deadlineUnknown: () => ({softMs: clock.nowMs() + 60_000, hardMs: clock.nowMs() + 90_000}),
       wait: async ms => delay(ms),
     });

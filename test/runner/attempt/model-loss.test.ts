@@ -43,7 +43,7 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
     wallMs: Date.now,
     awakeMs: () => performance.now(),
     use: async () => undefined,
-    limits: defaultAgentLimits,
+    limitsOf: () => defaultAgentLimits,
     ownLogin: () => null,
     log: line => said.push(line),
   });
@@ -95,8 +95,8 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   await models.close();
 });
 
-  servers.isBroken = false;
-  await until('what needs a model is taken again', () => models.offered({ok: true, plan: {...claude, task}}).ok);
-  // Where agents that run on expect it, under the token that they have.
-  expect(await models.access(claude, ['anthropic'])).toMatchObject({urls});
-  expect(said.at(-1)).toBe('the model proxy of this runner is well again');
+servers.isBroken = false;
+await until('what needs a model is taken again', () => models.offered({ok: true, plan: {...claude, task}}).ok);
+// Where agents that run on expect it, under the token that they have.
+expect(await models.access(claude, ['anthropic'])).toMatchObject({urls});
+expect(said.at(-1)).toBe('the model proxy of this runner is well again');

@@ -82,7 +82,7 @@ function watched(allowed: Partial<AgentLimits> = {}) {
     outputBytes: () => at.output,
     modelBytes: () => at.model,
     use: async () => at.use,
-    limits: {...defaultAgentLimits, ...allowed},
+    limitsOf: () => ({...defaultAgentLimits, ...allowed}),
     nowMs: Date.now,
   });
   const agent = Promise.withResolvers<AgentEnd>();
@@ -181,9 +181,9 @@ test.for(['close', 'withdraw', 'answer'] as const)(
 );
 
 test.for([
-  {allowed: {memoryBytesMax: 999}, killedBy: 'memory'},
+  {allowed: {memory: {bytes: 999, by: 'policy'}}, killedBy: 'memory'},
   {allowed: {processesMax: 1}, killedBy: 'processes'},
-])(
+] as const)(
   '[BG33] an attempt that uses more than the owner of the machine allows is ended by $killedBy',
   async ({allowed, killedBy}) => {
     const {at, guarded, isAborted} = watched(allowed);

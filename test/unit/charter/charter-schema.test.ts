@@ -74,7 +74,11 @@ hardConstraints:
 
 test('[CA1] what the older schema demanded loads as well; a constraint that a rule understands is a refusal', async () => {
   const {safetyHeuristics, hardConstraints, resourceLimits} = await readCharterFile(file(demanding));
-  expect(resourceLimits).toEqual({memory: '4GB', maxSessions: 100, tokenBudget: {hourly: 100_000, daily: 1_000_000}});
+  expect(resourceLimits).toEqual({
+    memory: 4_294_967_296,
+    maxSessions: 100,
+    tokenBudget: {hourly: 100_000, daily: 1_000_000},
+  });
   const book = rulebookOf(safetyHeuristics, hardConstraints);
   expect(book).toMatchObject({reject: [{name: 'Force push to main'}], unread: []});
   expect(lint(safetyHeuristics, hardConstraints)).toMatchObject([

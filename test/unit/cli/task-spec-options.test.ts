@@ -18,6 +18,7 @@ test('[CL8] the options of task create make a spec that the API accepts', () => 
       rebase: true,
       priority: 'high',
       timeout: '30m',
+      memory: '4GB',
       command: 'my-agent --yes',
     },
     here,
@@ -32,6 +33,7 @@ test('[CL8] the options of task create make a spec that the API accepts', () => 
     priority: 2,
     requires: ['os=linux'],
     timeout_ms: 1_800_000,
+    memory_bytes_max: 4_294_967_296,
   });
 });
 
@@ -44,6 +46,8 @@ test.for([
   ['a path that is not there', {repo: './nowhere'}],
   ['a priority out of range', {priority: '6'}],
   ['a timeout in words', {timeout: 'long'}],
+  ['memory in words', {memory: 'much'}],
+  ['less memory than any agent needs', {memory: '1MB'}],
   ['a label with a space', {label: ['a b']}],
   ['a check with an open quote', {check: ['echo "a']}],
   ['an empty check', {check: ['  ']}],

@@ -1,5 +1,6 @@
 import {expect, test} from 'vitest';
-import {bytes, duration, moment, parseCount, parseDuration} from '../../../runner/src/commands/units.ts';
+import {byteText} from '@switchyard/shared/policy/byte-size.ts';
+import {duration, moment, parseCount, parseDuration} from '../../../runner/src/commands/units.ts';
 import {UsageError} from '../../../runner/src/commands/usage-error.ts';
 
 test.for([
@@ -22,7 +23,7 @@ test.for([
   [1_536, '1.5 KiB'],
   [268_435_456, '256 MiB'],
 ] as const)('[CL1] %i bytes are shown as %s', ([count, shown]) => {
-  expect(bytes(count)).toBe(shown);
+  expect(byteText(count)).toBe(shown);
 });
 
 test.for([

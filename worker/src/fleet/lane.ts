@@ -4,6 +4,7 @@ import {asksModel, concurrencyOf, roleOf} from '@switchyard/shared/domain/role-d
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {slotClass} from '@switchyard/shared/domain/slots.ts';
 import type {Spender} from './budget-row.ts';
+import {memoryLabel, meterLabel} from './version-label.ts';
 
 /**
  * Tasks of one lane are alike in everything that decides whether they can be placed: class of slot, fairness key,
@@ -52,12 +53,13 @@ export function laneOf(spec: TaskSpec): string {
 }
 
 /** Labels that a task needs because of what it is, whatever it requires. */
-function needsOf({agent, budget}: TaskSpec): readonly string[] {
-  return [...(asksModel(agent) ? [agentLabel(agent.driver)] : []), ...(budget === undefined ? [] : [meterLabel])];
+function needsOf({agent, budget, memory_bytes_max}: TaskSpec): readonly string[] {
+  return [
+    ...(asksModel(agent) ? [agentLabel(agent.driver)] : []),
+    ...(budget === undefined ? [] : [meterLabel]),
+    ...(memory_bytes_max === undefined ? [] : [memoryLabel]),
+  ];
 }
-
-/** The label of every runner that can keep to a budget. */
-export const meterLabel = 'switchyard=meter';
 
 /** The label that every runner has of itself. */
 const ownLabel = 'runner=';

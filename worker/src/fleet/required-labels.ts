@@ -1,5 +1,6 @@
-import {meterLabel, type LaneKey} from './lane.ts';
+import type {LaneKey} from './lane.ts';
 import type {SpendingBook} from './spending-book.ts';
+import {meterLabel} from './version-label.ts';
 
 /** What a runner must have for tasks of a lane: where a budget holds right now, it must be able to keep to one. */
 export function requiredLabels(

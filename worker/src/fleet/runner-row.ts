@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {Slots} from '@switchyard/shared/domain/slots.ts';
-import {spendingProtocol} from '@switchyard/shared/protocol/version.ts';
-import {labelOfRunner, meterLabel} from './lane.ts';
+import {labelOfRunner} from './lane.ts';
 import type {Sql} from './sql.ts';
+import {versionLabelsOf} from './version-label.ts';
 
 export type RunnerRow = {
   readonly id: RunnerId;
@@ -49,7 +49,7 @@ export function readRunner(row: RunnerRow): Runner {
     row,
     labels: new Set([
       labelOfRunner(row.id),
-      ...(row.protocol >= spendingProtocol ? [meterLabel] : []),
+      ...versionLabelsOf(row.protocol),
       ...labelsColumn.parse(JSON.parse(row.enrolled_labels)),
       ...labelsColumn.parse(JSON.parse(row.labels)),
     ]),

@@ -5,7 +5,6 @@ import {attemptBranch} from '@switchyard/shared/domain/id.ts';
 import {slotsTotal} from '@switchyard/shared/domain/slots.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {Resources} from '@switchyard/shared/protocol/resources.ts';
-import {meterLabel} from './lane.ts';
 import type {AttemptResources, Memory} from './memory.ts';
 import type {Runner} from './runner-row.ts';
 import type {Sql} from './sql.ts';
@@ -13,6 +12,7 @@ import {one} from './sql.ts';
 import {readFailures, readResult} from './task-columns.ts';
 import {liveStates, type TaskRow} from './task-row.ts';
 import {waitingFor} from './waiting-for.ts';
+import {isVersionLabel} from './version-label.ts';
 
 /** What views are made from. */
 export type Sight = {readonly sql: Sql; readonly memory: Memory; readonly pool: string; readonly nowMs: number};
@@ -85,7 +85,7 @@ export function runnerView({memory}: Pick<Sight, 'memory'>, {row, labels, slots}
     id: row.id,
     name: row.name,
     state: stateOf(row),
-    labels: [...labels].filter(label => label !== meterLabel),
+    labels: [...labels].filter(label => !isVersionLabel(label)),
     slots: slotsTotal(slots),
     held,
     version: row.version,

@@ -1,12 +1,13 @@
 import {agentOfLabel, missingLabels} from '@switchyard/shared/domain/labels.ts';
 import {freeSlots, slotsTotal} from '@switchyard/shared/domain/slots.ts';
 import type {Budget} from './budget-row.ts';
-import {isPinnedLane, meterLabel, readLane, type LaneKey} from './lane.ts';
+import {isPinnedLane, readLane, type LaneKey} from './lane.ts';
 import type {Memory} from './memory.ts';
 import {requiredLabels} from './required-labels.ts';
 import {sourceOf, spentSources} from './source.ts';
 import type {Runner} from './runner-row.ts';
 import type {TaskRow} from './task-row.ts';
+import {isVersionLabel, versionReason} from './version-label.ts';
 
 type Waiting = {readonly lane: string; readonly nowMs: number};
 
@@ -65,20 +66,22 @@ function runnerReason(memory: Memory, key: LaneKey, {lane, nowMs}: Waiting): str
   return reason !== null && isPinnedLane(lane) ? 'the runner that holds the session of its agent' : reason;
 }
 
-const meterReason = 'no connected runner that matches is new enough to keep to a budget: upgrade one';
-
 function matchReason(memory: Memory, key: LaneKey, {lane, nowMs}: Waiting): string | null {
   const {runners, live, avoidance} = memory;
   const enrolled = [...runners.values()].filter(({row}) => row.revoked_ms === null);
   if (enrolled.length === 0) return 'no runner is enrolled in this pool';
-  const stated = key.requires.filter(label => label !== meterLabel);
+  const stated = key.requires.filter(label => !isVersionLabel(label));
   const matching = enrolled.filter(({labels}) => missingLabels(stated, labels).length === 0);
   if (matching.length === 0) return labelReason(stated, enrolled);
   const linked = matching.filter(({row}) => row.connection !== null);
   if (linked.length === 0) return 'no runner that matches is connected';
   const requires = requiredLabels(memory, key);
   const connected = linked.filter(({labels}) => missingLabels(requires, labels).length === 0);
-  if (connected.length === 0) return meterReason;
+  const tooOld = versionReason(
+    requires,
+    linked.map(({labels}) => labels),
+  );
+  if (tooOld !== null) return tooOld;
   const spent = spentReason(memory, key, {connected, nowMs});
   if (spent !== null) return spent;
   const taking = connected.filter(({row, slots}) => row.draining === 0 && slotsTotal(slots) > 0);
