@@ -1,4 +1,3 @@
-import type {ReadStream, WriteStream} from 'node:tty';
 import {createInterface} from 'node:readline';
 import {Writable} from 'node:stream';
 import {boundedText} from '@switchyard/shared/api/bounded-text.ts';
@@ -8,6 +7,7 @@ import {UsageError} from './usage-error.ts';
 const utf8BytesMax = 3;
 
 type Input = NodeJS.ReadableStream & {readonly isTTY?: boolean | undefined};
+type Output = NodeJS.WritableStream & {readonly isTTY?: boolean | undefined};
 
 /** Standard input as a whole; empty when it is a terminal, where nobody would know that they are waited for. */
 export async function readWholeInput(stdin: Input, charactersMax: number): Promise<string> {
@@ -18,24 +18,25 @@ export async function readWholeInput(stdin: Input, charactersMax: number): Promi
   return whole;
 }
 
-/** Asks on the terminal without an echo; undefined where there is none. */
+/** Asks on the terminal without an echo; undefined where there is none. Ctrl-C and the end of the input enter nothing. */
 export function askSecret(
-  {stdin, stderr}: {readonly stdin: ReadStream; readonly stderr: WriteStream},
+  {stdin, stderr}: {readonly stdin: Input; readonly stderr: Output},
   question: string,
 ): Promise<string> | undefined {
-  if (!stdin.isTTY || !stderr.isTTY) return undefined;
+  if (stdin.isTTY !== true || stderr.isTTY !== true) return undefined;
   stderr.write(question);
   const silent = new Writable({write: (_chunk, _encoding, done) => done()});
   const reader = createInterface({input: stdin, output: silent, terminal: true});
   return new Promise((resolve, reject) => {
-    reader.once('SIGINT', () => {
-      reader.close();
+    reader.once('SIGINT', () => reader.close());
+    // Also at the end of the input, which nothing else tells.
+    reader.once('close', () => {
+      stderr.write('\n');
       reject(new UsageError('nothing was entered'));
     });
     reader.question('', answer => {
-      reader.close();
-      stderr.write('\n');
       resolve(answer);
+      reader.close();
     });
   });
 }
