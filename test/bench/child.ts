@@ -1,7 +1,7 @@
 import {spawn, type ChildProcess} from 'node:child_process';
 import {once} from 'node:events';
-import {fileURLToPath} from 'node:url';
 import {atExit} from './leftovers.ts';
+import {programBundle} from './program-bundle.ts';
 
 /**
  * What a worker process of a side reports: `have` when it holds the item, `start` when it may work on it, `done` when
@@ -24,8 +24,7 @@ export async function startChild(
   program: string,
   env: Readonly<Record<string, string>>,
 ): Promise<Child & {readonly hello: unknown}> {
-  const path = fileURLToPath(new URL(program, import.meta.url));
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', path], {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', await programBundle(program)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     env: {...process.env, ...env},
   });
