@@ -15,7 +15,7 @@ import type {ModelAccess, OwnLogin} from '../agent/driver.ts';
 import type {Ruling} from '../agent/ruling.ts';
 import type {ProviderName} from '../agent/proxy/provider.ts';
 import type {Executor} from '../executor/executor.ts';
-import {createRunDirectory, readRunFile, runFiles, writeRunFile, type Deadline} from '../executor/run-directory.ts';
+import {createRunDirectory, readRunFile, runFiles, type Deadline} from '../executor/run-directory.ts';
 import {discard} from '../worktree/remove.ts';
 import type {PersonPorts} from './ask-person.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
@@ -30,6 +30,8 @@ import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObse
 import {complete} from './completion.ts';
 import {roleEnd} from './role-outcome.ts';
 import {notedPromptVersion, notePromptVersion} from './role-prompt.ts';
+import {changeOf} from './told-change.ts';
+import {readPrompt, startLine, writePrompt} from './told-prompt.ts';
 
 export type HostWorkOptions = {
   readonly stateDirectory: string;
@@ -82,12 +84,12 @@ export class HostWork implements AttemptWork {
   async prepare(plan: AttemptPlan, signal: AbortSignal): Promise<AttemptResult | null> {
     const {runDir} = this.#hold(plan);
     const log = await this.#log(plan);
-    await writeRunFile(runDir, PROMPT_FILE, taskPrompt(plan).text);
     const {trees} = this.#options;
     const {isResumed, worktree: adopted} = await takeUp(trees, plan);
     if (isResumed) await this.#tell(plan, log, 'going on where the agent of an earlier attempt waits');
     if (plan.spec.repository === undefined) {
       await mkdir(scratchDirectoryOf(trees.context.root, plan.task), {recursive: true, mode: 0o700});
+      await writePrompt(runDir, plan, undefined);
       return null;
     }
     await this.#tell(plan, log, `preparing ${plan.spec.repository.url}`);
@@ -95,6 +97,8 @@ export class HostWork implements AttemptWork {
       const worktree = adopted ?? (await prepareTree(trees, plan, signal));
       if (worktree !== undefined)
         await this.#tell(plan, log, `worktree on ${worktree.branch} at ${worktree.baseSha.slice(0, 12)}`);
+      const change = worktree && (await changeOf(trees, plan, {runDir, worktree, signal}));
+      await writePrompt(runDir, plan, change);
       return null;
     } catch (error) {
       if (signal.aborted || !(error instanceof SwitchyardError)) throw error;
@@ -131,12 +135,12 @@ export class HostWork implements AttemptWork {
       input: {
         task: plan.task,
         spec: plan.spec,
-        prompt: told.text,
+        prompt: await readPrompt(runDir, plan),
         promptPath: join(runDir, PROMPT_FILE),
         nodePath,
         homePath: agentHomeOf(trees.context.root, plan.task),
-        program: needs === null ? null : agentProgram(needs.program),
-        model: needs === null ? null : await modelAccess(plan, needs.provider),
+        program: program === null ? null : agentProgram(program),
+        model: providers.length === 0 ? null : await modelAccess(plan, providers),
         tools: await tools.access(plan),
         isResumed: (await readAgentHome(trees.context.root, plan.task))?.is_resumed ?? false,
         workingDirectory: cwd,
@@ -177,7 +181,7 @@ export class HostWork implements AttemptWork {
     await endRounds(executor, held.runDir);
     const worktree = await findTree(trees, await placed(trees, plan));
     const tell = async (line: string): Promise<void> => this.#tell(plan, log, line);
-    const {end: judged, outcome} = roleEnd(plan.spec, end);
+    const {end: judged, outcome} = roleEnd(plan.spec, end, worktree?.baseSha);
     const {result, git} = await complete({
       plan,
       end: judged,
@@ -341,8 +345,5 @@ export class HostWork implements AttemptWork {
     }
   }
 }
-
-const startLine = (driver: string, {version}: Pick<TaskPrompt, 'version'>): string =>
-  `starting the agent (${driver === 'scripted' ? 'scripted, bundled, no model' : driver})${version === null ? '' : `, told ${version}`}`;
 
 const keyOf = ({task, epoch}: AttemptPlan): string => `${task} e${epoch}`;

@@ -10,12 +10,20 @@ const DETAIL_MAX = 4_000;
 
 type Told = Pick<TaskSpec, 'agent'>;
 
+/** What an agent stated, and for a review the commit that it is about: its runner says which, not the agent. */
+type BoundOutcome = Outcome & {readonly commit?: string | undefined};
+
 /**
  * The end of an agent in the light of the outcome that the prompt of its role asks for. One that gives its task back has
  * not done it, and neither has one whose deployment does not run; every other outcome is work done, also where it is bad
- * news. Without the prompt of a role nothing is asked for and nothing changes.
+ * news. Without the prompt of a role nothing is asked for and nothing changes. `headSha` is the commit that the worktree
+ * began at.
  */
-export function roleEnd({agent}: Told, end: AgentEnd): {readonly end: AgentEnd; readonly outcome: Outcome | null} {
+export function roleEnd(
+  {agent}: Told,
+  end: AgentEnd,
+  headSha?: string,
+): {readonly end: AgentEnd; readonly outcome: BoundOutcome | null} {
   const role = promptRoleOf(agent);
   if (role === undefined || end.result !== null) return {end, outcome: null};
   const said = end.summary ?? '';
@@ -25,7 +33,8 @@ export function roleEnd({agent}: Told, end: AgentEnd): {readonly end: AgentEnd; 
     return {end: {...end, result: failed('outcome_missing', detail)}, outcome: null};
   }
   const {outcome} = reading;
-  return {end: {...end, summary: proseOf(said), result: failureOf(outcome)}, outcome};
+  const judged = {...end, summary: proseOf(said), result: failureOf(outcome)};
+  return {end: judged, outcome: role === 'reviewer' && headSha !== undefined ? {...outcome, commit: headSha} : outcome};
 }
 
 /** What to tell an agent whose last words state no outcome; null where none is asked for, or nothing is missing. */

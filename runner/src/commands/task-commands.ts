@@ -111,6 +111,7 @@ function create(world: Surroundings): Command {
       .option('--title <text>', 'the first line of the prompt when absent')
       .option('--repo <url-or-path>', 'git repository: https, ssh or file URL, or a local path')
       .option('--base <branch>', 'branch to start from')
+      .option('--against <branch>', 'branch that a review is to be merged into; the default branch when absent')
       .option('--rebase', 'put the work on the newest base before it is checked and pushed')
       .option('--agent <driver>', 'scripted, exec, claude, codex, gemini or opencode')
       .option('--model <name>', 'as the agent names it; its own choice when absent')
@@ -125,8 +126,8 @@ function create(world: Surroundings): Command {
         '--command <program> [arguments]',
         'command of --agent exec, in one string; the prompt is its standard input',
       )
-      .option('--check <command>', 'must pass after the agent; repeatable', collect)
       .option('--models <providers>', 'of which the command gets addresses and a key: anthropic, openai, google')
+      .option('--check <command>', 'must pass after the agent; repeatable', collect)
       .option('--priority <n>', '1 (first) to 5, high or normal')
       .option('--label <label>', 'the runner must have it; repeatable', collect)
       .option('--timeout <time>', 'for one attempt, such as 30m')

@@ -13,6 +13,7 @@ export type TaskOptions = {
   readonly title?: string | undefined;
   readonly repo?: string | undefined;
   readonly base?: string | undefined;
+  readonly against?: string | undefined;
   readonly rebase?: boolean | undefined;
   readonly agent?: string | undefined;
   readonly command?: string | undefined;
@@ -142,13 +143,15 @@ export function countOf(option: string, text: string): number {
   return Number(number) * (unit === 'M' ? 1_000_000 : unit === 'k' ? 1_000 : 1);
 }
 
-function repository({repo, base, rebase}: TaskOptions, cwd: string): TaskSpecInput['repository'] {
-  const needing = base !== undefined ? '--base' : rebase === true ? '--rebase' : undefined;
+function repository({repo, base, against, rebase}: TaskOptions, cwd: string): TaskSpecInput['repository'] {
+  const stated = {'--base': base, '--against': against, '--rebase': rebase === true ? rebase : undefined};
+  const needing = Object.entries(stated).find(([, value]) => value !== undefined)?.[0];
   if (repo === undefined && needing !== undefined) throw new UsageError(`${needing} needs --repo`);
   if (repo === undefined) return undefined;
   return {
     url: repositoryUrl(repo, cwd),
     ...(base === undefined ? {} : {base}),
+    ...(against === undefined ? {} : {against}),
     ...(rebase === true ? {rebase} : {}),
   };
 }

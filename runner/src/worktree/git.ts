@@ -97,7 +97,7 @@ export function createGit(settings: GitSettings): Git {
       env: environmentOf(settings, call, find !== undefined),
       extendEnv: false,
       encoding: 'buffer',
-      maxBuffer: call.cutAtBytes ?? outputBytesMax,
+      maxBuffer: outputMax(call),
       stripFinalNewline: false,
       reject: false,
       detached: true,
@@ -113,13 +113,22 @@ export function createGit(settings: GitSettings): Git {
     if (/No space left on device|Disk quota exceeded/.test(stderr)) {
       throw new SwitchyardError('disk_full', `${nameOf(args)}: no space left in ${call.cwd}`);
     }
-    if (result.isMaxBuffer && call.cutAtBytes !== undefined) return {exitCode: 0, stdout: result.stdout, stderr};
-    if (result.exitCode === undefined) {
+    const exitCode = exitCodeOf(result, call);
+    if (exitCode === undefined) {
       const why = result.originalMessage ?? result.signal ?? '';
       throw new SwitchyardError('git_failed', `${nameOf(args)} could not run or was killed: ${why}`);
     }
-    return {exitCode: result.exitCode, stdout: result.stdout, stderr};
+    return {exitCode, stdout: result.stdout, stderr};
   };
+}
+
+const outputMax = ({cutAtBytes = outputBytesMax}: GitCall): number => cutAtBytes;
+
+type Ended = {readonly exitCode?: number | undefined; readonly isMaxBuffer: boolean};
+
+/** Undefined where git was killed, unless it was for more output than was asked for. */
+function exitCodeOf({exitCode, isMaxBuffer}: Ended, {cutAtBytes}: GitCall): number | undefined {
+  return isMaxBuffer && cutAtBytes !== undefined ? 0 : exitCode;
 }
 
 function answer(pipe: unknown, find: FindCredential | undefined): void {

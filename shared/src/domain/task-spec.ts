@@ -37,6 +37,11 @@ export const repositorySchema = z.strictObject({
   url: repositoryUrl,
   /** The branch to start from; the default branch of the repository when absent. */
   base: gitRef.optional(),
+  /**
+   * The branch that what `base` names is to be merged into, for whoever reviews or mends it; the default branch of the
+   * repository when absent.
+   */
+  against: gitRef.optional(),
   /** Whether the work is put on top of the newest base before it is checked and pushed. */
   rebase: z.boolean().optional(),
 });
@@ -162,6 +167,10 @@ export const taskSpecSchema = z
   .refine(({agent, brief}) => brief === undefined || promptRoleOf(agent) !== undefined, {
     path: ['brief'],
     message: 'only the prompt of a role tells a brief: state agent.type and a driver that asks a model',
+  })
+  .refine(({agent, repository}) => repository?.against === undefined || promptRoleOf(agent) !== undefined, {
+    path: ['repository', 'against'],
+    message: 'only the prompt of a role tells a change: state agent.type and a driver that asks a model',
   })
   .refine(fitsEnvelope, `the whole task is larger than ${limits.specBytesMax} bytes as signed JSON`)
   .meta({id: 'TaskSpec'});

@@ -42,8 +42,8 @@ const coding: Mission = {
 const mending: Mission = {
   goal: 'Mend the change on this branch as the review asks for.',
   phases: [
-    'Read the review, then the change that it is about: git diff against the base branch.',
-    'Merge the base branch first, and solve conflicts in favour of what both sides meant.',
+    'Read the review, then the change that it is about.',
+    'Merge the base branch first (the one under Change, as `origin/` and its name), and solve conflicts in favour of what both sides meant.',
     'Extend the work that is there instead of replacing it; answer every point of the review.',
     'Run the tests and checks again, and commit on the same branch.',
   ],
@@ -57,12 +57,13 @@ const mending: Mission = {
 const reviewer: Mission = {
   goal: 'Judge the change of this pull request. You only read: merging is done for you when you approve.',
   phases: [
-    'Read the task, then the whole difference against the base branch, then the code around it.',
+    'Read the task, then the whole difference under Change, then the code around it: the commit is checked out.',
     `Give a score from 1 to 5 for each of ${scoreNames.join(', ')}.`,
     `Report pr.approved when every score is ${scoreToPass} or more, and pr.changes.requested otherwise.`,
   ],
   rules: [
     'These always block: a secret in the change, a hole in security, a loosened or skipped test, a change that the task does not ask for, a test that cannot fail, a broken build.',
+    'Your judgement is about the commit under Change and no other: it is bound to its id.',
     'Name file, line, fault and remedy for each point; matters of taste do not block.',
     'What the author says about the change is a claim, not evidence.',
   ],

@@ -2,7 +2,7 @@ import {agentId} from '../api/agent-view.ts';
 import type {AgentCallName} from '../domain/agent-call.ts';
 import {promptRoleOf, timeoutMsOf} from '../domain/role-defaults.ts';
 import type {TaskSpec} from '../domain/task-spec.ts';
-import type {Brief} from './brief.ts';
+import type {Brief, Change} from './brief.ts';
 import {promptOf} from './prompt.ts';
 import type {Role} from './role.ts';
 
@@ -14,12 +14,22 @@ export type TaskPrompt = {
 
 type Attempt = {readonly task: string; readonly epoch: number; readonly spec: TaskSpec};
 
-/** What the agent of an attempt is told first. The same attempt always makes the same text. */
-export function taskPrompt(attempt: Attempt): TaskPrompt {
+/** What the agent of an attempt is told first. The same attempt and change always make the same text. */
+export function taskPrompt(attempt: Attempt, change?: Change): TaskPrompt {
   const role = promptRoleOf(attempt.spec.agent);
   if (role === undefined) return {text: attempt.spec.prompt, version: null};
-  const {text, version} = promptOf(role, briefOf(role, attempt));
+  const {text, version} = promptOf(role, {...briefOf(role, attempt), change});
   return {text, version: `${role}@${version}`};
+}
+
+/**
+ * What an agent is told of the change that its task is about: a reviewer all of it, because its tools only read; who
+ * mends a change its commits, and asks git itself. Null where the task is about none.
+ */
+export function toldOfChange({agent, brief}: Pick<TaskSpec, 'agent' | 'brief'>): 'whole' | 'commits' | null {
+  const role = promptRoleOf(agent);
+  if (role === 'reviewer') return 'whole';
+  return role === 'coding' && brief?.review_feedback !== undefined ? 'commits' : null;
 }
 
 const reportTool: AgentCallName = 'emit_event';

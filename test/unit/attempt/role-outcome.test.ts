@@ -1,5 +1,6 @@
 import {expect, test} from 'vitest';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {statedOutcomeSchema} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentEnd} from '../../../runner/src/attempt/attempt-work.ts';
 import {roleComplaint, roleEnd} from '../../../runner/src/attempt/role-outcome.ts';
 
@@ -71,4 +72,16 @@ test.for([
 test('[PM14] an attempt that has failed already stays as it is', () => {
   const end = endOf('x', {kind: 'failed', code: 'turn_limit', detail: 'y', retryable: false});
   expect(roleEnd(reviewer, end)).toEqual({end, outcome: null});
+});
+
+test('[PM23] a review is bound to the commit that its worktree began at, whatever its agent says', () => {
+  const sha = 'c'.repeat(40);
+  expect(roleEnd(reviewer, endOf(block(asked)), sha).outcome).toEqual({...asked, commit: sha});
+  const forged = block({...asked, commit: 'd'.repeat(40)});
+  expect(roleEnd(reviewer, endOf(forged), sha).end.result).toMatchObject({code: 'outcome_missing'});
+  const good = {event: 'deploy.completed', url: 'https://shop.example', status: 'up'};
+  expect(roleEnd(deployer, endOf(block(good)), sha).outcome).toEqual(good);
+  const longest = {...asked, reviewComments: '語'.repeat(20_000)};
+  const {outcome} = roleEnd(reviewer, endOf(block(longest)), 'c'.repeat(64));
+  expect(statedOutcomeSchema.safeParse(outcome).success).toBe(true);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {toolProfiles} from '@switchyard/shared/policy/tool-profile.ts';
-import type {Brief} from '@switchyard/shared/prompts/brief.ts';
+import type {Brief, Change} from '@switchyard/shared/prompts/brief.ts';
 import {fenced} from '@switchyard/shared/prompts/fence.ts';
 import {findingSchema, outcomeSchemas, planSchema} from '@switchyard/shared/prompts/outcome.ts';
 import {promptOf, promptVersions} from '@switchyard/shared/prompts/prompt.ts';
@@ -48,6 +48,50 @@ test.for(roles)('[PM2] the prompt of %s is the one of its version', async role =
   expect(version).toMatch(/^\d+\.\d+\.\d+$/);
   await expect(text).toMatchFileSnapshot(`snapshots/${role}@${promptVersions[role]}.txt`);
   expect(promptOf(role, {...brief})).toEqual({text, version});
+});
+
+const change: Change = {
+  head: 'a'.repeat(40),
+  from: 'b'.repeat(40),
+  into: 'main',
+  shown: {
+    total: '2 files changed, 1 insertion(+)',
+    files: '1\t0\tpage.ts\n-\t-\tlogo.png',
+    filesMore: 0,
+    patch: 'diff --git a/page.ts b/page.ts\n+hello\n',
+  },
+};
+
+test('[PM20] a reviewer is told the commit, the files and the difference, as data', async () => {
+  const {text} = promptOf('reviewer', {...brief, change});
+  await expect(text).toMatchFileSnapshot(`snapshots/reviewer-change@${promptVersions.reviewer}.txt`);
+  expect(text).toContain(`Commit: ${change.head}\nTo be merged into: main\nParted from it at: ${change.from}\n`);
+  expect(text).toContain('<<<DATA-1-difference\ndiff --git a/page.ts b/page.ts\n+hello\n\nDATA-1-difference>>>');
+  expect(text).not.toMatch(/goes on|is cut|git diff/);
+  expect(promptOf('reviewer', brief).text).not.toContain('## Change');
+  const same = {...change, shown: {total: '', files: '', filesMore: 0, patch: ''}};
+  expect(promptOf('reviewer', {...brief, change: same}).text).toContain('Nothing differs');
+});
+
+test('[PM20] a difference that is too long says where it goes on, and what is missing there', () => {
+  const told = (isWhole: boolean): string => {
+    const shown = {...change.shown, filesMore: 7, rest: {path: '/runs/a/change.diff', line: 812, isWhole}};
+    return promptOf('reviewer', {
+      ...brief,
+      change: {...change, shown: {...shown, total: 'many', files: 'x', patch: '+y'}},
+    }).text;
+  };
+  expect(told(true)).toContain('7 more are not named');
+  expect(told(true)).toContain('The beginning of the difference:\n<<<DATA-1-difference');
+  expect(told(true)).toContain('The difference goes on in the file: /runs/a/change.diff\n');
+  expect(told(true)).toContain('Read it from line 812 on before you judge. If you cannot read it');
+  expect(told(false)).toContain('it is cut as well');
+});
+
+test('[PM21] who mends a change is told its commits and asks git itself', () => {
+  const {head, from, into} = change;
+  const {text} = promptOf('coding', {...brief, reviewFeedback: 'No.', change: {head, from, into}});
+  expect(text).toContain(`What differs: git diff ${from} ${head}\n`);
 });
 
 test('[PM2] what a brief does not hold is not in the prompt', () => {

@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import type {Change} from '@switchyard/shared/prompts/brief.ts';
 import {promptVersions} from '@switchyard/shared/prompts/prompt.ts';
 import type {Role} from '@switchyard/shared/prompts/role.ts';
-import {taskPrompt} from '@switchyard/shared/prompts/task-prompt.ts';
+import {taskPrompt, toldOfChange} from '@switchyard/shared/prompts/task-prompt.ts';
 
 const task = 'tsk_01ARZ3NDEKTSV4RRFFQ69G5FAV';
-const told = (input: Partial<TaskSpecInput>, epoch = 1) =>
-  taskPrompt({task, epoch, spec: taskSpecSchema.parse({prompt: 'Greet people by name.', ...input})});
+const told = (input: Partial<TaskSpecInput>, epoch = 1, change?: Change) =>
+  taskPrompt({task, epoch, spec: taskSpecSchema.parse({prompt: 'Greet people by name.', ...input})}, change);
 const roles: readonly Role[] = ['starter', 'coding', 'reviewer', 'deployer', 'verifier', 'auditor'];
 
 const brief = {
@@ -77,24 +78,52 @@ const hostile = fc.oneof(
 
 test('[PM3] whatever a task and its brief hold, what stands outside the fences is the same', () => {
   const made = (text: string): string =>
-    told({
-      prompt: text,
-      title: text,
-      agent: {type: 'reviewer', driver: 'claude'},
-      brief: {
-        review_feedback: text,
-        focus_areas: [text],
-        ancestors: [text],
-        siblings: [text],
-        comments: [{author: text, text}],
-        repositories: [{name: text, about: text}],
-        plan: {summary: text, affectedFiles: [], steps: [text], testingStrategy: text},
+    told(
+      {
+        prompt: text,
+        title: text,
+        agent: {type: 'reviewer', driver: 'claude'},
+        brief: {
+          review_feedback: text,
+          focus_areas: [text],
+          ancestors: [text],
+          siblings: [text],
+          comments: [{author: text, text}],
+          repositories: [{name: text, about: text}],
+          plan: {summary: text, affectedFiles: [], steps: [text], testingStrategy: text},
+        },
       },
-    }).text;
+      1,
+      {head: 'a1', from: 'b2', into: 'main', shown: {total: '1 file', files: text, filesMore: 0, patch: text}},
+    ).text;
   const usual = outside(made('x'));
   fc.assert(
     fc.property(hostile, text => {
       expect(outside(made(text))).toBe(usual);
     }),
   );
+});
+
+test('[PM21] a reviewer is told the whole change, who mends it its commits, and nobody else of any', () => {
+  const of = (agent: TaskSpecInput['agent'], more: Partial<TaskSpecInput> = {}) =>
+    toldOfChange(taskSpecSchema.parse({prompt: 'x', agent: {driver: 'claude', ...agent}, ...more}));
+  expect(of({type: 'reviewer'})).toBe('whole');
+  expect(of({type: 'coding'}, {brief: {review_feedback: 'No.'}})).toBe('commits');
+  for (const agent of [{type: 'coding'}, {type: 'verifier'}, {type: 'reviewer', prompt: 'as_is'}, {}] as const)
+    expect(of(agent)).toBe(null);
+});
+
+test('[PM22] what a change is merged into is stated by whoever asks for a role, and refused where nobody is told', () => {
+  const spec = (agent: TaskSpecInput['agent']) =>
+    taskSpecSchema.safeParse({
+      prompt: 'x',
+      agent,
+      repository: {url: 'https://git.example/a.git', base: 'feature', against: 'main'},
+    });
+  expect(spec({type: 'reviewer', driver: 'claude'}).success).toBe(true);
+  expect(spec({type: 'reviewer', driver: 'claude', prompt: 'as_is'}).error?.issues[0]?.path).toEqual([
+    'repository',
+    'against',
+  ]);
+  expect(spec({type: 'reviewer', driver: 'scripted'}).success).toBe(false);
 });

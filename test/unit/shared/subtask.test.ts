@@ -40,3 +40,12 @@ test('[AT4] what only the parent is about stays with it', () => {
   expect([same.concurrency, same.expect_change, same.brief]).toEqual([undefined, undefined, undefined]);
   expect(subtaskSpec(spec, {title: 'A part', prompt: 'y', agent_type: 'reviewer'}).checks).toEqual([]);
 });
+
+test('[AT4] what a change is to be merged into is told to a sub-task that reviews it, and no other', () => {
+  const repository = {url: 'https://example.test/a.git', base: 'feature', against: 'main'};
+  const spec = taskSpecSchema.parse({prompt: 'x', agent: {type: 'reviewer', driver: 'claude'}, repository});
+  const made = (agent_type: 'reviewer' | 'coding') =>
+    subtaskSpec(spec, {title: 'A part', prompt: 'y', agent_type}).repository;
+  expect(made('reviewer')).toEqual(repository);
+  expect(made('coding')).toEqual({url: repository.url, base: 'feature'});
+});
