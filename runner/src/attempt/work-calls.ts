@@ -1,6 +1,6 @@
 import {setTimeout as delay} from 'node:timers/promises';
 import {errorCodes, SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {errnoOf} from '../state/errno.ts';
+import {isDiskFull} from '../state/disk-full.ts';
 import {attemptKey, type AttemptRef, type WorkVerb} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork} from './attempt-work.ts';
 import type {RunnerEffect, WorkAnswer, WorkFailure} from './runner-state.ts';
@@ -194,8 +194,6 @@ async function settled(calls: readonly Call[]): Promise<void> {
   giveUp.abort();
 }
 
-const diskFull: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
-
 export function failureOf(error: unknown): WorkFailure {
   if (error instanceof SwitchyardError)
     return {
@@ -206,6 +204,6 @@ export function failureOf(error: unknown): WorkFailure {
     };
   const detail = error instanceof Error ? error.message : String(error);
   // Whoever wrote the file: a full disk is a state of the machine, not a fault of this program.
-  const code = diskFull.has(errnoOf(error) ?? '') ? 'disk_full' : 'internal';
+  const code = isDiskFull(error) ? 'disk_full' : 'internal';
   return {code, detail, retryable: true};
 }

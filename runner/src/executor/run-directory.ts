@@ -9,7 +9,7 @@ import * as z from 'zod';
 import {createExposedFile, readExposedFile} from '../state/exposed-file.ts';
 import {attemptLabel} from './attempt-name.ts';
 import type {ProcessIdentity} from './process-identity.ts';
-import {errnoOf} from '../state/errno.ts';
+import {isDiskFull} from '../state/disk-full.ts';
 
 /**
  * All files of one attempt, the same on every executor.
@@ -102,7 +102,7 @@ export async function writeRunFile(runDir: string, name: string, text: string): 
     await rename(temporary, path);
   } catch (cause) {
     await unlink(temporary).catch(() => undefined);
-    const isFull = ['ENOSPC', 'EDQUOT'].includes(errnoOf(cause) ?? '');
+    const isFull = isDiskFull(cause);
     throw new SwitchyardError(isFull ? 'disk_full' : 'internal', `cannot write ${path}`, {cause});
   }
 }

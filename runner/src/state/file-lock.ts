@@ -1,6 +1,7 @@
 import {DatabaseSync} from 'node:sqlite';
-import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {isDiskFull, sqliteCodeOf} from './disk-full.ts';
+import {stateRefusal} from './state-refusal.ts';
 
 export type FileLock = {readonly release: () => void};
 
@@ -13,7 +14,7 @@ const busy = 5;
  * It is an exclusive transaction of SQLite, which is a lock of the kernel on the file: it ends with the process, however
  * that ends, so a stale one cannot exist and none is ever broken by mistake.
  *
- * @throws SwitchyardError state_corrupt when the file is none that can be locked
+ * @throws SwitchyardError state_corrupt when the file is none that can be locked, disk_full where it cannot be made
  */
 export function tryFileLock(path: string): FileLock | undefined {
   const database = openLock(path);
@@ -21,8 +22,7 @@ export function tryFileLock(path: string): FileLock | undefined {
     database.exec('BEGIN EXCLUSIVE');
   } catch (cause) {
     database.close();
-    const error = z.object({errcode: z.int()}).safeParse(cause);
-    if (!error.success || (error.data.errcode & 0xff) !== busy) throw unlockable(path, cause);
+    if (sqliteCodeOf(cause) !== busy) throw unlockable(path, cause);
     return undefined;
   }
   return {release: () => database.close()};
@@ -38,4 +38,6 @@ function openLock(path: string): DatabaseSync {
 
 /** It holds nothing: a lock file that is damaged may be taken away while nothing runs. */
 const unlockable = (path: string, cause: unknown): SwitchyardError =>
-  new SwitchyardError('state_corrupt', `${path} cannot be locked: while nothing runs, it may be removed`, {cause});
+  isDiskFull(cause)
+    ? stateRefusal(path, cause)
+    : new SwitchyardError('state_corrupt', `${path} cannot be locked: while nothing runs, it may be removed`, {cause});

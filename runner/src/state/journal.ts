@@ -5,6 +5,7 @@ import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {leaseConfigSchema, type LeaseConfig} from '@switchyard/shared/protocol/down.ts';
 import {attemptKey, attemptSchema, type Attempt, type AttemptRef} from '../attempt/attempt-state.ts';
+import {isDiskFull, sqliteCodeOf} from './disk-full.ts';
 import {errnoOf} from './errno.ts';
 import {migrate} from './journal-schema.ts';
 
@@ -204,15 +205,12 @@ function journalOver(database: DatabaseSync, content: JournalContent, bootId: st
   };
 }
 
-const sqliteErrorSchema = z.object({errcode: z.int(), errstr: z.string().optional()});
-const SQLITE_FULL = 13;
 const SQLITE_CORRUPT = 11;
 const SQLITE_NOTADB = 26;
 
 function storageError(what: string, cause: unknown): SwitchyardError {
-  const parsed = sqliteErrorSchema.safeParse(cause);
-  const primary = parsed.success ? parsed.data.errcode & 0xff : 0;
-  if (primary === SQLITE_FULL) return new SwitchyardError('disk_full', `${what} cannot be written`, {cause});
+  const primary = sqliteCodeOf(cause);
+  if (isDiskFull(cause)) return new SwitchyardError('disk_full', `${what} cannot be written`, {cause});
   if (
     primary === SQLITE_CORRUPT ||
     primary === SQLITE_NOTADB ||

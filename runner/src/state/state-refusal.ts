@@ -1,7 +1,7 @@
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {isDiskFull} from './disk-full.ts';
 import {errnoOf} from './errno.ts';
 
-const isFull = new Set(['ENOSPC', 'EDQUOT']);
 /** ENOENT: a file system that takes no new directory says so, where its parent is there. */
 const isForbidden = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 
@@ -9,7 +9,7 @@ const isForbidden = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT']);
 export function stateRefusal(path: string, cause: unknown): SwitchyardError {
   if (cause instanceof SwitchyardError) return cause;
   const errno = errnoOf(cause) ?? 'unknown';
-  if (isFull.has(errno))
+  if (isDiskFull(cause))
     return new SwitchyardError('disk_full', `${path} cannot be written: the disk is full`, {cause});
   if (isForbidden.has(errno))
     return new SwitchyardError(

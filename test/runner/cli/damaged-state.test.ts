@@ -22,6 +22,7 @@ import {
   writePrivateFile,
 } from '../../../runner/src/services/private-file.ts';
 import {stateLayout, type StateLayout} from '../../../runner/src/services/state-layout.ts';
+import {tryFileLock} from '../../../runner/src/state/file-lock.ts';
 import {acquireStateLock} from '../../../runner/src/state/state-lock.ts';
 import {stateRefusal} from '../../../runner/src/state/state-refusal.ts';
 import {lastJson, runCli} from '../../fixtures/cli.ts';
@@ -95,6 +96,29 @@ test.for([
     detail: expect.stringContaining('/s/x.json'),
   });
 });
+
+test('[SD2] SQLite says in its own way that a disk is full', () => {
+  const cause = Object.assign(new Error('database or disk is full'), {code: 'ERR_SQLITE_ERROR', errcode: 13});
+  expect(stateRefusal('/s/x.lock', cause)).toMatchObject({code: 'disk_full'});
+});
+
+// A file system of its own is made by root alone.
+test.skipIf(process.getuid?.() !== 0 || process.platform !== 'linux')(
+  '[SD2] a lock that has no room is a full disk, and none that is damaged',
+  () => {
+    const disk = join(home, 'disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk]);
+    try {
+      expect(() => writeFileSync(join(disk, 'all'), Buffer.alloc(65_536))).toThrow('ENOSPC');
+      const path = join(disk, 'x.lock');
+      const refused = {code: 'disk_full', detail: `${path} cannot be written: the disk is full`};
+      expect(() => tryFileLock(path)).toThrow(expect.objectContaining(refused));
+    } finally {
+      execFileSync('umount', ['-l', disk]);
+    }
+  },
+);
 
 test('[SD2] a path through a file, and a file where a directory belongs, are refused by name', async () => {
   const file = join(home, 'file');
