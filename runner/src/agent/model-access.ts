@@ -28,6 +28,7 @@ export type ModelDoorOptions = {
   readonly enlarge: (grant: Grant, wanted: Figures) => Promise<boolean>;
   /** Milliseconds since 1970. */
   readonly wallMs: () => number;
+  readonly random: () => number;
   readonly log: (line: string) => void;
   /** Hears why agents reach no model, and null when they do again. */
   readonly onHealth: (trouble: string | null) => void;
@@ -82,10 +83,7 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     nowMs: () => performance.now(),
     wallMs,
   });
-  const watch = new ProxyWatch({url: () => `http://127.0.0.1:${proxy.port}`, onChange: options.onHealth});
-  watch.start();
-  // Agents that live on after this process expect the next one where they know it.
-  if (proxy.port !== port) await writeProxyFile(stateDirectory, {port: proxy.port, secret});
+  const watch = await watchOver(proxy, {port, secret}, options);
   return {
     async open(grant, wanted) {
       for (const provider of wanted)
@@ -114,6 +112,33 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
       await audit.close();
     },
   };
+}
+
+/** Watches over the proxy, and keeps where it is: agents that live on after this process expect the next one there. */
+async function watchOver(
+  proxy: ModelProxy,
+  {port, secret}: ProxyFile,
+  {stateDirectory, onHealth, random, log}: ModelDoorOptions,
+): Promise<ProxyWatch> {
+  let kept = port;
+  const keepPort = async (): Promise<void> => {
+    if (proxy.port !== kept) await writeProxyFile(stateDirectory, {port: proxy.port, secret});
+    kept = proxy.port;
+  };
+  await keepPort();
+  const watch = new ProxyWatch({
+    url: () => `http://127.0.0.1:${proxy.port}`,
+    onChange: onHealth,
+    heal: async () => {
+      log('the model proxy is made anew');
+      await proxy.reopen();
+      await keepPort();
+    },
+    nowMs: () => performance.now(),
+    random,
+  });
+  watch.start();
+  return watch;
 }
 
 async function spentOf(ledger: Ledger, grant: Grant): Promise<Spent | null> {

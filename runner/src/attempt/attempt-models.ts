@@ -26,6 +26,7 @@ export type AttemptModelsOptions = {
   readonly wallMs: () => number;
   /** Milliseconds of a clock that stands still while the machine sleeps: silence of a sleeper is no stall. */
   readonly awakeMs: () => number;
+  readonly random: () => number;
   /** What the processes of an attempt use right now. */
   readonly use: (plan: AttemptPlan) => Promise<AgentUse | undefined>;
   /** What the agent of an attempt may do and use. */

@@ -30,7 +30,13 @@ function hands(url: string) {
   const program = join(context.root, 'claude');
   writeFileSync(program, `#!/bin/sh\n: >'${started}'\n`);
   chmodSync(program, 0o700);
-  const watch = new ProxyWatch({url: () => url, onChange: () => undefined});
+  const watch = new ProxyWatch({
+    url: () => url,
+    onChange: () => undefined,
+    heal: async () => undefined,
+    nowMs: () => performance.now(),
+    random: () => 1,
+  });
   const executor = hostExecutor({clock, wallNowMs, cgroupBase: undefined});
   const work = new HostWork({
     stateDirectory: context.root,

@@ -8,6 +8,7 @@ import {expect, onTestFinished, test} from 'vitest';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {defaultAgentLimits} from '@switchyard/shared/policy/runaway.ts';
+import type {ModelAccess} from '../../../runner/src/agent/driver.ts';
 import {AttemptModels} from '../../../runner/src/attempt/attempt-models.ts';
 import type {AgentEnd, AttemptPlan} from '../../../runner/src/attempt/attempt-work.ts';
 import {until} from '../../fixtures/until.ts';
@@ -22,16 +23,18 @@ const planOf = (driver: 'claude' | 'exec', epoch: number): AttemptPlan => ({
   spec: taskSpecSchema.parse({prompt: 'x', agent: {driver, ...(driver === 'exec' ? {command: ['true']} : {})}}),
 });
 
-/** The next HTTP server of this process that is asked something: the only hold that a test has on the proxy of a runner. */
-function nextServerAsked(): Promise<Server> {
-  const {promise, resolve} = Promise.withResolvers<Server>();
-  const hear = (message: unknown): void => resolve((message as {server: Server}).server);
+/** While it is broken, every HTTP server of this process stops to listen when it is asked something, and answers nothing. */
+function breakableServers(): {isBroken: boolean} {
+  const state = {isBroken: false};
+  const hear = (message: unknown): void => {
+    if (state.isBroken) (message as {server: Server}).server.close().closeAllConnections();
+  };
   subscribe('http.server.request.start', hear);
   onTestFinished(() => void unsubscribe('http.server.request.start', hear));
-  return promise;
+  return state;
 }
 
-test('[MP14] an attempt that loses its model proxy is marked, fails to be tried elsewhere, and what needs a model is left to others', async () => {
+test('[MP14] an attempt that loses its model proxy is marked, fails to be tried elsewhere, and what needs a model is left to others until it is back', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'models-'));
   onTestFinished(async () => rm(directory, {recursive: true, force: true}));
   const said: string[] = [];
@@ -42,6 +45,7 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
     keys: {get: async () => 'sk-key', set: async () => undefined, delete: async () => false, urls: async () => ({})},
     wallMs: Date.now,
     awakeMs: () => performance.now(),
+    random: () => 0,
     use: async () => undefined,
     limitsOf: () => defaultAgentLimits,
     ownLogin: () => null,
@@ -92,11 +96,11 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   const [ofClaude, ofShell] = await Promise.all(runs);
   expect(ofClaude?.result).toMatchObject({code: 'executor_unavailable', retryable: true});
   expect(ofShell?.result).toEqual(failed);
+
+  servers.isBroken = false;
+  await until('what needs a model is taken again', () => models.offered({ok: true, plan: {...claude, task}}).ok);
+  // Where agents that run on expect it, under the token that they have.
+  expect(await models.access(claude, ['anthropic'])).toMatchObject({urls});
+  expect(said.at(-1)).toBe('the model proxy of this runner is well again');
   await models.close();
 });
-
-servers.isBroken = false;
-await until('what needs a model is taken again', () => models.offered({ok: true, plan: {...claude, task}}).ok);
-// Where agents that run on expect it, under the token that they have.
-expect(await models.access(claude, ['anthropic'])).toMatchObject({urls});
-expect(said.at(-1)).toBe('the model proxy of this runner is well again');

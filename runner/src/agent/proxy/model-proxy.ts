@@ -1,6 +1,4 @@
-import {once} from 'node:events';
-import {createServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
-import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import type {IncomingMessage, ServerResponse} from 'node:http';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {ModelAccess, ToolAccess} from '../driver.ts';
 import type {Figures} from '@switchyard/shared/policy/budget.ts';
@@ -11,6 +9,7 @@ import type {AuditEntry} from './audit-log.ts';
 import {forward} from './forward.ts';
 import {grantToken, readGrantToken, type Grant} from './grant.ts';
 import type {Ledger} from './ledger.ts';
+import {LoopbackServer} from './loopback-server.ts';
 import type {ToolResult} from './mcp-calls.ts';
 import {EMIT_PATH, isToolPath, MCP_PATH, serveTools} from './mcp-server.ts';
 import {isProviderName, providers, type ProviderName} from './provider.ts';
@@ -54,45 +53,35 @@ type Answered = {
   readonly costMicros?: number;
 };
 
-const CONNECTIONS_MAX = 512;
-
 /**
  * The one way of an agent to a model: it holds a token of its attempt, this holds the key. The key never enters the place
  * where the agent runs, every token spent passes the meter, and the token dies with the lease.
  */
 export class ModelProxy {
   readonly #options: ModelProxyOptions;
-  readonly #server: Server;
-  readonly #serving = new Set<Promise<void>>();
+  readonly #server: LoopbackServer;
 
-  private constructor(options: ModelProxyOptions) {
+  private constructor(options: ModelProxyOptions, server: LoopbackServer) {
     this.#options = options;
-    this.#server = createServer((request, response) => {
-      const serving = this.#serve(request, response).catch(() => void response.destroy());
-      this.#serving.add(serving);
-      void serving.finally(() => this.#serving.delete(serving));
-    });
-    this.#server.maxConnections = CONNECTIONS_MAX;
-    // An answer of a model takes as long as it takes; what is silent is ended in `forward`.
-    this.#server.requestTimeout = 0;
-    this.#server.headersTimeout = limits.modelRequestHeadersMs;
+    this.#server = server;
   }
 
   /** Falls back to another port when the wanted one is taken: agents of before lose their model and are tried again. */
   static async start(options: ModelProxyOptions): Promise<ModelProxy> {
-    const proxy = new ModelProxy(options);
-    await proxy.#listen(options.port).catch(async (error: unknown) => {
-      if (options.port === 0) throw error;
-      await proxy.#listen(0);
-    });
+    const server = await LoopbackServer.start(options.port, async (request, response) =>
+      proxy.#serve(request, response),
+    );
+    const proxy = new ModelProxy(options, server);
     return proxy;
   }
 
   get port(): number {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string')
-      throw new SwitchyardError('executor_unavailable', 'the model proxy does not listen');
-    return address.port;
+    return this.#server.port;
+  }
+
+  /** Listens anew: tokens and figures stay as they are, and so does what is being answered. */
+  async reopen(): Promise<void> {
+    await this.#server.reopen();
   }
 
   /** What an attempt needs to reach a model, and nothing more. */
@@ -115,14 +104,7 @@ export class ModelProxy {
   }
 
   async close(): Promise<void> {
-    this.#server.close();
-    this.#server.closeAllConnections();
-    await Promise.all(this.#serving);
-  }
-
-  async #listen(port: number): Promise<void> {
-    this.#server.listen(port, '127.0.0.1');
-    await once(this.#server, 'listening');
+    await this.#server.close();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -35,6 +35,8 @@ export function factsOf(path: string, body: Uint8Array): {readonly model: string
 /** Headers of a request or answer that belong to one connection only (RFC 9110, section 7.6.1). */
 const hopByHop = new Set([
   'connection',
+  // The body is here before the request leaves: nobody has to wait for leave to send it.
+  'expect',
   'keep-alive',
   'proxy-authenticate',
   'proxy-authorization',

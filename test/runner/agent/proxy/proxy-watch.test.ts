@@ -3,7 +3,7 @@ import {createServer, type RequestListener, type Server} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {expect, onTestFinished, test} from 'vitest';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import {HEALTHY, ProxyWatch} from '../../../../runner/src/agent/proxy/proxy-watch.ts';
+import {HEALTHY, ProxyWatch, type ProxyWatchOptions} from '../../../../runner/src/agent/proxy/proxy-watch.ts';
 import {until} from '../../../fixtures/until.ts';
 
 const well: RequestListener = (_, response) => void response.end(HEALTHY);
@@ -15,9 +15,16 @@ async function listen(answer: RequestListener, port = 0): Promise<{server: Serve
   return {server, port: (server.address() as AddressInfo).port};
 }
 
-function watchOf(port: number) {
+function watchOf(port: number, more: Partial<ProxyWatchOptions> = {}) {
   const told: (string | null)[] = [];
-  const watch = new ProxyWatch({url: () => `http://127.0.0.1:${port}`, onChange: trouble => told.push(trouble)});
+  const watch = new ProxyWatch({
+    url: () => `http://127.0.0.1:${port}`,
+    onChange: trouble => told.push(trouble),
+    heal: async () => undefined,
+    nowMs: () => performance.now(),
+    random: () => 1,
+    ...more,
+  });
   onTestFinished(async () => watch.stop());
   return {watch, told};
 }
@@ -53,4 +60,43 @@ test('[MP13] one that dies and comes back is told once for each change, by the c
   watch.start();
   await until('the rounds see that it is back', () => told.length === 2);
   expect([watch.trouble, told[1]]).toEqual([null, null]);
+});
+
+test('[MP17] a proxy that is not well is made anew at once, then after growing pauses, until it is well', async () => {
+  let nowMs = 0;
+  const healedMs: number[] = [];
+  const first = await listen(well);
+  let port = first.port;
+  const {watch, told} = watchOf(0, {
+    url: () => `http://127.0.0.1:${port}`,
+    nowMs: () => nowMs,
+    heal: async () => {
+      healedMs.push(nowMs);
+      if (healedMs.length === 4) ({port} = await listen(well));
+      else throw new Error('no port is free');
+    },
+  });
+  first.server.close().closeAllConnections();
+  const isWell = async (): Promise<boolean> =>
+    watch.check().then(
+      () => true,
+      () => false,
+    );
+  for (; !(await isWell()); nowMs += 250) expect(nowMs).toBeLessThan(10_000);
+  expect(healedMs).toEqual([0, 500, 1_500, 3_500]);
+  expect(told).toEqual([expect.stringContaining('cannot be reached'), null]);
+});
+
+test('[MP17] of checks at the same time one makes the proxy anew, and all of them go on', async () => {
+  const first = await listen(well);
+  let healed = 0;
+  const {watch} = watchOf(first.port, {
+    heal: async () => {
+      healed += 1;
+      await listen(well, first.port);
+    },
+  });
+  first.server.close().closeAllConnections();
+  await Promise.all([watch.check(), watch.check(), watch.check()]);
+  expect(healed).toBe(1);
 });

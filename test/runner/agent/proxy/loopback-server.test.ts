@@ -1,0 +1,120 @@
+import {once} from 'node:events';
+import {connect, createServer, type AddressInfo, type Socket} from 'node:net';
+import {text} from 'node:stream/consumers';
+import {expect, onTestFinished, test} from 'vitest';
+import {LoopbackServer, type RequestTimes, type Serve} from '../../../../runner/src/agent/proxy/loopback-server.ts';
+import {until} from '../../../fixtures/until.ts';
+
+const hello: Serve = async (request, response) => {
+  for await (const _ of request);
+  response.end('hello');
+};
+
+async function serverOf(serve: Serve = hello, times?: RequestTimes): Promise<LoopbackServer> {
+  const server = await LoopbackServer.start(0, serve, times);
+  onTestFinished(async () => server.close());
+  return server;
+}
+
+function connected({port}: LoopbackServer): Socket {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  return socket;
+}
+
+const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n';
+const short: RequestTimes = {headersMs: 200, requestMs: 400, lookMs: 50};
+
+test.for([
+  {what: 'nothing', sent: ''},
+  {what: 'half of its headers', sent: head},
+  {what: 'half of its body', sent: `${head}\r\nab`},
+])(
+  '[MP19] a connection that sends $what is ended after its time, and others are answered meanwhile',
+  async ({sent}) => {
+    const server = await serverOf(hello, short);
+    const slow = connected(server);
+    slow.write(sent);
+    const ended = text(slow);
+    expect(await (await fetch(`http://127.0.0.1:${server.port}`)).text()).toBe('hello');
+    expect(await ended).toMatch(/^(?:HTTP\/1\.1 408 |$)/);
+  },
+);
+
+test('[MP19] an answer takes as long as it takes, beyond the time for its request', async () => {
+  const answer = Promise.withResolvers<void>();
+  const server = await serverOf(async (_, response) => {
+    response.write('begun ');
+    await answer.promise;
+    response.end('done');
+  }, short);
+  const asked = await fetch(`http://127.0.0.1:${server.port}`);
+  // One that is late ends only when the limits have been looked at.
+  const late = connected(server);
+  late.write(head);
+  await text(late);
+  answer.resolve();
+  expect(await asked.text()).toBe('begun done');
+});
+
+test('[MP20] headers beyond their limit are refused, and the server goes on', async () => {
+  const server = await serverOf();
+  const socket = connected(server);
+  socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(64_000)}\r\n\r\n`);
+  expect(await text(socket)).toMatch(/^HTTP\/1\.1 431 /);
+  expect((await fetch(`http://127.0.0.1:${server.port}`)).status).toBe(200);
+});
+
+test('[MP17] what listens anew is where it was, ends what hangs, and lets answers go on to their end', async () => {
+  const answer = Promise.withResolvers<void>();
+  const server = await serverOf(async (request, response) => {
+    response.write('begun ');
+    if (request.url === '/long') await answer.promise;
+    response.end('done');
+  });
+  const {port} = server;
+  const long = await fetch(`http://127.0.0.1:${port}/long`);
+  const idle = connected(server);
+  await once(idle, 'connect');
+  const isEnded = once(idle, 'close');
+  await server.reopen();
+  await isEnded;
+  expect(server.port).toBe(port);
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('begun done');
+  answer.resolve();
+  expect(await long.text()).toBe('begun done');
+});
+
+test('[MP17] what listens anew takes another port when its own was taken', async () => {
+  const server = await serverOf();
+  const {port} = server;
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const taken = (other.address() as AddressInfo).port;
+  const second = await LoopbackServer.start(taken, hello);
+  onTestFinished(async () => second.close());
+  expect([second.port === taken, second.port > 0]).toEqual([false, true]);
+  await server.reopen();
+  expect(server.port).toBe(port);
+});
+
+test('[MP19] more connections than there may be are turned away, and the rest are served when some have gone', async () => {
+  const server = await serverOf();
+  const idle = Array.from({length: 600}, () => connected(server));
+  await Promise.all(idle.map(async socket => once(socket, 'connect')));
+  await until(
+    'some were turned away',
+    () => idle.filter(({readableEnded, closed}) => readableEnded || closed).length >= 80,
+  );
+  for (const socket of idle) socket.destroy();
+  await expect
+    .poll(async () =>
+      fetch(`http://127.0.0.1:${server.port}`).then(
+        ({status}) => status,
+        () => 0,
+      ),
+    )
+    .toBe(200);
+});
