@@ -32,7 +32,7 @@ export class LogPoster implements LogCarrier {
   }
 
   sendChunk(offset: number, read: () => Promise<Uint8Array>): void {
-    this.#enqueue(async () => ({frame: Buffer.from(await packedFrame(offset, await read())).toString('base64')}));
+    this.#enqueue(async () => ({frame: Buffer.from(packedFrame(offset, await read())).toString('base64')}));
   }
 
   sendEnd(len: number, sha256: string): void {
