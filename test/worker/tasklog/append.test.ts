@@ -5,6 +5,7 @@ import {attemptSeal} from '@switchyard/shared/crypto/attempt-seal.ts';
 import {concat, fromBase64, utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {LogHash} from '../../../worker/src/tasklog/log-hash.ts';
 import {logStore} from '../../../worker/src/tasklog/log-store.ts';
+import {inTransaction} from '../../../worker/src/tasklog/log.ts';
 import {takeRunnerMessages} from '../../../worker/src/tasklog/runner-sockets.ts';
 import {frame, gzip, hashOf, newLog} from './log-world.ts';
 
@@ -203,6 +204,26 @@ describe('the log of a task takes bytes', () => {
     // The object itself did not see these writes: it reads them anew.
     await evictDurableObject(log);
     expect(text(await stored())).toBe('abcdef');
+  });
+
+  test('[TL28] what a failed transaction wrote is neither stored nor remembered', async () => {
+    const {connect, stored, log} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    await runInDurableObject(log, (_, ctx) => {
+      const store = logStore(ctx.storage.sql);
+      const parts = {ctx, store, hash: new LogHash(), seal: () => expect.unreachable('nothing is sealed here')};
+      const fail = (): void => {
+        store.append({start: store.end(), rawBytes: 2, isGzip: false, bytes: utf8('ab'), atMs: 0});
+        store.seal(1, 'of other bytes');
+        throw new Error('the disk is full');
+      };
+      expect(() => inTransaction(parts, fail)).toThrow('the disk is full');
+      expect([store.end(), store.newest()]).toMatchObject([0, {epoch: 1, length: 0, sha256: null}]);
+    });
+    runner.socket.send(frame(0, utf8('cd')));
+    expect(await runner.json()).toEqual({t: 'ack', len: 2});
+    expect(text(await stored())).toBe('cd');
   });
 
   test('[TL2] a flood of frames is kept whole and in order, and its acknowledgements never fall', async () => {

@@ -53,6 +53,16 @@ export type LogStore = {
   /** The highest attempt whose runner may write no more; 0 where there is none. */
   readonly fenced: () => number;
   readonly fence: (epoch: number) => void;
+  /** To be called when a transaction failed: what is remembered of its rows is not what is stored. */
+  readonly forget: () => void;
+};
+
+/** What is remembered of the rows. The store is their only writer, so only a transaction that fails makes it wrong. */
+type Known = {
+  end?: number;
+  attempts?: readonly AttemptRow[];
+  ending?: {readonly state: TaskState | undefined};
+  fenced?: number;
 };
 
 /** As much of the storage of a Durable Object as a log needs. */
@@ -64,18 +74,19 @@ export type LogSql = {
 };
 
 export function logStore(sql: LogSql): LogStore {
-  let end: number | undefined;
+  let known: Known = {};
+  const knowing = (): Known => known;
 
-  const readEnd = (): number => {
-    const [row] = sql
-      .exec<{stop: number}>('SELECT start + raw_bytes AS stop FROM chunk ORDER BY start DESC LIMIT 1')
-      .toArray();
-    return row?.stop ?? 0;
-  };
-  const endOf = (): number => (end ??= readEnd());
-  const attempts = (): readonly AttemptRange[] => {
-    const rows = sql.exec<AttemptRow>('SELECT epoch, base, runner, sha256 FROM attempt ORDER BY epoch').toArray();
-    return rows.map((row, index) => ({...row, length: (rows[index + 1]?.base ?? endOf()) - row.base}));
+  const endOf = (): number => (known.end ??= readEnd(sql));
+  const rows = (): readonly AttemptRow[] =>
+    (known.attempts ??= sql
+      .exec<AttemptRow>('SELECT epoch, base, runner, sha256 FROM attempt ORDER BY epoch')
+      .toArray());
+  const attempts = (): readonly AttemptRange[] =>
+    rows().map((row, index, all) => ({...row, length: (all[index + 1]?.base ?? endOf()) - row.base}));
+  const changeAttempt = (query: string, ...bindings: readonly (string | number)[]): void => {
+    sql.exec(query, ...bindings);
+    delete known.attempts;
   };
 
   return {
@@ -83,11 +94,11 @@ export function logStore(sql: LogSql): LogStore {
     attempts,
     newest: () => attempts().at(-1),
     open: (epoch, runner) => {
-      sql.exec('INSERT INTO attempt (epoch, base, runner) VALUES (?, ?, ?)', epoch, endOf(), runner);
+      changeAttempt('INSERT INTO attempt (epoch, base, runner) VALUES (?, ?, ?)', epoch, endOf(), runner);
     },
     openEmpty: (epoch, runner) => {
       const base = attempts().find(later => later.epoch > epoch)?.base ?? endOf();
-      sql.exec(
+      changeAttempt(
         'INSERT INTO attempt (epoch, base, runner) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
         epoch,
         base,
@@ -104,10 +115,10 @@ export function logStore(sql: LogSql): LogStore {
         new Uint8Array(bytes).buffer,
         atMs,
       );
-      end = start + rawBytes;
+      known.end = start + rawBytes;
     },
     seal: (epoch, sha256) => {
-      sql.exec('UPDATE attempt SET sha256 = ? WHERE epoch = ?', sha256, epoch);
+      changeAttempt('UPDATE attempt SET sha256 = ? WHERE epoch = ?', sha256, epoch);
     },
     chunkAt: offset => {
       const [row] = sql
@@ -125,19 +136,34 @@ export function logStore(sql: LogSql): LogStore {
         atMs: row.at_ms,
       };
     },
-    ...endingsOf(sql),
-    ...fenceOf(sql),
+    ...endingsOf(sql, knowing),
+    ...fenceOf(sql, knowing),
+    forget: () => {
+      known = {};
+    },
   };
 }
 
-function endingsOf(sql: LogSql): Pick<LogStore, 'ending' | 'finish' | 'attemptEnding' | 'finishAttempt'> {
+function readEnd(sql: LogSql): number {
+  const [row] = sql
+    .exec<{stop: number}>('SELECT start + raw_bytes AS stop FROM chunk ORDER BY start DESC LIMIT 1')
+    .toArray();
+  return row?.stop ?? 0;
+}
+
+function endingsOf(
+  sql: LogSql,
+  known: () => Known,
+): Pick<LogStore, 'ending' | 'finish' | 'attemptEnding' | 'finishAttempt'> {
+  const readEnding = (): TaskState | undefined => {
+    const [row] = sql.exec<{state: string}>('SELECT state FROM ending').toArray();
+    return row === undefined ? undefined : taskStateSchema.parse(row.state);
+  };
   return {
-    ending: () => {
-      const [row] = sql.exec<{state: string}>('SELECT state FROM ending').toArray();
-      return row === undefined ? undefined : taskStateSchema.parse(row.state);
-    },
+    ending: () => (known().ending ??= {state: readEnding()}).state,
     finish: state => {
       sql.exec('INSERT INTO ending (id, state) VALUES (1, ?) ON CONFLICT (id) DO NOTHING', state);
+      delete known().ending;
     },
     attemptEnding: epoch => {
       const [row] = sql.exec<{state: string}>('SELECT state FROM attempt_ending WHERE epoch = ?', epoch).toArray();
@@ -149,15 +175,15 @@ function endingsOf(sql: LogSql): Pick<LogStore, 'ending' | 'finish' | 'attemptEn
   };
 }
 
-function fenceOf(sql: LogSql): Pick<LogStore, 'fenced' | 'fence'> {
-  let known: number | undefined;
+function fenceOf(sql: LogSql, known: () => Known): Pick<LogStore, 'fenced' | 'fence'> {
   const fenced = (): number =>
-    (known ??= sql.exec<{epoch: number}>('SELECT epoch FROM fence').toArray()[0]?.epoch ?? 0);
+    (known().fenced ??= sql.exec<{epoch: number}>('SELECT epoch FROM fence').toArray()[0]?.epoch ?? 0);
   return {
     fenced,
     fence: epoch => {
-      known = Math.max(fenced(), epoch);
-      sql.exec('INSERT INTO fence (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = ?1', known);
+      const highest = Math.max(fenced(), epoch);
+      sql.exec('INSERT INTO fence (id, epoch) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET epoch = ?1', highest);
+      known().fenced = highest;
     },
   };
 }

@@ -12,6 +12,16 @@ export type Log = {
   readonly seal: () => AttemptSeal;
 };
 
+/** Runs work on the rows of a log, all or nothing. Throws what it throws. */
+export function inTransaction<T>({ctx, store}: Log, work: () => T): T {
+  try {
+    return ctx.storage.transactionSync(work);
+  } catch (error) {
+    store.forget();
+    throw error;
+  }
+}
+
 /** Tags of the two kinds of sockets, which hibernation keeps. */
 export const socketTags = {runner: 'runner', viewer: 'viewer'} as const;
 

@@ -1,5 +1,5 @@
 import type {LogDown} from '@switchyard/shared/protocol/log-control.ts';
-import {countViewers, type Log} from './log.ts';
+import {countViewers, inTransaction, type Log} from './log.ts';
 import {admit, takeMessage, type Taken} from './runner-messages.ts';
 import type {RunnerState} from './socket-role.ts';
 import {updateViewers} from './viewer-sockets.ts';
@@ -18,7 +18,7 @@ export async function exchangeMessages(
   {messages, nowMs}: {readonly messages: readonly (string | Uint8Array)[]; readonly nowMs: number},
 ): Promise<LogExchange> {
   const {ctx, store} = log;
-  const taken = ctx.storage.transactionSync((): readonly Taken[] => {
+  const taken = inTransaction(log, (): readonly Taken[] => {
     const refusal = admit(store, state);
     if (refusal !== undefined) return [{kind: 'message', message: {t: 'gone', why: refusal}, grew: false}];
     return messages.map(message => takeMessage(log, {epoch: state.epoch, message, nowMs}));

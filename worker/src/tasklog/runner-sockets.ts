@@ -1,8 +1,8 @@
 import {formatLogDown, type LogDown} from '@switchyard/shared/protocol/log-control.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
-import {countViewers, socketTags, type Log} from './log.ts';
+import {countViewers, inTransaction, socketTags, type Log} from './log.ts';
 import {admit, fencedAttempt, laterAttempt, takeMessage} from './runner-messages.ts';
-import {socketStateOf, type RunnerState} from './socket-role.ts';
+import {rememberState, socketStateOf, type RunnerState} from './socket-role.ts';
 import {tryClose, trySend} from './socket-send.ts';
 import {updateViewers} from './viewer-sockets.ts';
 
@@ -25,11 +25,12 @@ type Reply =
 const PROTOCOL_ERROR = 1002;
 
 /** Takes the socket of an attempt and says where it goes on. The newest socket of an attempt is the one that counts. */
-export function greetRunner({ctx, store}: Log, socket: WebSocket, runner: RunnerState): void {
-  const refusal = ctx.storage.transactionSync(() => admit(store, runner));
+export function greetRunner(log: Log, socket: WebSocket, runner: RunnerState): void {
+  const {ctx, store} = log;
+  const refusal = inTransaction(log, () => admit(store, runner));
   const others = ctx.getWebSockets(socketTags.runner);
   ctx.acceptWebSocket(socket, [socketTags.runner]);
-  socket.serializeAttachment(runner);
+  rememberState(socket, runner);
   if (refusal !== undefined) {
     letGo(socket, refusal);
     return;
@@ -53,7 +54,7 @@ export function fenceRunners({ctx, store}: Log): void {
  */
 export async function takeRunnerMessages(log: Log, arrivals: readonly Arrival[], nowMs: number): Promise<void> {
   let grew = false;
-  const replies = log.ctx.storage.transactionSync(() =>
+  const replies = inTransaction(log, () =>
     arrivals.flatMap(({socket, message}): readonly Reply[] => {
       const state = socketStateOf(socket);
       if (state?.role !== 'runner') return [];

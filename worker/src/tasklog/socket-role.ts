@@ -23,9 +23,21 @@ const viewerStateSchema = z.strictObject({
 const socketStateSchema = z.discriminatedUnion('role', [runnerStateSchema, viewerStateSchema]);
 export type SocketState = z.output<typeof socketStateSchema>;
 
+/** The same as what is attached, which is dear to read for each message. */
+const states = new WeakMap<WebSocket, SocketState>();
+
 /** What a socket remembers across hibernation; undefined for one that this version did not write. */
 export function socketStateOf(socket: WebSocket): SocketState | undefined {
-  return socketStateSchema.safeParse(socket.deserializeAttachment()).data;
+  const known = states.get(socket);
+  if (known !== undefined) return known;
+  const read = socketStateSchema.safeParse(socket.deserializeAttachment()).data;
+  if (read !== undefined) states.set(socket, read);
+  return read;
+}
+
+export function rememberState(socket: WebSocket, state: SocketState): void {
+  socket.serializeAttachment(state);
+  states.set(socket, state);
 }
 
 const openingSchema = z.discriminatedUnion('role', [

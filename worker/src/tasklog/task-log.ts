@@ -15,7 +15,7 @@ import {migrate} from '../fleet/migrator.ts';
 import {LogHash} from './log-hash.ts';
 import {readChunks, readPage} from './log-page.ts';
 import {logStore} from './log-store.ts';
-import {tellWatching, type Log} from './log.ts';
+import {inTransaction, tellWatching, type Log} from './log.ts';
 import {exchangeMessages, type LogExchange} from './runner-exchange.ts';
 import {fenceRunners, greetRunner, takeRunnerMessages, type Arrival} from './runner-sockets.ts';
 import {sealEmpty} from './seal.ts';
@@ -87,7 +87,7 @@ export class TaskLog extends DurableObject<Environment> implements TaskLogRpc {
 
   async sealEmpty(epoch: number, runner: string): Promise<void> {
     const {store} = this.#log;
-    this.ctx.storage.transactionSync(() => sealEmpty(store, epoch, runner));
+    inTransaction(this.#log, () => sealEmpty(store, epoch, runner));
     fenceRunners(this.#log);
   }
 

@@ -1,6 +1,6 @@
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {countViewers, openViewers, socketTags, tellWatching, type Log} from './log.ts';
-import {socketStateOf} from './socket-role.ts';
+import {rememberState, socketStateOf} from './socket-role.ts';
 import {trySend} from './socket-send.ts';
 import {viewedRange} from './viewed-range.ts';
 import {hear, newViewer, pump, tell, type ViewerState} from './viewers.ts';
@@ -42,5 +42,5 @@ export function takeViewerMessage(
 function advance({ctx, store}: Log, socket: WebSocket, viewer: ViewerState, nowMs: number): void {
   const next = pump(socket, viewer, {store, range: viewedRange(store, viewer.epoch), nowMs});
   if (next === undefined) tellWatching(ctx);
-  else socket.serializeAttachment(next);
+  else rememberState(socket, next);
 }
