@@ -79,18 +79,28 @@ function applyTimeout(turn: Turn, attempt: Attempt): void {
   }
 }
 
-/** Once in an attempt, and only where there is more time than the warning leaves. */
-function warningBootMs({isWarned, spec, ...attempt}: Attempt): number | null {
-  if (isWarned || attempt.state !== 'running' || timeoutMsOf(spec) <= limits.timeoutWarningMs) return null;
-  const endsAt = timeoutBootMs({...attempt, isWarned, spec});
-  return endsAt === null ? null : endsAt - limits.timeoutWarningMs;
+/** Of a short time a warning leaves no more than this part. */
+const warningShare = 1 / 4;
+
+/** How long before its end an attempt is warned; null where that would be too late to do anything about it. */
+function warningMs(spec: Attempt['spec']): number | null {
+  const ms = Math.min(limits.timeoutWarningMs, timeoutMsOf(spec) * warningShare);
+  return ms < limits.timeoutWarningMinMs ? null : ms;
+}
+
+/** Once in an attempt. */
+function warningBootMs(attempt: Attempt): number | null {
+  const {isWarned, state, spec} = attempt;
+  if (isWarned || state !== 'running') return null;
+  const [endsAt, beforeMs] = [timeoutBootMs(attempt), warningMs(spec)];
+  return endsAt === null || beforeMs === null ? null : endsAt - beforeMs;
 }
 
 function applyWarning(turn: Turn, attempt: Attempt): void {
-  const at = warningBootMs(attempt);
-  if (at === null || turn.nowBootMs < at) return;
+  const [at, endsAt] = [warningBootMs(attempt), timeoutBootMs(attempt)];
+  if (at === null || endsAt === null || turn.nowBootMs < at) return;
   const warned = put(turn, {...attempt, isWarned: true});
-  emit(turn, {kind: 'warn', plan: planOf(warned), leftMs: at + limits.timeoutWarningMs - turn.nowBootMs});
+  emit(turn, {kind: 'warn', plan: planOf(warned), leftMs: endsAt - turn.nowBootMs});
 }
 
 function applyRetry(turn: Turn, attempt: Attempt): void {

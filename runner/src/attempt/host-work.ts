@@ -31,6 +31,7 @@ import {complete} from './completion.ts';
 import {roleEnd} from './role-outcome.ts';
 import {notedPromptVersion, notePromptVersion} from './role-prompt.ts';
 import {changeOf} from './told-change.ts';
+import {timeLeft} from './time-left.ts';
 import {readPrompt, startLine, writePrompt} from './told-prompt.ts';
 
 export type HostWorkOptions = {
@@ -255,8 +256,7 @@ export class HostWork implements AttemptWork {
   }
 
   async warn(plan: AttemptPlan, leftMs: number): Promise<void> {
-    const minutes = Math.max(1, Math.round(leftMs / 60_000));
-    const left = minutes === 1 ? 'one minute is' : `${minutes} minutes are`;
+    const left = timeLeft(leftMs);
     await this.#tell(plan, await this.#log(plan), `the time of the task is nearly used up: ${left} left`);
     // What is no model does not understand a sentence.
     if (programOf(plan.spec.agent.driver) === null) return;

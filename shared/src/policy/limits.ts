@@ -21,7 +21,11 @@ export const limitTable = {
   retryMaxMs: ms(300_000, 'Longest backoff between attempts.'),
   taskTimeoutDefaultMs: ms(7_200_000, 'An attempt that says nothing of its own time may run this long.'),
   taskTimeoutMaxMs: ms(43_200_000, 'Longest time an attempt may ask for.'),
-  timeoutWarningMs: ms(300_000, 'An attempt that has more time is warned this long before it is used up.'),
+  timeoutWarningMs: ms(
+    300_000,
+    'An attempt is warned this long before its time is used up, or the last quarter of it.',
+  ),
+  timeoutWarningMinMs: ms(10_000, 'A warning that would leave less time is not given.'),
   cancelGraceMs: ms(10_000, 'A cancelled agent may save its work for this long before it is killed.'),
   signatureWindowMs: ms(300_000, 'A signed request is accepted this long before and after its timestamp.'),
   nonceKeptMs: ms(660_000, 'Nonces are remembered for both sides of the window, and a minute more.'),

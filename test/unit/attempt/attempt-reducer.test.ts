@@ -358,14 +358,14 @@ describe('ending', () => {
 
   test('[RN32] An agent is warned once before its time is used up, also by a runner that starts over', () => {
     const warnings = (scene: Scene) => scene.all.filter(({kind}) => kind === 'warn');
-    const scene = new Scene().running(specOf({timeout_ms: 310_000}));
+    const scene = new Scene().running(specOf({timeout_ms: 1_210_000}));
     const pass = (ms: number): void => {
       for (let left = ms; left > 0; left -= 10_000) {
         scene.now += Math.min(10_000, left);
         scene.renewed();
       }
     };
-    pass(9_999);
+    pass(909_999);
     expect(warnings(scene)).toEqual([]);
     scene.tick(1);
     expect(warnings(scene)).toMatchObject([{plan: {task: taskA, epoch: 1}, leftMs: 300_000}]);
@@ -378,13 +378,39 @@ describe('ending', () => {
   });
 
   test.for([
-    {name: 'has less time than the warning leaves', timeoutMs: 300_000},
+    {timeoutMs: 1_200_000, leftMs: 300_000},
+    {timeoutMs: 1_199_996, leftMs: 299_999},
+    {timeoutMs: 120_000, leftMs: 30_000},
+    {timeoutMs: 40_000, leftMs: 10_000},
+  ])('[RN32] Of $timeoutMs ms an agent has $leftMs ms left when it is warned', ({timeoutMs, leftMs}) => {
+    const scene = new Scene().running(specOf({timeout_ms: timeoutMs}));
+    for (let left = timeoutMs - leftMs - 1; left > 0; left -= 10_000) {
+      scene.now += Math.min(10_000, left);
+      scene.renewed();
+    }
+    scene.tick(0);
+    expect(scene.all.filter(({kind}) => kind === 'warn')).toEqual([]);
+    scene.tick(1);
+    expect(scene.all.filter(({kind}) => kind === 'warn')).toMatchObject([{leftMs}]);
+  });
+
+  test.for([
+    {name: 'would have less time than is of use', timeoutMs: 39_996},
     {name: 'slept through the warning and its end', timeoutMs: 310_000},
   ])('[RN32] An agent that $name is not warned', ({timeoutMs}) => {
     const scene = new Scene().running(specOf({timeout_ms: timeoutMs}));
-    scene.now += 20_000;
-    if (timeoutMs === 310_000) scene.now += 400_000;
+    scene.now += timeoutMs;
     scene.tick(0);
+    expect(scene.all.filter(({kind}) => kind === 'warn')).toEqual([]);
+  });
+
+  test('[RN32] An agent with too little time for a warning is never given one', () => {
+    const scene = new Scene().running(specOf({timeout_ms: 39_996}));
+    for (let ms = 0; ms < 39_000; ms += 1_000) {
+      scene.now += 1_000;
+      scene.renewed();
+    }
+    expect(scene.attempt()?.state).toBe('running');
     expect(scene.all.filter(({kind}) => kind === 'warn')).toEqual([]);
   });
 
