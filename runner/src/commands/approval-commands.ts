@@ -8,13 +8,12 @@ import {
 import {approvalIdSchema, type ApprovalId} from '@switchyard/shared/domain/id.ts';
 import {approvalStates} from '@switchyard/shared/machine/approval-machine.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import {approvalLines, askedText} from './approval-lines.ts';
+import {approvalLines, approvalTable} from './approval-lines.ts';
 import {limitOptions, limitsOf} from './budget-options.ts';
 import {group, leaf, text} from './leaf.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
-import {table} from './table.ts';
 import {taskId} from './watch-task.ts';
-import {duration, parseCount, parseDuration} from './units.ts';
+import {parseCount, parseDuration} from './units.ts';
 import {UsageError} from './usage-error.ts';
 
 export function approvalCommands(world: Surroundings): Command {
@@ -59,17 +58,8 @@ function list(world: Surroundings): Command {
       const page = await (await world.client(options)).call(listApprovals, {query});
       if (options.json === true) return world.terminal.out(JSON.stringify(page));
       const {terminal} = world;
-      const rows = page.approvals.map(each => [
-        each.id,
-        each.state,
-        age(world, each),
-        each.task ?? '-',
-        askedText(each),
-      ]);
-      if (rows.length === 0) terminal.err('nothing waits for a person');
-      else
-        for (const line of table(['APPROVAL', 'STATE', 'AGE', 'TASK', 'ASKS'], rows, terminal.columns))
-          terminal.out(line);
+      if (page.approvals.length === 0) terminal.err('nothing waits for a person');
+      else for (const line of approvalTable(page.approvals, world.nowMs(), terminal.columns)) terminal.out(line);
       if (page.next !== null) terminal.err(`older ones: add --cursor ${page.next}`);
     },
   );
@@ -82,9 +72,6 @@ function stateOf(name: string): {readonly state?: ApprovalView['state']} {
     throw new UsageError(`--states: ${JSON.stringify(name)} is none of ${approvalStates.join(', ')}, all`);
   return {state};
 }
-
-const age = ({nowMs}: Surroundings, {created_ms: createdMs}: ApprovalView): string =>
-  duration(Math.max(0, nowMs() - createdMs));
 
 function show(world: Surroundings): Command {
   return leaf(

@@ -1,10 +1,29 @@
 import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import {oneLine} from './shown-text.ts';
-import {moment} from './units.ts';
+import {cut, table} from './table.ts';
+import {duration, moment} from './units.ts';
 
 /** What is asked, in one line: the question, the command or the file, not the whole input. */
 export function askedText({tool, input}: Pick<ApprovalView, 'tool' | 'input'>): string {
   return `${tool}: ${oneLine(wordsOf(input))}`;
+}
+
+const ASKED_CHARACTERS_MAX = 100;
+
+/** The inbox; what is asked stands where a terminal of eighty columns still shows it. */
+export function approvalTable(
+  approvals: readonly ApprovalView[],
+  nowMs: number,
+  columns: number | undefined,
+): readonly string[] {
+  const rows = approvals.map(each => [
+    each.id,
+    each.state,
+    duration(Math.max(0, nowMs - each.created_ms)),
+    cut(askedText(each), ASKED_CHARACTERS_MAX),
+    each.task ?? '-',
+  ]);
+  return table(['APPROVAL', 'STATE', 'AGE', 'ASKS', 'TASK'], rows, columns);
 }
 
 function wordsOf(input: ApprovalView['input']): string {

@@ -1,6 +1,6 @@
 import {expect, test} from 'vitest';
 import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
-import {approvalLines, askedText} from '../../../runner/src/commands/approval-lines.ts';
+import {approvalLines, approvalTable, askedText} from '../../../runner/src/commands/approval-lines.ts';
 
 const approval = {
   id: 'apr_01arz3ndektsv4rrffq69g5fav',
@@ -27,6 +27,15 @@ test('[PV15] a person sees what is asked in one line, and all of its input', () 
   expect(lines).toContain('until      1970-01-02T00:00:00.000Z');
   expect(lines).toContain('"timeout": 5');
   expect(lines).not.toContain('decided');
+});
+
+test('[PV15] the inbox shows what is asked on a terminal of eighty columns', () => {
+  const long = {...approval, input: {command: `git push ${'x'.repeat(200)}`}} as ApprovalView;
+  const [head, first] = approvalTable([approval, long], 61_000, 80);
+  expect(head).toMatch(/^APPROVAL +STATE +AGE +ASKS/);
+  expect(first).toContain('Bash: git push origin main');
+  const [, , whole] = approvalTable([approval, long], 61_000, undefined);
+  expect(whole).toMatch(/Bash: git push x+…  tsk_01arz3ndektsv4rrffq69g5fav$/);
 });
 
 test('[BG25] the question of a budget belongs to no task', () => {
