@@ -52,6 +52,8 @@ export type ModelDoor = {
   readonly told: (grant: Grant, totals: AgentEventOf<'usage_update'>) => Promise<void>;
   /** Bytes of answers of models since this process began. */
   readonly bytes: (grant: Grant) => number;
+  /** The files of the attempt are gone, and with them what was counted of it. */
+  readonly forget: (grant: Grant) => void;
   /** How an attempt ends whose agent failed after it was refused a model; null where it was not. */
   readonly stopped: (grant: Grant) => Promise<AttemptResult | null>;
   readonly close: () => Promise<void>;
@@ -101,6 +103,7 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     takeCalls: (grant, decide) => calls.offer(grant, decide),
     told: async (grant, totals) => noteTold(ledger, grant, totals),
     bytes: grant => ledger.bytesOf(grant),
+    forget: grant => ledger.forget(grant),
     async stopped(grant) {
       await ledger.open(grant);
       const stop = ledger.stopOf(grant);

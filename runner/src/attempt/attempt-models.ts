@@ -150,8 +150,9 @@ export class AttemptModels {
       stop: async (plan, graceMs) => work.stop(plan, graceMs),
       seal: async (plan, closing, signal) => work.seal(plan, closing, signal),
       clean: async plan => {
-        this.#resources.forget(plan);
         await work.clean(plan);
+        this.#resources.forget(plan);
+        this.#opened?.forget(plan);
       },
       input: async (plan, message) => work.input(plan, message),
       warn: async (plan, leftMs) => work.warn(plan, leftMs),

@@ -10,7 +10,9 @@ import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {defaultAgentLimits} from '@switchyard/shared/policy/runaway.ts';
 import type {ModelAccess} from '../../../runner/src/agent/driver.ts';
 import {AttemptModels} from '../../../runner/src/attempt/attempt-models.ts';
-import type {AgentEnd, AttemptPlan} from '../../../runner/src/attempt/attempt-work.ts';
+import {runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
+import type {AgentEnd, AttemptPlan, WorkObserver} from '../../../runner/src/attempt/attempt-work.ts';
+import {createRunDirectory} from '../../../runner/src/executor/run-directory.ts';
 import {until} from '../../fixtures/until.ts';
 import {scriptedWork} from '../../fixtures/scripted-work.ts';
 
@@ -21,6 +23,12 @@ const planOf = (driver: 'claude' | 'exec', epoch: number): AttemptPlan => ({
   branch: `switchyard/${task}/e${epoch}`,
   logTicket: 'ticket',
   spec: taskSpecSchema.parse({prompt: 'x', agent: {driver, ...(driver === 'exec' ? {command: ['true']} : {})}}),
+});
+
+const askPerson = () => ({
+  answer: new Promise<never>(() => undefined),
+  close: () => undefined,
+  withdraw: () => undefined,
 });
 
 /** While it is broken, every HTTP server of this process stops to listen when it is asked something, and answers nothing. */
@@ -102,5 +110,42 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   // Where agents that run on expect it, under the token that they have.
   expect(await models.access(claude, ['anthropic'])).toMatchObject({urls});
   expect(said.at(-1)).toBe('the model proxy of this runner is well again');
+  await models.close();
+});
+
+test('[BG48] what was counted of an attempt is forgotten with its files', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'models-'));
+  onTestFinished(async () => rm(directory, {recursive: true, force: true}));
+  const plan = planOf('claude', 1);
+  const runDir = runDirectoryOf(directory, plan);
+  const models = new AttemptModels({
+    stateDirectory: directory,
+    keys: {get: async () => undefined, set: async () => undefined, delete: async () => false, urls: async () => ({})},
+    wallMs: Date.now,
+    awakeMs: () => performance.now(),
+    random: () => 0,
+    use: async () => ({rssBytes: 1, cpuMs: 1, processes: 1}),
+    limitsOf: () => defaultAgentLimits,
+    // Such an agent tells itself what it spends.
+    ownLogin: () => ({configDirectory: directory}),
+    log: () => undefined,
+  });
+  const heard = Promise.withResolvers<WorkObserver>();
+  const work = models.metered({phaseDetail: () => undefined, agentEvent: () => undefined, askPerson}, observer => {
+    heard.resolve(observer);
+    return {
+      ...scriptedWork(directory, {verbMs: 0, agentMs: 0}),
+      clean: async () => rm(runDir, {recursive: true}),
+      note: async () => undefined,
+    };
+  });
+  await models.open({held: () => undefined});
+  await createRunDirectory(runDir);
+  const tokens = {input_tokens: 1, output_tokens: 2, cache_read_tokens: 3, cache_write_tokens: 4};
+  const data = {...tokens, turns: 1, cost_usd: 0.5};
+  (await heard.promise).agentEvent(plan, {seq: 0, kind: 'usage_update', data});
+  await expect.poll(async () => models.recordOf(plan), {timeout: 20_000}).toMatchObject({spent: {turns: 1}});
+  await work.clean(plan);
+  expect(await models.recordOf(plan)).toEqual({});
   await models.close();
 });
