@@ -30,6 +30,7 @@ export type TaskEvent =
   | 'offered'
   | 'offerReturned'
   | 'offerRefused'
+  | 'withheld'
   | 'accepted'
   | 'exited'
   | 'leaseExpired'
@@ -43,7 +44,7 @@ export type TaskGuard =
   | 'exitInterrupted'
   | 'exitWaiting'
   | 'asksOpen'
-  | 'exitParked'
+  | 'parked'
   | 'exitFinal'
   | 'attemptsLeft';
 
@@ -81,7 +82,7 @@ const exited = [
   {when: 'exitWaiting', to: 'queued', run: ['requeue']},
   {when: 'exitCancelled', to: 'cancelled', run: ['finish']},
   {when: 'exitTimedOut', to: 'timed_out', run: ['recordFailure', 'finish']},
-  {when: 'exitParked', to: 'pending', run: ['scheduleRetry']},
+  {when: 'parked', to: 'pending', run: ['scheduleRetry']},
   {when: 'exitFinal', to: 'failed', run: ['recordFailure', 'finish']},
   {when: 'attemptsLeft', to: 'pending', run: ['recordFailure', 'scheduleRetry']},
   {to: 'dead', run: ['recordFailure', 'finish']},
@@ -103,6 +104,10 @@ export const taskMachine: Machine<TaskState, TaskEvent, TaskGuard, TaskEffect, T
     },
     queued: {
       offered: [{to: 'offered'}],
+      withheld: [
+        {when: 'parked', to: 'pending', run: ['scheduleRetry']},
+        {to: 'failed', run: ['recordFailure', 'finish']},
+      ],
       deadlinePassed: [{to: 'failed', run: ['recordFailure', 'finish']}],
       cancelRequested: [{to: 'cancelled', run: ['finish']}],
     },
@@ -140,7 +145,7 @@ export const taskMachine: Machine<TaskState, TaskEvent, TaskGuard, TaskEffect, T
     exitInterrupted: ({result}) => result === 'interrupted',
     asksOpen: ({result, hasOpenAsks = false}) => result === 'waiting' && hasOpenAsks,
     exitWaiting: ({result}) => result === 'waiting',
-    exitParked: ({parks = false}) => parks,
+    parked: ({parks = false}) => parks,
     exitFinal: ({retryable}) => retryable === false,
     attemptsLeft: ({failures, attemptsMax}) => failures + 1 < attemptsMax,
   },

@@ -4,7 +4,8 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import {cancelTask} from '../../../worker/src/fleet/cancel.ts';
 import {handleUp} from '../../../worker/src/fleet/up-messages.ts';
 import type {CheckedUp} from '../../../worker/src/fleet/up-work.ts';
-import {specOf, taskView} from '../../../worker/src/fleet/views.ts';
+import {specOf} from '../../../worker/src/fleet/spec-row.ts';
+import {taskView} from '../../../worker/src/fleet/views.ts';
 import {pageOfTasks} from '../../../worker/src/fleet/task-lists.ts';
 import {CoreWorld, type Attempt, type TestMachine} from '../../fixtures/fleet-core.ts';
 

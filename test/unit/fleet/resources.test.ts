@@ -1,5 +1,6 @@
 import {expect, test} from 'vitest';
-import {taskView, specOf} from '../../../worker/src/fleet/views.ts';
+import {specOf} from '../../../worker/src/fleet/spec-row.ts';
+import {taskView} from '../../../worker/src/fleet/views.ts';
 import {CoreWorld} from '../../fixtures/fleet-core.ts';
 
 const use = {rss_bytes: 5, processes: 1, cpu_ms: 200, rss_bytes_max: 20, processes_max: 5};

@@ -54,6 +54,7 @@ const taskEvents: Record<TaskEvent, true> = {
   offered: true,
   offerReturned: true,
   offerRefused: true,
+  withheld: true,
   accepted: true,
   exited: true,
   leaseExpired: true,
@@ -184,12 +185,13 @@ describe('a task', () => {
     const drawn = arrowsOf(taskMachine.table);
     const retries = drawn.filter(({run = []}) => run.includes('scheduleRetry'));
     expect(retries.map(({event, when}) => [event, when])).toEqual([
-      ['exited', 'exitParked'],
+      ['withheld', 'parked'],
+      ['exited', 'parked'],
       ['exited', 'attemptsLeft'],
       ['leaseExpired', 'attemptsLeft'],
     ]);
     for (const {run = [], to, when} of retries)
-      expect([run.includes('recordFailure'), to]).toEqual([when !== 'exitParked', 'pending']);
+      expect([run.includes('recordFailure'), to]).toEqual([when !== 'parked', 'pending']);
     const requeues = drawn.filter(({run = []}) => run.includes('requeue'));
     expect(requeues.map(({event, when}) => when ?? event)).toEqual([
       'offerReturned',

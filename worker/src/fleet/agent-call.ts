@@ -8,11 +8,12 @@ import {readReport} from '@switchyard/shared/prompts/report.ts';
 import type {AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import type {Batch, Json} from './batch.ts';
+import {sharePurses} from './purses.ts';
 import {one} from './sql.ts';
 import {submit} from './submit.ts';
 import type {TaskRow} from './task-row.ts';
 import type {From} from './up-work.ts';
-import {specOf} from './views.ts';
+import {specOf} from './spec-row.ts';
 
 type Answer = {readonly decision: 'answer' | 'reject'; readonly text: string};
 
@@ -119,6 +120,7 @@ function makeSubtask(batch: Batch, row: TaskRow, input: unknown): string {
     randomBytes: length => Uint8Array.from({length}, () => batch.context.random() * 256),
   });
   const [id = ''] = ids;
+  sharePurses(batch, row, id);
   batch.change(row, {}, {kind: 'subtask.created', data: {task: id, title: wish.title}});
   return id;
 }

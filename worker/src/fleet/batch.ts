@@ -1,5 +1,6 @@
 import type {PoolSettings} from '@switchyard/shared/api/pool-contracts.ts';
 import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
+import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {LeaseConfig} from '@switchyard/shared/protocol/down.ts';
 import type {Draft} from './draft.ts';
 import type {Memory} from './memory.ts';
@@ -16,6 +17,7 @@ import {
   type TaskRow,
   type TaskUpdate,
 } from './task-row.ts';
+import {specFrom, specOf} from './spec-row.ts';
 
 export type Json = string | number | boolean | null | readonly Json[] | {readonly [key: string]: Json};
 
@@ -119,6 +121,12 @@ export class Batch {
     );
   }
 
+  /** As it was submitted, also in this batch. */
+  spec(task: string): TaskSpec {
+    const unwritten = this.#specs.find(each => each[0] === task);
+    return unwritten === undefined ? specOf(this.context.sql, task) : specFrom(unwritten[1]);
+  }
+
   create(row: TaskRow, spec: string): TaskRow {
     this.#push(this.#specs, [row.id, spec]);
     this.#set(this.#created, row.id, row);
@@ -165,13 +173,16 @@ export class Batch {
     )[0]?.outcome;
   }
 
-  /** The newest attempt of a task that ended in any other way than this one; 0 where none did. */
-  newestEndBut(task: string, outcome: string): number {
-    const unwritten = this.#attempts.filter(each => each[0] === task && each[3] !== outcome).map(each => each[1]);
+  /** The newest attempt of a task, of those before an epoch, that ended in any other way than this one; 0 where none did. */
+  newestEndBut(task: string, outcome: string, before = Number.MAX_SAFE_INTEGER): number {
+    const unwritten = this.#attempts
+      .filter(each => each[0] === task && each[3] !== outcome && each[1] < before)
+      .map(each => each[1]);
     const [written] = this.context.sql.all<{epoch: number | null}>(
-      'SELECT max(epoch) AS epoch FROM attempt WHERE task = ? AND outcome <> ?',
+      'SELECT max(epoch) AS epoch FROM attempt WHERE task = ? AND outcome <> ? AND epoch < ?',
       task,
       outcome,
+      before,
     );
     return Math.max(0, written?.epoch ?? 0, ...unwritten);
   }

@@ -45,6 +45,8 @@ export type Slice = Spender & {
   readonly epoch: number;
   readonly spent: Spent;
   readonly granted: Limits;
+  /** What it spends of beside the budgets: the purses of its own task and of those above it. */
+  readonly purses: readonly string[];
 };
 
 export function isFor({scope, target}: BudgetScope, spender: Spender): boolean {
@@ -140,9 +142,10 @@ const sliceRow = z
     repository: z.string().nullable(),
     source: sourceColumn,
     granted: z.string(),
+    purses: z.string(),
     ...spentSchema.shape,
   })
-  .transform(({task, epoch, agent_type, repository, source, granted, ...spent}): Slice => ({
+  .transform(({task, epoch, agent_type, repository, source, granted, purses, ...spent}): Slice => ({
     task,
     epoch,
     agent_type,
@@ -150,22 +153,27 @@ const sliceRow = z
     source,
     spent,
     granted: limitsSchema.parse(JSON.parse(granted)),
+    purses: z.array(z.string()).parse(JSON.parse(purses)),
   }));
 
 export function allSlices(sql: Sql): readonly Slice[] {
   return sql.all('SELECT * FROM slice').map(row => sliceRow.parse(row));
 }
 
-export function saveSlice(sql: Sql, {task, epoch, agent_type, repository, source, spent, granted}: Slice): void {
+export function saveSlice(
+  sql: Sql,
+  {task, epoch, agent_type, repository, source, spent, granted, purses}: Slice,
+): void {
   sql.run(
-    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, source, granted, cost_micros, input_tokens, output_tokens,
-       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, source, granted, purses, cost_micros, input_tokens,
+       output_tokens, cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     task,
     epoch,
     agent_type,
     repository,
     source,
     JSON.stringify(granted),
+    JSON.stringify(purses),
     spent.cost_micros,
     spent.input_tokens,
     spent.output_tokens,

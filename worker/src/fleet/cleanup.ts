@@ -33,11 +33,39 @@ export function cleanUp(sql: Sql, nowMs: number): boolean {
 function forgetTasks(sql: Sql, ids: readonly string[]): void {
   if (ids.length === 0) return;
   const json = JSON.stringify(ids);
-  for (const table of ['task_spec', 'attempt', 'agent', 'task_event', 'alias', 'message', 'approval', 'agent_call'])
+  const purses = pursesAbout(sql, json);
+  for (const table of [
+    'task_spec',
+    'attempt',
+    'agent',
+    'task_event',
+    'alias',
+    'message',
+    'approval',
+    'agent_call',
+    'purse_share',
+  ])
     sql.run(`DELETE FROM ${table} WHERE task IN (SELECT value FROM json_each(?))`, json);
   // What a task needs is older than the task, so this takes both ends of every dependency sooner or later.
   sql.run('DELETE FROM dependency WHERE needs IN (SELECT value FROM json_each(?))', json);
   sql.run('DELETE FROM task WHERE id IN (SELECT value FROM json_each(?))', json);
+  // A purse outlives its task while a sub-task still spends of it.
+  sql.run(
+    `DELETE FROM purse WHERE id IN (SELECT value FROM json_each(?)) AND task NOT IN (SELECT id FROM task)
+     AND NOT EXISTS (SELECT 1 FROM purse_share WHERE purse = purse.id)`,
+    JSON.stringify(purses),
+  );
+}
+
+/** Those of these tasks, and those of others that they spent of. */
+function pursesAbout(sql: Sql, json: string): readonly string[] {
+  return sql
+    .all<{id: string}>(
+      `SELECT id FROM purse WHERE task IN (SELECT value FROM json_each(?1))
+       UNION SELECT purse FROM purse_share WHERE task IN (SELECT value FROM json_each(?1))`,
+      json,
+    )
+    .map(({id}) => id);
 }
 
 /** Costs outlive their tasks: people look at them by the month and the year. */

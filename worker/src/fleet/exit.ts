@@ -8,7 +8,7 @@ import {carryAsks} from './asks.ts';
 import type {Batch} from './batch.ts';
 import {resultText} from './task-columns.ts';
 import type {TaskRow} from './task-row.ts';
-import {charge, chargeLate} from './spending.ts';
+import {charge, chargeLate, emptyPurse} from './spending.ts';
 import {advance, type Advance} from './task-step.ts';
 import type {CheckedExit, From, Ref} from './up-work.ts';
 
@@ -52,11 +52,15 @@ function sealEmptyLog(batch: Batch, {id: task, epoch, runner, log_bytes, log_liv
 /** What the team or the provider has to give before the task can go on: no fault of the attempt, so it burns none. */
 const parkingCodes: ReadonlySet<ErrorCode> = new Set(['budget_spent', 'usage_limited']);
 
-function retryOf({
-  code,
-  retryable,
-  retry_after_ms: retryAfterMs,
-}: Extract<ExitRecord['result'], {kind: 'failed'}>): Pick<Advance, 'retryable' | 'retryAfterMs' | 'parks'> {
+type Failed = Extract<ExitRecord['result'], {kind: 'failed'}>;
+
+function retryOf(
+  batch: Batch,
+  row: TaskRow,
+  {code, retryable, retry_after_ms: retryAfterMs}: Failed,
+): Pick<Advance, 'retryable' | 'retryAfterMs' | 'parks'> {
+  // The runner knows only that it is given no more; what its task may spend is spent for good.
+  if (code === 'budget_spent' && emptyPurse(batch, row) === 'spent') return {retryable: false};
   return {retryable, retryAfterMs, parks: retryable && parkingCodes.has(code)};
 }
 
@@ -67,7 +71,7 @@ function settle(batch: Batch, row: TaskRow, record: ExitRecord): TaskRow | undef
     result: result.kind,
     ...(result.kind === 'succeeded' || result.kind === 'waiting' ? {} : {note: failureOf(result)}),
     ...(result.kind === 'waiting' ? {hasOpenAsks: carryAsks(batch, record, result.asks)} : {}),
-    ...(result.kind === 'failed' ? retryOf(result) : {}),
+    ...(result.kind === 'failed' ? retryOf(batch, row, result) : {}),
     change: {result: resultText(record), log_bytes: Math.max(row.log_bytes, record.log_len)},
     data: {result: result.kind, exit_code: record.exit_code, ...toldBy(record)},
   });

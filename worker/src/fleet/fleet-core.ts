@@ -85,9 +85,12 @@ export class FleetCore {
       readers = sql.transaction(() => {
         passDeadlines(batch);
         const done = works.map(work => attempt(batch, work));
-        wakeDependants(batch);
         batch.memory.avoidance.expire(batch.nowMs);
-        dispatch(batch);
+        // Ends: a task that is kept back for good is one less each time.
+        do {
+          wakeDependants(batch);
+          dispatch(batch);
+        } while (batch.finished.length > 0);
         batch.flush();
         mail(sql, batch.memory, batch.drafts);
         return done;

@@ -61,6 +61,13 @@ function needsOf({agent, budget, memory_bytes_max}: TaskSpec): readonly string[]
   ];
 }
 
+const meterNeed = `"${meterLabel}"`;
+
+/** Whether the tasks of a lane have a budget of their own. */
+export function hasMeter(text: string): boolean {
+  return text.includes(meterNeed);
+}
+
 /** The label that every runner has of itself. */
 const ownLabel = 'runner=';
 

@@ -3,7 +3,7 @@ import type {Batch} from './batch.ts';
 import {isPinnedLane, labelOfRunner, laneOf, pinnedLane} from './lane.ts';
 import type {Sql} from './sql.ts';
 import type {TaskChange, TaskRow} from './task-row.ts';
-import {specOf} from './views.ts';
+import {specOf} from './spec-row.ts';
 
 /**
  * The session of an agent lies on the machine that ran it: for a while the task stands in a lane that only this runner

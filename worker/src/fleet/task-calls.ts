@@ -13,7 +13,8 @@ import {endOfAttempt} from './attempt-records.ts';
 import {pageOfEvents, pageOfTasks} from './task-lists.ts';
 import {readResult} from './task-columns.ts';
 import {taskById, type TaskRow} from './task-row.ts';
-import {positionOf, specOf, taskView, type Sight} from './views.ts';
+import {specOf} from './spec-row.ts';
+import {positionOf, taskView, type Sight} from './views.ts';
 
 /** The operations on tasks, as the Worker calls them. */
 

@@ -4,7 +4,7 @@ import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {TaskListQuery} from './fleet-rpc.ts';
 import type {Sql} from './sql.ts';
 import type {TaskRow} from './task-row.ts';
-import {specFrom} from './views.ts';
+import {specFrom} from './spec-row.ts';
 
 /** A page with a filter looks at no more tasks than this, so that it costs the same in a pool of any size. */
 const lookedAtMax = 5_000;

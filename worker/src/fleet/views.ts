@@ -17,17 +17,6 @@ import {isVersionLabel} from './version-label.ts';
 /** What views are made from. */
 export type Sight = {readonly sql: Sql; readonly memory: Memory; readonly pool: string; readonly nowMs: number};
 
-export function specOf(sql: Sql, task: string): TaskSpec {
-  const {spec} = one(sql.all<{spec: string}>('SELECT spec FROM task_spec WHERE task = ?', task));
-  return specFrom(spec);
-}
-
-/** It was validated when it was submitted, and is read as it was then: a later schema must not lose an old task. */
-export function specFrom(text: string): TaskSpec {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the Fleet wrote this text from a TaskSpec
-  return JSON.parse(text) as TaskSpec;
-}
-
 export function taskView({memory, pool, nowMs}: Sight, row: TaskRow, spec: TaskSpec): TaskView {
   return {
     id: row.id,
