@@ -27,6 +27,10 @@ export const limitTable = {
   ),
   timeoutWarningMinMs: ms(10_000, 'A warning that would leave less time is not given.'),
   cancelGraceMs: ms(10_000, 'A cancelled agent may save its work for this long before it is killed.'),
+  purseLookMs: ms(
+    15_000,
+    'A task waits so long for what its sub-tasks, or those above it, may give back of its budget.',
+  ),
   signatureWindowMs: ms(300_000, 'A signed request is accepted this long before and after its timestamp.'),
   nonceKeptMs: ms(660_000, 'Nonces are remembered for both sides of the window, and a minute more.'),
   idempotencyKeptMs: ms(604_800_000, 'An idempotency key answers with its first task for seven days.'),
