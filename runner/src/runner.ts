@@ -5,16 +5,15 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {charterIntroduction} from '@switchyard/shared/domain/charter-introduction.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import {AttemptLoop, type LoopStatus} from './attempt/attempt-loop.ts';
-import type {AttemptPlan, WorkObserver} from './attempt/attempt-work.ts';
+import type {WorkObserver} from './attempt/attempt-work.ts';
 import {HostWork} from './attempt/host-work.ts';
 import {keepUp} from './attempt/rounds.ts';
 import {logAddress, runDirectoryOf} from './attempt/attempt-paths.ts';
-import {loginLabels, ownLoginOf} from './agent/own-login.ts';
+import {ownLoginOf} from './agent/own-login.ts';
 import {diskOfAgents} from './agent/nearest-real-path.ts';
 import {charterOfStart, type MachineCharter} from './agent/machine-charter.ts';
-import {memoryHolder, memoryOf} from './agent/machine-limits.ts';
+import {memoryHolder, memoryOf, ownersLabels} from './agent/machine-limits.ts';
 import {rulingOf} from './agent/ruling.ts';
 import {AttemptModels} from './attempt/attempt-models.ts';
 import {findGitCredential} from './secrets/git-credentials.ts';
@@ -127,7 +126,7 @@ async function assemble(
 ): Promise<RunningRunner> {
   const {stateDirectory, onLine} = options;
   const {clock} = machine;
-  const memory = (plan: AttemptPlan) => memoryOf({policy, charter: charter?.charter ?? null}, plan.spec);
+  const owner = {policy, charter: charter?.charter ?? null};
   const {store, context} = openStores(stateDirectory, policy, onLine);
   const keys = runnerKeys({key, runnerDirectory: stateDirectory, wallMs: Date.now, randomId: randomHex, log: onLine});
   const {link, tokens, serverTime} = openLink(options, keys, clock);
@@ -146,7 +145,7 @@ async function assemble(
     awakeMs: () => performance.now(),
     random: Math.random,
     use: async plan => resourceUse(runDirectoryOf(stateDirectory, plan), machine),
-    limitsOf: plan => agentLimitsOf(policy, memory(plan)),
+    limitsOf: plan => agentLimitsOf(policy, memoryOf(owner, plan.spec)),
     ownLogin: driver => ownLoginOf(policy, driver, {env: process.env, home: homedir()}),
     log: onLine,
   });
@@ -162,11 +161,11 @@ async function assemble(
     link: models.over(link),
     work: told =>
       models.metered(told, observer =>
-        hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter, memory}),
+        hostWork({stateDirectory, key, tokens, clock, cgroupBase, context, observer, models, policy, charter}),
       ),
     bootMs: clock.nowMs,
     slots: Math.min(options.slots, policy.slots_max, charter?.charter.resourceLimits.maxSessions ?? Infinity),
-    labels: [...labelsOf(facts, options.labels), ...loginLabels(policy)],
+    labels: labelsOf(facts, [...ownersLabels(owner), ...options.labels]),
     checkOffer: async offer =>
       models.offered(
         await checkOffer(offer, {
@@ -283,7 +282,6 @@ type WorkParts = {
   readonly key: RunnerKey;
   readonly tokens: ConnectTokens;
   readonly clock: ReturnType<typeof bootClock>;
-  readonly memory: (plan: AttemptPlan) => MemoryLimit | null;
   readonly context: WorktreeContext;
   readonly observer: WorkObserver;
   readonly models: AttemptModels;
@@ -300,7 +298,6 @@ function hostWork({
   models,
   policy,
   charter,
-  memory,
 }: WorkParts): HostWork {
   const {env} = selectEnvironment(process.env, policy.environment);
   const path = agentPath(process.env['PATH'], process.execPath);
@@ -336,7 +333,7 @@ function hostWork({
         },
       };
     },
-    memoryOf: memory,
+    memoryOf: plan => memoryOf({policy, charter: charter?.charter ?? null}, plan.spec),
     deadlineUnknown: () => ({
       softMs: Math.floor(clock.nowMs()) + limits.leaseTtlMs - limits.softStopMs,
       hardMs: Math.floor(clock.nowMs()) + limits.leaseTtlMs - limits.hardKillMs,

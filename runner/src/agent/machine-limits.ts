@@ -1,13 +1,15 @@
 import type {Charter} from '@switchyard/shared/domain/charter.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
+import {tokenBudgetLabels} from '@switchyard/shared/domain/token-budget.ts';
 import {sources} from '@switchyard/shared/policy/budget.ts';
 import {memoryLimitText, narrowestMemory, type MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import {passesMemoryOn} from '../executor/cgroup-memory.ts';
+import {loginLabels} from './own-login.ts';
 import type {Policy} from '../state/policy-file.ts';
 
 /** What the owner of a machine wrote down; either may say nothing. */
 export type OwnersWord = {
-  readonly policy: Pick<Policy, 'attempts'>;
+  readonly policy: Pick<Policy, 'attempts' | 'agents'>;
   readonly charter: Pick<Charter, 'resourceLimits'> | null;
 };
 
@@ -21,6 +23,11 @@ export function memoryOf(
     policy: policy.attempts.memory_bytes_max,
     task: task.memory_bytes_max,
   });
+}
+
+/** What the control plane has to know of it before it offers anything. */
+export function ownersLabels({policy, charter}: OwnersWord): readonly string[] {
+  return [...tokenBudgetLabels(charter?.resourceLimits.tokenBudget ?? {}), ...loginLabels(policy)];
 }
 
 export const memoryHolders = ['cgroup', 'samples'] as const;

@@ -14,13 +14,18 @@ export function budgetLines(
 ): readonly string[] {
   const rows = budgets.map(budget => [
     budget.id,
-    budget.repository ?? budget.agent_type ?? budget.source ?? 'the pool',
+    scopeOf(budget),
     budget.period,
     `${budget.percent} %`,
     spentOf(budget),
     stateOf(budget, nowMs),
   ]);
   return table(['BUDGET', 'FOR', 'PERIOD', 'SPENT', 'OF', 'STATE'], rows, columns);
+}
+
+function scopeOf({repository, agent_type, source, runner}: BudgetView): string {
+  if (runner !== null) return source === null ? runner : `${source} of ${runner}`;
+  return repository ?? agent_type ?? source ?? 'the pool';
 }
 
 function spentOf({limits, override, spent}: BudgetView): string {

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import {approvalIdSchema} from '../domain/id.ts';
+import {approvalIdSchema, runnerIdSchema} from '../domain/id.ts';
 import {agentSchema, repositorySchema} from '../domain/task-spec.ts';
-import {budgetPeriods} from '../policy/budget-period.ts';
+import {budgetPeriods, knownPeriods} from '../policy/budget-period.ts';
 import {sources} from '../policy/budget.ts';
 import {limits} from '../policy/limits.ts';
 import {usdPattern} from '../policy/money.ts';
@@ -28,7 +28,9 @@ export const budgetViewSchema = z
     agent_type: z.string().nullable(),
     /** Or who pays for it: a plan that the owner of a machine is logged in to, or a key. */
     source: z.enum(sources).nullable(),
-    period: z.enum(budgetPeriods),
+    /** Of the machine whose charter says so; null for a budget that somebody made. */
+    runner: runnerIdSchema.nullable(),
+    period: z.enum(knownPeriods),
     /** Begin and end of the period that is running, in milliseconds since 1970; `total` never ends. */
     from_ms: count,
     until_ms: count.nullable(),
@@ -69,6 +71,11 @@ export const overrideMs = z.int().min(1_000).max(limits.overrideMaxMs);
 
 const params = z.strictObject({
   budget: z.string().regex(/^[a-z][a-z0-9-]{0,38}[a-z0-9]$/, 'expected a name such as every-day'),
+});
+
+/** Also of a budget that follows from a charter. */
+const anyBudget = z.strictObject({
+  budget: z.string().regex(/^[a-z][A-Za-z0-9_.-]{0,158}[A-Za-z0-9]$/, 'expected a name such as every-day'),
 });
 
 export const listBudgets = contract({
@@ -114,7 +121,7 @@ export const overrideBudget = contract({
   summary:
     'Set other limits for a while. Those that are not named stay as they are; the next override replaces this one.',
   auth: 'admin',
-  params,
+  params: anyBudget,
   body: z
     .strictObject({
       for_ms: overrideMs,

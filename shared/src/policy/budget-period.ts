@@ -1,7 +1,11 @@
 /** After which a budget begins again, by UTC: weeks begin on Monday, `total` never ends. */
 export const budgetPeriods = ['day', 'week', 'month', 'total'] as const;
-export type BudgetPeriod = (typeof budgetPeriods)[number];
 
+/** And those that only charters speak of. */
+export const knownPeriods = ['hour', ...budgetPeriods] as const;
+export type BudgetPeriod = (typeof knownPeriods)[number];
+
+const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 const weekMs = 7 * dayMs;
 /** 1 January 1970 was a Thursday. */
@@ -10,6 +14,8 @@ const mondayOffsetMs = 4 * dayMs;
 /** When the period that holds this moment began, in milliseconds since 1970. */
 export function periodStartMs(period: BudgetPeriod, nowMs: number): number {
   switch (period) {
+    case 'hour':
+      return nowMs - (nowMs % hourMs);
     case 'day':
       return nowMs - (nowMs % dayMs);
     case 'week':
@@ -27,6 +33,8 @@ export function periodStartMs(period: BudgetPeriod, nowMs: number): number {
 export function nextPeriodMs(period: BudgetPeriod, nowMs: number): number {
   const startMs = periodStartMs(period, nowMs);
   switch (period) {
+    case 'hour':
+      return startMs + hourMs;
     case 'day':
       return startMs + dayMs;
     case 'week':

@@ -43,9 +43,13 @@ export function left(limits: Limits, spent: Figures, reserved: Figures): Limits 
   });
 }
 
-/** A part of limits, in percent, rounded down; never nothing. */
+/** A part of limits, in percent, rounded down; nothing only of nothing. */
 export const shareOf = (limits: Limits, percent: number): Limits =>
-  each(kind => (limits[kind] === null ? null : Math.max(1, Math.floor((limits[kind] * percent) / 100))));
+  each(kind => {
+    const limit = limits[kind];
+    if (limit === null) return null;
+    return limit === 0 || percent === 0 ? 0 : Math.max(1, Math.floor((limit * percent) / 100));
+  });
 
 /** The kind that has nothing left; undefined while every limited kind has something. */
 export function exhausted(rest: Limits): SpendingKind | undefined {
@@ -101,6 +105,7 @@ export function percentSpent(limits: Limits, spent: Figures): number {
     0,
     ...spendingKinds.map(kind => {
       const limit = limits[kind];
+      if (limit === 0) return 100;
       return limit === null ? 0 : Math.floor((spent[kind] / limit) * 100);
     }),
   );

@@ -5,7 +5,16 @@ import {budgetLines} from '../../../runner/src/commands/budget-lines.ts';
 
 const nothing = {cost_usd: '0.00', tokens: 0, turns: 0};
 const budget: BudgetView = {
-  ...{id: 'every-day', repository: null, agent_type: null, source: null, period: 'total', from_ms: 0, until_ms: null},
+  ...{
+    id: 'every-day',
+    repository: null,
+    agent_type: null,
+    source: null,
+    runner: null,
+    period: 'total',
+    from_ms: 0,
+    until_ms: null,
+  },
   ...{limits: {cost_usd: null, tokens: null, turns: 10}, spent: {...nothing, turns: 8}, reserved: nothing},
   ...{percent: 80, warned_percent: 75, approval: null, blocks: false, override: null},
 };

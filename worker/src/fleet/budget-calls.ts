@@ -2,14 +2,15 @@ import type {ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import type {BudgetView} from '@switchyard/shared/api/budget-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {ApprovalId} from '@switchyard/shared/domain/id.ts';
-import {exhausted, left, percentSpent, warningAt, type Limits} from '@switchyard/shared/policy/budget.ts';
+import {exhausted, left, percentSpent, type Limits} from '@switchyard/shared/policy/budget.ts';
 import {dayOf, nextPeriodMs, periodStartMs, type BudgetPeriod} from '@switchyard/shared/policy/budget-period.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {approvalById, approvalView} from './approval-row.ts';
 import {decide} from './asks.ts';
 import type {Batch} from './batch.ts';
 import {grantable, isSpent, openAskOf, withdrawAsk} from './budget-asks.ts';
-import {limitsAt, type Budget, type BudgetScope} from './budget-row.ts';
+import {limitsAt, payerOf, runnerOf, silenced, type Budget, type BudgetScope} from './budget-row.ts';
+import {applyCharters} from './charter-budgets.ts';
 import {costsBy, type CostQuery, type Costs} from './cost-views.ts';
 import {spentSince} from './cost-row.ts';
 import {figuresView, limitsView} from './money-view.ts';
@@ -41,7 +42,7 @@ export function putBudget(service: Service, caller: Caller, change: BudgetChange
   return writing(service, {caller, scope: 'admin'}, batch => {
     const {spending} = batch.memory;
     const before = spending.budget(change.id);
-    if (before === undefined && spending.budgets().length >= limits.budgetsMax)
+    if (before === undefined && spending.general().length >= limits.budgetsMax)
       throw new SwitchyardError('invalid_request', `a pool has at most ${limits.budgetsMax} budgets`);
     const window_ms = periodStartMs(change.period, batch.nowMs);
     const places = {sql: batch.context.sql, unwritten: spending.unwritten};
@@ -103,6 +104,7 @@ export function deleteBudget(service: Service, caller: Caller, id: string): Prom
   return writing(service, {caller, scope: 'admin'}, batch => {
     withdrawAsk(batch, known(batch.memory.spending, id));
     batch.undoable(batch.memory.spending.setBudget(id, undefined));
+    applyCharters(batch);
     batch.audit({actor: actorOf(caller), action: 'budget.delete', target: id, detail: ''});
     return () => ({id});
   });
@@ -118,15 +120,11 @@ function known(spending: SpendingBook, id: string): Budget {
   return budget;
 }
 
-/** Whoever sets a limit sees how much of it is spent: only what is spent from now on is warned of. */
-function silenced(budget: Budget, nowMs: number): Budget {
-  return {...budget, warned: warningAt(percentSpent(limitsAt(budget, nowMs), budget.spent))};
-}
-
 type Kept = {readonly budget: Budget; readonly action: string; readonly detail: object};
 
 function keep(batch: Batch, caller: Caller, {budget, action, detail}: Kept): void {
   batch.undoable(batch.memory.spending.setBudget(budget.id, budget));
+  applyCharters(batch);
   batch.audit({actor: actorOf(caller), action, target: budget.id, detail: JSON.stringify(detail)});
 }
 
@@ -143,7 +141,8 @@ function budgetView({sql, memory: {spending}, nowMs}: Look, budget: Budget): Bud
     id,
     repository: scope === 'repository' ? target : null,
     agent_type: scope === 'agent_type' ? target : null,
-    source: scope === 'source' ? target : null,
+    source: payerOf(budget) ?? null,
+    runner: runnerOf(budget) ?? null,
     period,
     from_ms: window_ms,
     until_ms: until === Infinity ? null : until,

@@ -1,13 +1,24 @@
 import * as z from 'zod';
-import {sources, type Figures, type Limits, type Source} from '@switchyard/shared/policy/budget.ts';
-import {nextPeriodMs, type BudgetPeriod} from '@switchyard/shared/policy/budget-period.ts';
+import {runnerIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
+import {
+  percentSpent,
+  sources,
+  warningAt,
+  type Figures,
+  type Limits,
+  type Source,
+} from '@switchyard/shared/policy/budget.ts';
+import {knownPeriods, nextPeriodMs, type BudgetPeriod} from '@switchyard/shared/policy/budget-period.ts';
 import {limitsSchema, spentSchema, type Spent} from '@switchyard/shared/protocol/spending.ts';
 import type {Sql} from './sql.ts';
 
-/** Which attempts a budget is for. `target` is the URL of a repository, a type of agent or a source; null for the whole pool. */
+/**
+ * Which attempts a budget is for. `target` is the URL of a repository, a type of agent, a source, a runner, or a source on
+ * a runner; null for the whole pool. Those of runners follow from charters.
+ */
 export type BudgetScope =
   | {readonly scope: 'pool'; readonly target: null}
-  | {readonly scope: 'repository' | 'agent_type'; readonly target: string}
+  | {readonly scope: 'repository' | 'agent_type' | 'runner' | 'runner_source'; readonly target: string}
   | {readonly scope: 'source'; readonly target: Source};
 
 /** Other limits for a while: a kind that is null keeps its own. */
@@ -36,6 +47,7 @@ export type Spender = {
   readonly repository: string | null;
   /** Undefined before a runner was chosen, on which it depends: no budget of a source is for it. */
   readonly source?: Source | undefined;
+  readonly runner?: string | undefined;
 };
 
 /** The spending of a live attempt, and how far it may go. */
@@ -45,12 +57,26 @@ export type Slice = Spender & {
   readonly epoch: number;
   readonly spent: Spent;
   readonly granted: Limits;
-  /** What it spends of beside the budgets: the purses of its own task and of those above it. */
-  readonly purses: readonly string[];
 };
 
 export function isFor({scope, target}: BudgetScope, spender: Spender): boolean {
-  return scope === 'pool' || target === spender[scope];
+  if (scope === 'pool') return true;
+  return target === (scope === 'runner_source' ? targetOf(spender) : spender[scope]);
+}
+
+/** Of a budget for a source on a runner. */
+export const targetOf = ({runner = '', source = 'api'}: Pick<Spender, 'runner' | 'source'>): string =>
+  `${runner}/${source}`;
+
+/** The runner whose charter a budget follows from; undefined for one that people have made. */
+export function runnerOf({scope, target}: BudgetScope): RunnerId | undefined {
+  return scope === 'runner' || scope === 'runner_source' ? runnerIdSchema.parse(target.split('/')[0]) : undefined;
+}
+
+/** Who pays for what a budget counts; undefined where that does not matter. */
+export function payerOf({scope, target}: BudgetScope): Source | undefined {
+  if (scope === 'source') return target;
+  return scope === 'runner_source' ? sources.find(source => target.endsWith(`/${source}`)) : undefined;
 }
 
 /** The limits that hold right now. */
@@ -64,6 +90,11 @@ export function limitsAt({limits, override}: Pick<Budget, 'limits' | 'override'>
   };
 }
 
+/** Whoever sets a limit sees how much of it is spent: only what is spent from now on is warned of. */
+export function silenced(budget: Budget, nowMs: number): Budget {
+  return {...budget, warned: warningAt(percentSpent(limitsAt(budget, nowMs), budget.spent))};
+}
+
 /** When the clock next changes something: the period ends, or an override. */
 export function dueMs({period, window_ms, override}: Budget): number {
   return Math.min(nextPeriodMs(period, window_ms), override?.until_ms ?? Infinity);
@@ -75,9 +106,9 @@ const overrideColumn = z.object({limits: limitsSchema, until_ms: z.number(), by:
 const budgetRow = z
   .object({
     id: z.string(),
-    scope: z.enum(['pool', 'repository', 'agent_type', 'source']),
+    scope: z.enum(['pool', 'repository', 'agent_type', 'source', 'runner', 'runner_source']),
     target: z.string().nullable(),
-    period: z.enum(['day', 'week', 'month', 'total']),
+    period: z.enum(knownPeriods),
     cost_micros_max: z.number().nullable(),
     tokens_max: z.number().nullable(),
     turns_max: z.number().nullable(),
@@ -141,19 +172,19 @@ const sliceRow = z
     agent_type: z.string(),
     repository: z.string().nullable(),
     source: sourceColumn,
+    runner: z.string().nullable(),
     granted: z.string(),
-    purses: z.string(),
     ...spentSchema.shape,
   })
-  .transform(({task, epoch, agent_type, repository, source, granted, purses, ...spent}): Slice => ({
+  .transform(({task, epoch, agent_type, repository, source, runner, granted, ...spent}): Slice => ({
     task,
     epoch,
     agent_type,
     repository,
     source,
+    runner: runner ?? undefined,
     spent,
     granted: limitsSchema.parse(JSON.parse(granted)),
-    purses: z.array(z.string()).parse(JSON.parse(purses)),
   }));
 
 export function allSlices(sql: Sql): readonly Slice[] {
@@ -162,18 +193,18 @@ export function allSlices(sql: Sql): readonly Slice[] {
 
 export function saveSlice(
   sql: Sql,
-  {task, epoch, agent_type, repository, source, spent, granted, purses}: Slice,
+  {task, epoch, agent_type, repository, source, runner, spent, granted}: Slice,
 ): void {
   sql.run(
-    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, source, granted, purses, cost_micros, input_tokens,
+    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, source, runner, granted, cost_micros, input_tokens,
        output_tokens, cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     task,
     epoch,
     agent_type,
     repository,
     source,
+    runner ?? null,
     JSON.stringify(granted),
-    JSON.stringify(purses),
     spent.cost_micros,
     spent.input_tokens,
     spent.output_tokens,

@@ -14,10 +14,10 @@ export type Cost = Spender & {
 };
 
 /** Adds to what the attempt spent on that day. */
-export function addCost(sql: Sql, {day, task, epoch, agent_type, repository, source, spent}: Cost): void {
+export function addCost(sql: Sql, {day, task, epoch, agent_type, repository, source, runner, spent}: Cost): void {
   sql.run(
-    `INSERT INTO cost (day, task, epoch, agent_type, repository, source, cost_micros, input_tokens, output_tokens,
-       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO cost (day, task, epoch, agent_type, repository, source, runner, cost_micros, input_tokens, output_tokens,
+       cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (day, task, epoch) DO UPDATE SET cost_micros = cost_micros + excluded.cost_micros,
        input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens,
        cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
@@ -28,6 +28,7 @@ export function addCost(sql: Sql, {day, task, epoch, agent_type, repository, sou
     agent_type,
     repository,
     source,
+    runner ?? null,
     spent.cost_micros,
     spent.input_tokens,
     spent.output_tokens,
@@ -79,6 +80,8 @@ export function spentSince(
     repository: 'AND repository = ?',
     agent_type: 'AND agent_type = ?',
     source: 'AND source = ?',
+    runner: 'AND runner = ?',
+    runner_source: "AND runner || '/' || source = ?",
   }[of.scope];
   const values = of.target === null ? [] : [of.target];
   const written = one(sql.all<Sums>(`SELECT ${sums} FROM cost WHERE day >= ? ${where}`, day, ...values));

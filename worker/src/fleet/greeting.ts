@@ -5,6 +5,7 @@ import type {Verdict} from '@switchyard/shared/protocol/down.ts';
 import type {Hello} from '@switchyard/shared/protocol/up.ts';
 import {closeCodes, protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import type {Batch} from './batch.ts';
+import {applyCharters} from './charter-budgets.ts';
 import {renewItems} from './lease.ts';
 import {sendMessages} from './messages.ts';
 import {sendOffer} from './offer.ts';
@@ -39,6 +40,7 @@ export function greet(
     return;
   }
   replaceSession(batch, from, {row: {...runner.row, protocol}, hello});
+  applyCharters(batch, from.runner);
   const verdicts = hello.inventory.map(item => judge(batch, from, item));
   batch.send(from.runner, {
     t: 'welcome',

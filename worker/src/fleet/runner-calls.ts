@@ -5,6 +5,7 @@ import {taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import {closeCodes} from '@switchyard/shared/protocol/version.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Batch} from './batch.ts';
+import {applyCharters} from './charter-budgets.ts';
 import type {Caller, Enrolment, Outcome} from './fleet-rpc.ts';
 import {actorOf} from './permission.ts';
 import {rotateKey} from './runner-keys.ts';
@@ -172,6 +173,7 @@ function revoke(batch: Batch, row: RunnerRow): void {
     batch.close({runner: row.id, connection: row.connection, code: closeCodes.revoked, why: 'this runner was revoked'});
   const next = {...row, revoked_ms: batch.nowMs, connection: null, transport: null};
   batch.changeRunner(next);
+  applyCharters(batch, row.id);
   tellDirectory(batch, next);
 }
 

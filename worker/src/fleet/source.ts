@@ -2,6 +2,7 @@ import {agentOfLabel, loginLabel} from '@switchyard/shared/domain/labels.ts';
 import {sources, type Source} from '@switchyard/shared/policy/budget.ts';
 import type {Budget} from './budget-row.ts';
 import type {LaneKey} from './lane.ts';
+import type {Runner} from './runner-row.ts';
 import type {SpendingBook} from './spending-book.ts';
 
 /** Who pays for tasks of a lane on a runner: the plan of its owner where the agent works under the owner's login. */
@@ -10,8 +11,21 @@ export function sourceOf({requires}: Pick<LaneKey, 'requires'>, labels: Readonly
   return drivers.some(driver => labels.has(loginLabel(driver))) ? 'subscription' : 'api';
 }
 
+/** What keeps tasks of a lane from a runner: the budget of which nothing is left for them there. */
+export function blockingOn(
+  spending: SpendingBook,
+  key: Pick<LaneKey, 'spender' | 'requires'>,
+  nowMs: number,
+): (runner: Pick<Runner, 'row' | 'labels'>) => Budget | undefined {
+  const spent = spentSources(spending, key, nowMs);
+  return ({row, labels}) => {
+    const source = sourceOf(key, labels);
+    return spent.get(source) ?? spending.blockingOn({...key.spender, source, runner: row.id}, nowMs);
+  };
+}
+
 /** The sources that have nothing left for tasks of a lane, each with the budget that says so. */
-export function spentSources(
+function spentSources(
   spending: SpendingBook,
   {spender}: Pick<LaneKey, 'spender'>,
   nowMs: number,

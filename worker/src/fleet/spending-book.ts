@@ -16,6 +16,7 @@ import {
   dueMs,
   isFor,
   limitsAt,
+  runnerOf,
   saveBudget,
   saveSlice,
   type Budget,
@@ -23,7 +24,6 @@ import {
   type Spender,
 } from './budget-row.ts';
 import {addCost, type Cost} from './cost-row.ts';
-import {PurseBook} from './purse-book.ts';
 import type {Sql} from './sql.ts';
 
 /** Puts back what it changed. */
@@ -35,17 +35,17 @@ export type Undo = () => void;
  */
 export class SpendingBook {
   readonly #budgets = new Map<string, Budget>();
+  /** The same by the runner whose charter they follow from; those that people have made under the empty text. */
+  readonly #byRunner = new Map<string, Map<string, Budget>>();
   readonly #slices = new Map<string, Slice>();
   /** For each budget the sum of what its live attempts have been given and not spent. */
   readonly #reserved = new Map<string, Figures>();
   readonly #changedBudgets = new Set<string>();
   readonly #changedSlices = new Set<string>();
   readonly #costs: Cost[] = [];
-  readonly purses: PurseBook;
 
   constructor(sql: Sql) {
-    this.purses = new PurseBook(sql);
-    for (const budget of allBudgets(sql)) this.#budgets.set(budget.id, budget);
+    for (const budget of allBudgets(sql)) this.#keep(budget);
     for (const slice of allSlices(sql)) this.#put(slice.task, slice);
   }
 
@@ -60,11 +60,20 @@ export class SpendingBook {
 
   /** Whether any budget depends on which runner takes an attempt. */
   get hasSourceBudgets(): boolean {
-    return this.budgets().some(({scope}) => scope === 'source');
+    return this.general().some(({scope}) => scope === 'source');
   }
 
   budgets(): readonly Budget[] {
     return [...this.#budgets.values()];
+  }
+
+  /** Those that people have made, and that no runner is needed for to know whether they are for a task. */
+  general(): readonly Budget[] {
+    return this.ofRunner('');
+  }
+
+  ofRunner(runner: string): readonly Budget[] {
+    return [...(this.#byRunner.get(runner)?.values() ?? [])];
   }
 
   budget(id: string): Budget | undefined {
@@ -83,20 +92,22 @@ export class SpendingBook {
     return this.#reserved.get(id) ?? noFigures;
   }
 
-  /** What is left for an attempt: the least of all budgets and purses that it counts for. */
-  rest(spender: Spender & Pick<Slice, 'purses'>, nowMs: number): Limits {
-    const budgets = this.#matching(spender).map(budget =>
-      left(limitsAt(budget, nowMs), budget.spent, this.reservedOf(budget.id)),
+  /** What is left for an attempt: the least of all budgets that it counts for. */
+  rest(spender: Spender, nowMs: number): Limits {
+    return smallest(
+      this.#matching(spender).map(budget => left(limitsAt(budget, nowMs), budget.spent, this.reservedOf(budget.id))),
     );
-    return smallest([...budgets, this.purses.rest(spender.purses)]);
   }
 
   /** The budget that lets no attempt of this kind begin; undefined where each has something left. */
   blocking(spender: Spender, nowMs: number): Budget | undefined {
     if (!this.hasBudgets) return undefined;
-    return this.#matching(spender).find(
-      budget => exhausted(left(limitsAt(budget, nowMs), budget.spent, this.reservedOf(budget.id))) !== undefined,
-    );
+    return this.#matching(spender).find(budget => this.#isBlocked(budget, nowMs));
+  }
+
+  /** The same among those that follow from the charter of a runner alone. */
+  blockingOn(spender: Spender & {readonly runner: string}, nowMs: number): Budget | undefined {
+    return this.ofRunner(spender.runner).find(budget => isFor(budget, spender) && this.#isBlocked(budget, nowMs));
   }
 
   matching(spender: Spender): readonly Budget[] {
@@ -113,8 +124,8 @@ export class SpendingBook {
   setBudget(id: string, budget: Budget | undefined): Undo {
     const before = this.#budgets.get(id);
     this.#changedBudgets.add(id);
-    if (budget === undefined) this.#budgets.delete(id);
-    else this.#budgets.set(id, budget);
+    if (budget === undefined) this.#drop(before);
+    else this.#keep(budget);
     if (budget === undefined || before?.target !== budget.target || before.scope !== budget.scope) this.#reserve();
     return () => void this.setBudget(id, before);
   }
@@ -143,28 +154,41 @@ export class SpendingBook {
       else saveSlice(sql, slice);
     }
     for (const cost of this.#costs) addCost(sql, cost);
-    this.purses.flush(sql);
     this.#changedBudgets.clear();
     this.#changedSlices.clear();
     this.#costs.length = 0;
   }
 
   #matching(spender: Spender): readonly Budget[] {
-    return [...this.#budgets.values()].filter(budget => isFor(budget, spender));
+    const own = spender.runner === undefined ? [] : this.ofRunner(spender.runner);
+    return [...this.general(), ...own].filter(budget => isFor(budget, spender));
+  }
+
+  #isBlocked(budget: Budget, nowMs: number): boolean {
+    return exhausted(left(limitsAt(budget, nowMs), budget.spent, this.reservedOf(budget.id))) !== undefined;
+  }
+
+  #keep(budget: Budget): void {
+    const runner = runnerOf(budget) ?? '';
+    this.#budgets.set(budget.id, budget);
+    this.#byRunner.set(runner, (this.#byRunner.get(runner) ?? new Map<string, Budget>()).set(budget.id, budget));
+  }
+
+  #drop(budget: Budget | undefined): void {
+    if (budget === undefined) return;
+    this.#budgets.delete(budget.id);
+    const runner = runnerOf(budget) ?? '';
+    const others = this.#byRunner.get(runner);
+    others?.delete(budget.id);
+    if (others?.size === 0) this.#byRunner.delete(runner);
   }
 
   #put(task: string, slice: Slice | undefined): void {
     const before = this.#slices.get(task);
-    if (before !== undefined) this.#countAll(before, subtractFigures);
+    if (before !== undefined) this.#count(before, subtractFigures);
     if (slice === undefined) this.#slices.delete(task);
     else this.#slices.set(task, slice);
-    if (slice !== undefined) this.#countAll(slice, addFigures);
-  }
-
-  #countAll(slice: Slice, change: (sum: Figures, by: Figures) => Figures): void {
-    this.#count(slice, change);
-    const by = outstanding(slice.granted, figuresOf(slice.spent));
-    for (const id of slice.purses) this.purses.reserve(id, reserved => change(reserved, by));
+    if (slice !== undefined) this.#count(slice, addFigures);
   }
 
   #count(slice: Slice, change: (sum: Figures, by: Figures) => Figures): void {

@@ -16,32 +16,21 @@ import {sessionSpendingProtocol, spendingProtocol} from '@switchyard/shared/prot
 import {heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
 import {askForMore, withdrawAsk} from './budget-asks.ts';
+import {applyCharters} from './charter-budgets.ts';
 import {dueMs, isFor, limitsAt, type Budget, type Slice} from './budget-row.ts';
 import {readLane} from './lane.ts';
 import {sourceOf} from './source.ts';
 import {addSpent, isNothing, spentByTask, spentMore} from './cost-row.ts';
-import {openPurses, pursesOf} from './purses.ts';
 import type {TaskRow} from './task-row.ts';
 import type {From, Ref} from './up-work.ts';
 
-/** Sets a slice aside for an attempt that is offered, where a budget holds or its task states one. */
+/** Sets a slice aside for an attempt that is offered, where a budget holds. */
 export function setAside(batch: Batch, row: TaskRow): void {
   const {spending} = batch.memory;
-  const purses = openPurses(batch, row);
-  if (!spending.hasBudgets && purses.length === 0) return;
-  const spender = {...spenderOf(batch, row, row.runner), purses};
+  if (!spending.hasBudgets) return;
+  const spender = spenderOf(batch, row, row.runner);
   const granted = firstSlice(spending.rest(spender, batch.nowMs));
   if (isLimited(granted)) setSlice(batch, row.id, {...spender, epoch: row.epoch, spent: noneSpent, granted});
-}
-
-/**
- * Whether nothing is left of what a task, or one above it, lets all that work for it spend: `spent` for good, or
- * `promised` to attempts that live.
- */
-export function emptyPurse(batch: Batch, row: TaskRow): 'spent' | 'promised' | undefined {
-  const {spending} = batch.memory;
-  const purses = spending.slice(row.id)?.purses ?? pursesOf(batch, {...row, epoch: row.epoch + 1});
-  return spending.purses.empty(purses);
 }
 
 /**
@@ -121,16 +110,14 @@ export function chargeLate(
   const places = {sql: batch.context.sql, unwritten: spending.unwritten};
   const known = spentByTask(places, {task: ref.task, from: ref.epoch, to: ref.epoch});
   const more = spentMore(known, spent);
-  const of = {task: ref.task, epoch: ref.epoch, purses: pursesOf(batch, {...row, epoch: ref.epoch})};
-  if (!isNothing(more)) book(batch, {...spenderOf(batch, row, runner), ...of}, more);
+  if (!isNothing(more)) book(batch, {...spenderOf(batch, row, runner), task: ref.task, epoch: ref.epoch}, more);
 }
 
-type Booked = Pick<Slice, 'task' | 'epoch' | 'agent_type' | 'repository' | 'source' | 'purses'>;
+type Booked = Pick<Slice, 'task' | 'epoch' | 'agent_type' | 'repository' | 'source' | 'runner'>;
 
-function book(batch: Batch, {task, epoch, agent_type, repository, source, purses}: Booked, more: Spent): void {
+function book(batch: Batch, {task, epoch, agent_type, repository, source, runner}: Booked, more: Spent): void {
   const {spending} = batch.memory;
-  for (const id of purses) batch.undoable(spending.purses.spend(id, figuresOf(more)));
-  const spender = {agent_type, repository, source};
+  const spender = {agent_type, repository, source, runner};
   batch.undoable(spending.addCost({day: dayOf(batch.nowMs), task, epoch, ...spender, spent: more}));
   for (const budget of spending.matching(spender)) {
     const spent = addFigures(budget.spent, figuresOf(more));
@@ -163,7 +150,10 @@ function warn(batch: Batch, budget: Budget): number {
 export function passBudgets(batch: Batch): void {
   const {spending} = batch.memory;
   if (!spending.hasBudgets) return;
-  for (const budget of spending.budgets()) if (dueMs(budget) <= batch.nowMs) pass(batch, budget);
+  const due = spending.budgets().filter(budget => dueMs(budget) <= batch.nowMs);
+  for (const budget of due) pass(batch, budget);
+  // A share is one of the limits that hold right now.
+  if (due.some(({override}) => override !== null)) applyCharters(batch);
 }
 
 function pass(batch: Batch, budget: Budget): void {
@@ -184,9 +174,7 @@ function passed(budget: Budget, nowMs: number): Budget {
 function sliceOf(batch: Batch, row: TaskRow): Slice {
   const {id: task, epoch} = row;
   const known = batch.memory.spending.slice(task);
-  if (known !== undefined) return known;
-  const purses = pursesOf(batch, row);
-  return {...spenderOf(batch, row, row.runner), task, epoch, purses, spent: noneSpent, granted: noLimits};
+  return known ?? {...spenderOf(batch, row, row.runner), task, epoch, spent: noneSpent, granted: noLimits};
 }
 
 function setSlice(batch: Batch, task: string, slice: Omit<Slice, 'task'>): void {
@@ -198,7 +186,8 @@ function spenderOf(
   batch: Batch,
   {agent_type, repository, lane}: TaskRow,
   runner: string | null,
-): Pick<Slice, 'agent_type' | 'repository' | 'source'> {
+): Pick<Slice, 'agent_type' | 'repository' | 'source' | 'runner'> {
   const labels = runner === null ? undefined : batch.runner(runner)?.labels;
-  return {agent_type, repository, source: sourceOf(readLane(lane), labels ?? new Set())};
+  const source = sourceOf(readLane(lane), labels ?? new Set());
+  return {agent_type, repository, source, runner: runner ?? undefined};
 }

@@ -4,7 +4,7 @@ import type {Budget} from './budget-row.ts';
 import {isPinnedLane, readLane, type LaneKey} from './lane.ts';
 import type {Memory} from './memory.ts';
 import {requiredLabels} from './required-labels.ts';
-import {sourceOf, spentSources} from './source.ts';
+import {blockingOn} from './source.ts';
 import type {Runner} from './runner-row.ts';
 import type {TaskRow} from './task-row.ts';
 import {isVersionLabel, versionReason} from './version-label.ts';
@@ -19,7 +19,7 @@ export function waitingFor(memory: Memory, row: TaskRow, nowMs: number): string 
   const key = readLane(row.lane);
   return (
     poolReason(memory) ??
-    budgetReason(memory.spending.blocking(row, nowMs)) ??
+    budgetReason(memory.spending.blocking(key.spender, nowMs)) ??
     runnerReason(memory, key, {lane: row.lane, nowMs}) ??
     limitReason(memory, key)
   );
@@ -56,8 +56,7 @@ function spentReason(
   key: LaneKey,
   {connected, nowMs}: {readonly connected: readonly Runner[]; readonly nowMs: number},
 ): string | null {
-  const spent = spentSources(spending, key, nowMs);
-  const blocking = connected.map(({labels}) => spent.get(sourceOf(key, labels)));
+  const blocking = connected.map(blockingOn(spending, key, nowMs));
   return blocking.includes(undefined) ? null : budgetReason(blocking[0]);
 }
 

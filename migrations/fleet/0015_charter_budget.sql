@@ -1,0 +1,2 @@
+ALTER TABLE slice ADD COLUMN runner TEXT;
+ALTER TABLE cost ADD COLUMN runner TEXT;
