@@ -15,6 +15,7 @@ import budgetAsk from '../../../migrations/fleet/0010_budget_ask.sql';
 import source from '../../../migrations/fleet/0011_source.sql';
 import successor from '../../../migrations/fleet/0012_successor.sql';
 import subtaskEnd from '../../../migrations/fleet/0013_subtask_end.sql';
+import purse from '../../../migrations/fleet/0014_purse.sql';
 import charterBudget from '../../../migrations/fleet/0015_charter_budget.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
@@ -49,6 +50,7 @@ export const migrations = [
   {name: '0011_source', statements: source},
   {name: '0012_successor', statements: successor},
   {name: '0013_subtask_end', statements: subtaskEnd},
+  {name: '0014_purse', statements: purse},
   {name: '0015_charter_budget', statements: charterBudget},
 ];
 

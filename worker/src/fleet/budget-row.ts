@@ -57,6 +57,8 @@ export type Slice = Spender & {
   readonly epoch: number;
   readonly spent: Spent;
   readonly granted: Limits;
+  /** What it spends of beside the budgets: the purses of its own task and of those above it. */
+  readonly purses: readonly string[];
 };
 
 export function isFor({scope, target}: BudgetScope, spender: Spender): boolean {
@@ -174,9 +176,10 @@ const sliceRow = z
     source: sourceColumn,
     runner: z.string().nullable(),
     granted: z.string(),
+    purses: z.string(),
     ...spentSchema.shape,
   })
-  .transform(({task, epoch, agent_type, repository, source, runner, granted, ...spent}): Slice => ({
+  .transform(({task, epoch, agent_type, repository, source, runner, granted, purses, ...spent}): Slice => ({
     task,
     epoch,
     agent_type,
@@ -185,6 +188,7 @@ const sliceRow = z
     runner: runner ?? undefined,
     spent,
     granted: limitsSchema.parse(JSON.parse(granted)),
+    purses: z.array(z.string()).parse(JSON.parse(purses)),
   }));
 
 export function allSlices(sql: Sql): readonly Slice[] {
@@ -193,11 +197,11 @@ export function allSlices(sql: Sql): readonly Slice[] {
 
 export function saveSlice(
   sql: Sql,
-  {task, epoch, agent_type, repository, source, runner, spent, granted}: Slice,
+  {task, epoch, agent_type, repository, source, runner, spent, granted, purses}: Slice,
 ): void {
   sql.run(
-    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, source, runner, granted, cost_micros, input_tokens,
-       output_tokens, cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO slice (task, epoch, agent_type, repository, source, runner, granted, purses, cost_micros, input_tokens,
+       output_tokens, cache_read_tokens, cache_write_tokens, turns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     task,
     epoch,
     agent_type,
@@ -205,6 +209,7 @@ export function saveSlice(
     source,
     runner ?? null,
     JSON.stringify(granted),
+    JSON.stringify(purses),
     spent.cost_micros,
     spent.input_tokens,
     spent.output_tokens,

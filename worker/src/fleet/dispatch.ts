@@ -1,5 +1,6 @@
 import {missingLabels, preference} from '@switchyard/shared/domain/labels.ts';
 import {compareCandidates, level, type Candidate} from '@switchyard/shared/domain/queue-order.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {freeSlots} from '@switchyard/shared/domain/slots.ts';
 import type {Batch} from './batch.ts';
 import {Heap} from './heap.ts';
@@ -10,7 +11,7 @@ import type {Runner} from './runner-row.ts';
 import {sendOffer} from './offer.ts';
 import {readLabels} from './task-columns.ts';
 import {blockingOn} from './source.ts';
-import {setAside} from './spending.ts';
+import {emptyPurse, setAside} from './spending.ts';
 import type {TaskRow} from './task-row.ts';
 import {advance} from './task-step.ts';
 
@@ -45,8 +46,10 @@ function place(
   }
   const runner = best(batch, {head, candidates, slotClass: lane.key.slotClass});
   if (runner === undefined) return;
-  offer(batch, head, runner);
-  turns.serve(lane.key.fairnessKey);
+  if (!withhold(batch, head)) {
+    offer(batch, head, runner);
+    turns.serve(lane.key.fairnessKey);
+  }
   if (lane.count > 0) heap.push(entryOf(batch, lane));
 }
 
@@ -123,6 +126,17 @@ function best({memory}: Batch, {head, candidates, slotClass}: Choice): Runner | 
     foundRank = [weight, free];
   }
   return found;
+}
+
+/** Keeps back a task for which nothing is left of what those above it, or itself, let all that works for them spend. */
+function withhold(batch: Batch, row: TaskRow): boolean {
+  const empty = emptyPurse(batch, row);
+  if (empty === undefined) return false;
+  const detail = 'nothing is left of the budget of the task, its sub-tasks and those above it';
+  const note = {code: 'budget_spent', detail} as const;
+  const parks = empty === 'promised';
+  advance(batch, row, {event: 'withheld', parks, note, retryAfterMs: limits.purseLookMs});
+  return true;
 }
 
 function offer(batch: Batch, row: TaskRow, {row: runner}: Runner): void {

@@ -24,6 +24,7 @@ import {
   type Spender,
 } from './budget-row.ts';
 import {addCost, type Cost} from './cost-row.ts';
+import {PurseBook} from './purse-book.ts';
 import type {Sql} from './sql.ts';
 
 /** Puts back what it changed. */
@@ -43,8 +44,10 @@ export class SpendingBook {
   readonly #changedBudgets = new Set<string>();
   readonly #changedSlices = new Set<string>();
   readonly #costs: Cost[] = [];
+  readonly purses: PurseBook;
 
   constructor(sql: Sql) {
+    this.purses = new PurseBook(sql);
     for (const budget of allBudgets(sql)) this.#keep(budget);
     for (const slice of allSlices(sql)) this.#put(slice.task, slice);
   }
@@ -92,11 +95,12 @@ export class SpendingBook {
     return this.#reserved.get(id) ?? noFigures;
   }
 
-  /** What is left for an attempt: the least of all budgets that it counts for. */
-  rest(spender: Spender, nowMs: number): Limits {
-    return smallest(
-      this.#matching(spender).map(budget => left(limitsAt(budget, nowMs), budget.spent, this.reservedOf(budget.id))),
+  /** What is left for an attempt: the least of all budgets and purses that it counts for. */
+  rest(spender: Spender & Pick<Slice, 'purses'>, nowMs: number): Limits {
+    const budgets = this.#matching(spender).map(budget =>
+      left(limitsAt(budget, nowMs), budget.spent, this.reservedOf(budget.id)),
     );
+    return smallest([...budgets, this.purses.rest(spender.purses)]);
   }
 
   /** The budget that lets no attempt of this kind begin; undefined where each has something left. */
@@ -154,6 +158,7 @@ export class SpendingBook {
       else saveSlice(sql, slice);
     }
     for (const cost of this.#costs) addCost(sql, cost);
+    this.purses.flush(sql);
     this.#changedBudgets.clear();
     this.#changedSlices.clear();
     this.#costs.length = 0;
@@ -185,10 +190,16 @@ export class SpendingBook {
 
   #put(task: string, slice: Slice | undefined): void {
     const before = this.#slices.get(task);
-    if (before !== undefined) this.#count(before, subtractFigures);
+    if (before !== undefined) this.#countAll(before, subtractFigures);
     if (slice === undefined) this.#slices.delete(task);
     else this.#slices.set(task, slice);
-    if (slice !== undefined) this.#count(slice, addFigures);
+    if (slice !== undefined) this.#countAll(slice, addFigures);
+  }
+
+  #countAll(slice: Slice, change: (sum: Figures, by: Figures) => Figures): void {
+    this.#count(slice, change);
+    const by = outstanding(slice.granted, figuresOf(slice.spent));
+    for (const id of slice.purses) this.purses.reserve(id, reserved => change(reserved, by));
   }
 
   #count(slice: Slice, change: (sum: Figures, by: Figures) => Figures): void {

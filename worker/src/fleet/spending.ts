@@ -21,16 +21,28 @@ import {dueMs, isFor, limitsAt, type Budget, type Slice} from './budget-row.ts';
 import {readLane} from './lane.ts';
 import {sourceOf} from './source.ts';
 import {addSpent, isNothing, spentByTask, spentMore} from './cost-row.ts';
+import {openPurses, pursesOf} from './purses.ts';
 import type {TaskRow} from './task-row.ts';
 import type {From, Ref} from './up-work.ts';
 
-/** Sets a slice aside for an attempt that is offered, where a budget holds. */
+/** Sets a slice aside for an attempt that is offered, where a budget holds or its task states one. */
 export function setAside(batch: Batch, row: TaskRow): void {
   const {spending} = batch.memory;
-  if (!spending.hasBudgets) return;
-  const spender = spenderOf(batch, row, row.runner);
+  const purses = openPurses(batch, row);
+  if (!spending.hasBudgets && purses.length === 0) return;
+  const spender = {...spenderOf(batch, row, row.runner), purses};
   const granted = firstSlice(spending.rest(spender, batch.nowMs));
   if (isLimited(granted)) setSlice(batch, row.id, {...spender, epoch: row.epoch, spent: noneSpent, granted});
+}
+
+/**
+ * Whether nothing is left of what a task, or one above it, lets all that work for it spend: `spent` for good, or
+ * `promised` to attempts that live.
+ */
+export function emptyPurse(batch: Batch, row: TaskRow): 'spent' | 'promised' | undefined {
+  const {spending} = batch.memory;
+  const purses = spending.slice(row.id)?.purses ?? pursesOf(batch, {...row, epoch: row.epoch + 1});
+  return spending.purses.empty(purses);
 }
 
 /**
@@ -110,14 +122,16 @@ export function chargeLate(
   const places = {sql: batch.context.sql, unwritten: spending.unwritten};
   const known = spentByTask(places, {task: ref.task, from: ref.epoch, to: ref.epoch});
   const more = spentMore(known, spent);
-  if (!isNothing(more)) book(batch, {...spenderOf(batch, row, runner), task: ref.task, epoch: ref.epoch}, more);
+  const of = {task: ref.task, epoch: ref.epoch, purses: pursesOf(batch, {...row, epoch: ref.epoch})};
+  if (!isNothing(more)) book(batch, {...spenderOf(batch, row, runner), ...of}, more);
 }
 
-type Booked = Pick<Slice, 'task' | 'epoch' | 'agent_type' | 'repository' | 'source' | 'runner'>;
+type Booked = Pick<Slice, 'task' | 'epoch' | 'agent_type' | 'repository' | 'source' | 'runner' | 'purses'>;
 
-function book(batch: Batch, {task, epoch, agent_type, repository, source, runner}: Booked, more: Spent): void {
-  const {spending} = batch.memory;
+function book(batch: Batch, {task, epoch, purses, agent_type, repository, source, runner}: Booked, more: Spent): void {
   const spender = {agent_type, repository, source, runner};
+  const {spending} = batch.memory;
+  for (const id of purses) batch.undoable(spending.purses.spend(id, figuresOf(more)));
   batch.undoable(spending.addCost({day: dayOf(batch.nowMs), task, epoch, ...spender, spent: more}));
   for (const budget of spending.matching(spender)) {
     const spent = addFigures(budget.spent, figuresOf(more));
@@ -174,7 +188,9 @@ function passed(budget: Budget, nowMs: number): Budget {
 function sliceOf(batch: Batch, row: TaskRow): Slice {
   const {id: task, epoch} = row;
   const known = batch.memory.spending.slice(task);
-  return known ?? {...spenderOf(batch, row, row.runner), task, epoch, spent: noneSpent, granted: noLimits};
+  if (known !== undefined) return known;
+  const purses = pursesOf(batch, row);
+  return {...spenderOf(batch, row, row.runner), task, epoch, purses, spent: noneSpent, granted: noLimits};
 }
 
 function setSlice(batch: Batch, task: string, slice: Omit<Slice, 'task'>): void {
