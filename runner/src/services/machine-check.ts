@@ -33,7 +33,7 @@ export type MachineCheck = {
   readonly platform: NodeJS.Platform;
   readonly nowMs: () => number;
   readonly home: string;
-  readonly keys: Pick<KeyStore, 'place' | 'trouble'>;
+  readonly keys: Pick<KeyStore, 'place' | 'trouble' | 'get'>;
   readonly machine: Machine;
 };
 
@@ -205,16 +205,29 @@ function agentFinding({path}: MachineCheck): Finding {
   };
 }
 
+const noKeys: Finding = {
+  name: 'keys',
+  level: 'ok',
+  detail: 'none is stored: agents that need a model have none',
+  fix: 'Run switchyard keys set anthropic, or another provider, to use such agents.',
+};
+
 /** Keys that cannot be read stop every agent that needs a model, so they are tried, not only looked for. */
 async function keysFinding({keys}: MachineCheck): Promise<Finding> {
   try {
     const place = await keys.place();
-    if (place === undefined) return ok('keys', 'none is stored: agents that need a model have none');
+    if (place === undefined) return noKeys;
     const trouble = await keys.trouble(providerNames.map(modelKeyName));
     if (trouble !== undefined)
       return {name: 'keys', level: 'fail', detail: trouble, fix: `Open ${place.vault.place}, or move them to a file.`};
-    if (place.osTrouble === null) return ok('keys', `in ${place.vault.place}`);
-    const detail = `in ${place.vault.place}, encrypted; the key store of the system: ${place.osTrouble}`;
+    const values = await Promise.all(
+      providerNames.map(async name => [name, await keys.get(modelKeyName(name))] as const),
+    );
+    const stored = values.flatMap(([name, value]) => (value === undefined ? [] : [name]));
+    if (stored.length === 0) return noKeys;
+    const where = `${stored.join(', ')} in ${place.vault.place}`;
+    if (place.osTrouble === null) return ok('keys', where);
+    const detail = `${where}, encrypted; the key store of the system: ${place.osTrouble}`;
     return {name: 'keys', level: 'ok', detail, fix: 'Mend that and run switchyard keys move, or leave it so.'};
   } catch (error) {
     const detail = error instanceof SwitchyardError ? error.detail : String(error);

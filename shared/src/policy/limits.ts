@@ -118,6 +118,10 @@ export const limitTable = {
     45_000,
     'A call of our tools over HTTP that has no answer by then is to be made again: clients give up after a minute.',
   ),
+  modelAuditBytesMax: bytes(
+    16_777_216,
+    'The audit of the model proxy begins a new file at this size; one older is kept.',
+  ),
   modelRequestHeadersMs: ms(30_000, 'An agent sends the headers of a request to the model proxy in this time.'),
   modelRequestMs: ms(120_000, 'An agent sends a whole request to the model proxy in this time.'),
   usageLimitMinMs: ms(60_000, 'A provider that is silent for longer is waited for by the queue, not by the agent.'),

@@ -121,3 +121,27 @@ test.for([
   expect({code, stderr}).toEqual({code: 2, stderr: expect.stringContaining(says)});
   expect(lastJson(await runCli(['keys', 'list', '--json'], {home, input: ''}))).toMatchObject({place: null});
 });
+
+test(
+  '[KV18] doctor names the providers that have a key, and says what to do where none has',
+  {timeout: 120_000},
+  async () => {
+    const home = await folder();
+    const finding = async (): Promise<unknown> => {
+      const {findings} = lastJson(await runCli(['doctor', '--json'], {home})) as {findings: {name: string}[]};
+      return findings.find(({name}) => name === 'keys');
+    };
+    expect(await finding()).toMatchObject({level: 'ok', fix: expect.stringContaining('switchyard keys set')});
+    const directory = join(home, '.switchyard', 'runner');
+    const keys = modelKeys(fileVault(directory, ''), directory);
+    for (const name of ['google', 'anthropic']) await keys.set(name, KEY, undefined);
+    expect(await finding()).toMatchObject({
+      level: 'ok',
+      detail: expect.stringMatching(/^anthropic, google in /),
+      fix: null,
+    });
+    await keys.delete('google');
+    await keys.delete('anthropic');
+    expect(await finding()).toMatchObject({detail: expect.stringContaining('none is stored')});
+  },
+);

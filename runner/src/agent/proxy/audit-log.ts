@@ -1,4 +1,5 @@
 import {appendFile, rename, stat} from 'node:fs/promises';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {Usage} from './usage-reader.ts';
 
 /** One request that reached the proxy. Never a header, a body or a query: those may hold secrets. */
@@ -16,8 +17,6 @@ export type AuditEntry = {
   readonly usage: Usage | null;
   readonly costMicros: number | null;
 };
-
-const BYTES_MAX = 16 * 1_024 * 1_024;
 
 /** Appends a JSON line for each request; one older file is kept when it is full. A full disk loses lines, not requests. */
 export class AuditLog {
@@ -46,7 +45,7 @@ export class AuditLog {
       stats => stats.size,
       () => 0,
     );
-    if (size > BYTES_MAX) await rename(this.#path, `${this.#path}.1`);
+    if (size >= limits.modelAuditBytesMax) await rename(this.#path, `${this.#path}.1`);
     await appendFile(this.#path, line, {mode: 0o600});
   }
 }

@@ -29,3 +29,6 @@ export function readGrantToken(secret: Uint8Array, token: string, use: Use = 'mo
   const expected = macOf(secret, grant, use);
   return given.byteLength === expected.byteLength && timingSafeEqual(given, expected) ? grant : undefined;
 }
+
+/** A text without what looks like a token. */
+export const withoutTokens = (text: string): string => text.replaceAll(/swa\.[A-Za-z0-9_.-]+/g, 'swa.…');

@@ -7,7 +7,7 @@ import {costMicros} from '@switchyard/shared/policy/model-price.ts';
 import {reserve, settle, wantedFor, type AskedRequest, type Budget} from './allowance.ts';
 import type {AuditEntry} from './audit-log.ts';
 import {forward} from './forward.ts';
-import {grantToken, readGrantToken, type Grant} from './grant.ts';
+import {grantToken, readGrantToken, withoutTokens, type Grant} from './grant.ts';
 import type {Ledger} from './ledger.ts';
 import {LoopbackServer} from './loopback-server.ts';
 import type {ToolResult} from './mcp-calls.ts';
@@ -124,7 +124,7 @@ export class ModelProxy {
       epoch: 'grant' in asked ? asked.grant.epoch : null,
       provider: provider ?? null,
       method,
-      path: (url.split('?')[0] ?? '').slice(0, 200),
+      path: shownPath(url),
       durationMs: Math.round(this.#options.nowMs() - startMs),
       ...outcomeOf(answered),
     });
@@ -264,6 +264,9 @@ function outcomeOf({
 const leaseLost: Refusal = {status: 403, reason: 'lease_lost', message: 'the attempt holds its lease no more'};
 
 const gone: Answered = {status: 499, reason: 'the agent left', usage: null, refused: null};
+
+/** A path as people may see it: without its query, and without a token that somebody put into it. */
+const shownPath = (url: string): string => withoutTokens(url.split(/[?#]/)[0] ?? '').slice(0, 200);
 
 function routedProvider(url: string): ProviderName | undefined {
   const name = routeOf(url)?.provider;
