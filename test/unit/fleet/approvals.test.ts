@@ -132,6 +132,22 @@ describe('an ask', () => {
     expect(() => say(second.world, asked(second.world, second.task))).toThrow('already_decided');
   });
 
+  test('[PV5] is nothing to decide from the moment that its task is cancelled, and is not asked again', () => {
+    const {world: of, machine, task, attempt} = running();
+    machine.say(ask(attempt));
+    of.run(batch => {
+      cancelTask(batch, of.task(task), {reason: 'no more', grace_ms: 1_000});
+      return () => undefined;
+    });
+    expect(of.task(task).state).toBe('cancelling');
+    expect(waitingFor(of, task)).toBeNull();
+    expect(() => say(of, asked(of, task))).toThrow('already_decided');
+    of.take(machine.id);
+    machine.say(ask(attempt));
+    expect(of.take(machine.id, 'answer')).toMatchObject([{decision: 'reject', text: 'the task is being cancelled'}]);
+    expect(asked(of, task).state).toBe('withdrawn');
+  });
+
   test('[PV5] that the agent takes back is withdrawn, and open again when it comes again', () => {
     const {world: of, machine, task, attempt} = running();
     machine.say(ask(attempt));

@@ -51,13 +51,20 @@ export function takeAsk(batch: Batch, from: From, ask: PersonAsk): void {
     sendAnswer(batch, row);
     return;
   }
-  if (openApprovalsOf(sql, ask.task).length >= limits.asksOpenMax) {
-    const {task: of, epoch, id} = ask;
-    const text = `${limits.asksOpenMax} questions of this task are open already`;
-    batch.send(from.runner, {t: 'answer', task: of, epoch, id, decision: 'reject', text, by: null});
+  const refusal = refusalOf(batch, task);
+  if (refusal === undefined) {
+    open(batch, ask, known);
     return;
   }
-  open(batch, ask, known);
+  const {epoch, id} = ask;
+  batch.send(from.runner, {t: 'answer', task: ask.task, epoch, id, decision: 'reject', text: refusal, by: null});
+}
+
+/** Why nobody is asked for a task. */
+function refusalOf({context: {sql}}: Batch, {id, state}: TaskRow): string | undefined {
+  if (state === 'cancelling') return 'the task is being cancelled';
+  if (openApprovalsOf(sql, id).length < limits.asksOpenMax) return undefined;
+  return `${limits.asksOpenMax} questions of this task are open already`;
 }
 
 function open(batch: Batch, ask: PersonAsk, known: ApprovalRow | undefined): void {

@@ -70,7 +70,7 @@ export function advance(batch: Batch, row: TaskRow, with_: Advance): TaskRow | u
 }
 
 /** Nobody waits for what an attempt asked that is over, unless the task is paused for it. */
-const askingStates: ReadonlySet<TaskState> = new Set(['leased', 'cancelling', 'paused']);
+const askingStates: ReadonlySet<TaskState> = new Set(['leased', 'paused']);
 
 function withdrawAsks(batch: Batch, task: TaskId): void {
   for (const row of openApprovalsOf(batch.context.sql, task))
