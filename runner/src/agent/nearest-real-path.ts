@@ -1,6 +1,9 @@
-import {readlinkSync, realpathSync} from 'node:fs';
+import {opendirSync, readlinkSync, realpathSync} from 'node:fs';
+import {homedir} from 'node:os';
 import {basename, dirname, join, resolve} from 'node:path';
+import type {Entry, Scene} from '@switchyard/shared/policy/charter/place.ts';
 import {smallText} from './small-text.ts';
+import {trackedFiles} from './tracked-files.ts';
 
 /** More links in one path than any system follows. */
 const linksMax = 40;
@@ -11,7 +14,7 @@ const linksMax = 40;
  */
 export function nearestRealPath(path: string, linksLeft: number = linksMax): string {
   if (path === dirname(path)) return path;
-  const known = lookedUp(() => realpathSync(path));
+  const known = lookedUp(() => realpathSync.native(path));
   if (known !== undefined) return known;
   const parent = nearestRealPath(dirname(path), linksLeft);
   const here = join(parent, basename(path));
@@ -19,7 +22,7 @@ export function nearestRealPath(path: string, linksLeft: number = linksMax): str
   return target === undefined ? here : nearestRealPath(resolve(parent, target), linksLeft - 1);
 }
 
-function lookedUp(look: () => string): string | undefined {
+function lookedUp<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch {
@@ -27,5 +30,23 @@ function lookedUp(look: () => string): string | undefined {
   }
 }
 
+/** At most so much of what lies in a folder: whoever makes a folder of a million files costs no more. */
+function entriesOf(folder: string, entriesMax: number): readonly Entry[] {
+  const found = lookedUp(() => {
+    using directory = opendirSync(folder, {bufferSize: 256});
+    const entries: Entry[] = [];
+    for (let entry = directory.readSync(); entry !== null && entries.length < entriesMax; entry = directory.readSync())
+      entries.push({name: entry.name, mayHold: !entry.isFile()});
+    return entries;
+  });
+  return found ?? [];
+}
+
 /** What a charter may look up of the disk that agents of this machine work on. */
-export const diskOfAgents = {realPath: (path: string): string => nearestRealPath(path), readText: smallText};
+export const diskOfAgents = {
+  ownerHome: homedir(),
+  realPath: (path: string): string => nearestRealPath(path),
+  readText: smallText,
+  entries: entriesOf,
+  tracked: trackedFiles,
+} satisfies Partial<Scene>;

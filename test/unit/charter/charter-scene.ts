@@ -5,6 +5,9 @@ import {rulebookOf, type Rulebook} from '@switchyard/shared/policy/charter/ruleb
 
 export const scene: Scene = {workspace: '/home/ada/w/repo', home: '/home/ada'};
 
+/** The same place on a disk that holds nothing. */
+export const bareDisk: Scene = {...scene, entries: () => [], tracked: () => []};
+
 export function rulebook(lists: {
   readonly autoApprove?: readonly unknown[];
   readonly alwaysReject?: readonly unknown[];

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {judge, type Judgement} from '@switchyard/shared/policy/charter/judge.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
-import {judgeCommand, rulebook, scene} from './charter-scene.ts';
+import {bareDisk, judgeCommand, rulebook, scene} from './charter-scene.ts';
 import {tricks} from './tricks.ts';
 
 const guarded = rulebook({
@@ -42,7 +42,7 @@ test.for([
   'make -j4 all',
   'npx tsc --noEmit',
 ])('[CA28] no question is asked about what nobody meant: %s', command => {
-  expect(judgeCommand(guarded, command).decision).toBe('approve');
+  expect(judgeCommand(guarded, command, bareDisk).decision).toBe('approve');
 });
 
 /** A disk with these files; everything else is not there. */

@@ -24,7 +24,13 @@ type Deed =
       /** The file that holds what runs, where it is none of the system's. */
       readonly file?: Place | undefined;
     }
-  | {readonly kind: 'read' | 'write'; readonly place: Place; readonly command?: Command | undefined}
+  | {
+      readonly kind: 'read' | 'write';
+      readonly place: Place;
+      /** With what the folder holds: all, all but hidden files, or what git keeps of it. */
+      readonly inside?: 'all' | 'shown' | 'tracked' | undefined;
+      readonly command?: Command | undefined;
+    }
   /** A word that is the name of a place, for a program of which nobody knows whether it reads or writes there. */
   | {readonly kind: 'names'; readonly place: Place}
   | {

@@ -1,9 +1,9 @@
 import {unseen, type Act} from './act.ts';
 import {isWithin, type Place} from './place.ts';
 
-/** Files from which git and shells learn what to run; a repository's own are those of every later call. */
+/** Files from which git, shells and this runner learn what to run; a repository's own are those of every later call. */
 const deciding =
-  /(?:\.git(?:\/|$)|\/\.(?:gitconfig|bashrc|bash_\w+|profile|z(?:shrc|shenv|profile|login|logout)|envrc|npmrc|yarnrc(?:\.yml)?|pnp\.c?js)$|\/\.config\/(?:git|fish)\/)/i;
+  /(?:\.git(?:\/|$)|\/\.(?:gitconfig|bashrc|bash_\w+|profile|z(?:shrc|shenv|profile|login|logout)|envrc|npmrc|yarnrc(?:\.yml)?|pnp\.c?js)$|\/(?:orchestrator-)?charter\.yaml$|\/\.config\/(?:git|fish)\/)/i;
 
 /** Change who may use a file, and not what is in it. */
 const keepsContent = new Set(['chmod', 'chown', 'chgrp', 'setfacl', 'chattr', 'chflags', 'xattr', 'touch']);
@@ -47,6 +47,13 @@ function runsMade(act: Act, {hasConnection, made}: Whole): readonly Act[] {
 function throughLinks(act: Act, {links}: Whole): Act {
   const isPath = act.kind === 'read' || act.kind === 'write' || act.kind === 'delete' || act.kind === 'names';
   if (!isPath) return act;
-  const isThrough = act.place.paths.some(path => links.some(link => path !== link && isWithin(path, link)));
+  // To write or to remove a link itself touches nothing else.
+  const isMade = act.kind !== 'names' && act.command?.program === 'ln';
+  const isItself =
+    isMade ||
+    ((act.kind === 'write' || act.kind === 'delete') && !act.place.isPattern && !/\/\.?$/.test(act.place.source));
+  const isThrough = act.place.paths.some(path =>
+    links.some(link => isWithin(path, link) && !(isItself && path === link)),
+  );
   return isThrough ? {...act, place: {...act.place, isKnown: false}} : act;
 }

@@ -20,6 +20,22 @@ const networked = new Set([
     'netcat',
   ],
   ...['socat', 'ping', 'dig', 'nslookup', 'host', 'nmap', 'traceroute', 'whois', 'git', 'openssl', 'mosh', 'rclone'],
+  ...[
+    'wget2',
+    'curlie',
+    'httpie',
+    'hurl',
+    'axel',
+    'lynx',
+    'w3m',
+    'links',
+    'elinks',
+    'yt-dlp',
+    'sshfs',
+    'autossh',
+    'mtr',
+  ],
+  ...['mail', 'mailx', 'sendmail', 'mutt', 'ldapsearch', 'smbclient', 'xdg-open', 'svn', 'hg', 'jj'],
 ]);
 /** Copy between files as well as between machines. */
 const perhapsLocal = new Set(['rsync', 'openssl']);
@@ -38,15 +54,13 @@ function hostsIn(word: Word, program: string): readonly (string | undefined)[] {
   if (text === undefined) return [undefined];
   const found = hostOf(text);
   if (found !== undefined) return [found];
-  // Only these take a bare name for a host.
-  return program === 'git' || perhapsLocal.has(program) || !/^(?:[\w-]+@)?[\w-]+(?:\.[\w-]+)*(?:[:/].*)?$/.test(text)
-    ? []
-    : [
-        text
-          .replace(/^[\w-]+@/, '')
-          .replace(/[:/].*$/, '')
-          .toLowerCase(),
-      ];
+  if (program === 'git') return [];
+  // These take files as well; the others take a bare name for a host.
+  const bare = perhapsLocal.has(program)
+    ? /^(?<host>[\w.-]+):/.exec(text)
+    : /^(?:[\w-]+@)?(?<host>[\w-]+(?:\.[\w-]+)*)(?:[:/].*)?$/.exec(text);
+  const host = bare?.groups?.['host'];
+  return host === undefined ? [] : [host.toLowerCase()];
 }
 
 /** The host of a URL, or of `user@host:path`; the part before the first slash is what the network sees. */

@@ -13,3 +13,10 @@ export function effectOfVariable(name: string): VariableEffect {
   if (harmless.test(name)) return 'none';
   return deciding.test(name) ? 'decides' : 'unlisted';
 }
+
+/** A variable that by its name holds what opens something. */
+export function isSecretVariable(name: string): boolean {
+  return /(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET)_?KEY)(?:_|$)/i.test(
+    name,
+  );
+}

@@ -27,7 +27,10 @@ function discarding(answer: boolean | undefined, name: string): GitAction {
 }
 
 export function readReset(words: readonly Word[]): GitAction {
-  return discarding(either(...['--hard', '--merge', '--keep'].map(name => hasOption(words, undefined, name))), 'reset');
+  const discards = either(...['--hard', '--merge', '--keep'].map(name => hasOption(words, undefined, name)));
+  // Another commit than the newest one: those after it are no longer of the branch.
+  const isBack = words.some(word => /^[^-].*[~^]|^[^-].*@\{|^[0-9a-f]{7,}$/.test(textOf(word) ?? ''));
+  return discards === false && isBack ? {kind: 'rewrite'} : discarding(discards, 'reset');
 }
 
 /** Without force or with a dry run git removes nothing, but a setting may say otherwise. */
@@ -35,12 +38,44 @@ export function readClean(words: readonly Word[]): GitAction {
   return {kind: 'discard', isSure: hasOption(words, 'f', '--force') === true};
 }
 
-/** checkout, switch and restore: with force, or with paths, they overwrite what is not committed. */
+/** A path and no branch: names of branches end in no slash and hold neither of these. */
+const pathLike = /^(?:\.{1,2}|:.*|.*\/|\.{1,2}\/.*|.*[*?[].*)$/s;
+
+/** checkout and switch: with force, with paths or over a branch they overwrite what is not committed. */
 export function readDiscard(words: readonly Word[]): GitAction {
-  const texts = words.map(textOf);
-  const hasPaths = texts.includes('--') || texts.includes('.');
+  const operands = words.filter(word => !word.literal.startsWith('-'));
+  const makes = words.some(word => /^-[A-Za-z]*[bc]$|^--orphan|^--cr|^-[A-Za-z]*[BC]$/.test(textOf(word) ?? ''));
+  const hasPaths =
+    words.some(word => textOf(word) === '--') ||
+    operands.some(({literal}) => pathLike.test(literal)) ||
+    (operands.length > 1 && !makes);
   const byForce = either(hasOption(words, 'f', '--force'), hasOption(words, undefined, '--discard-changes'));
+  if (!hasPaths && byForce === false && words.some(word => /^-[A-Za-z]*[BC]$|^--force-c/.test(textOf(word) ?? '')))
+    return {kind: 'delete-branch', isSure: true, branches: operands.map(textOf)};
   return discarding(hasPaths ? true : byForce, 'checkout');
+}
+
+/** Everything that it is given, but for what only the index loses. */
+export function readRestore(words: readonly Word[]): GitAction {
+  const isStaged = hasOption(words, 'S', '--staged') === true;
+  return discarding(!isStaged || hasOption(words, 'W', '--worktree') !== false, 'restore');
+}
+
+export function readTree(words: readonly Word[]): GitAction {
+  return discarding(hasOption(words, undefined, '--reset'), 'read-tree');
+}
+
+export function readWorktree(words: readonly Word[]): GitAction {
+  const [verb] = words.map(textOf);
+  return discarding(verb === 'remove' ? hasOption(words, 'f', '--force') : false, 'worktree');
+}
+
+/** With a plus or by force a branch of this repository is overwritten. */
+export function readFetch(words: readonly Word[]): GitAction {
+  const [, ...refspecs] = words.filter(word => !word.literal.startsWith('-'));
+  const local = refspecs.map(textOf).filter(text => text?.includes(':') === true && !text.includes(':refs/remotes/'));
+  const isForced = hasOption(words, 'f', '--force') === true || local.some(text => text?.startsWith('+') === true);
+  return local.length > 0 && isForced ? {kind: 'delete-branch', isSure: true, branches: local} : {kind: 'fetch'};
 }
 
 export function readStash(words: readonly Word[]): GitAction {

@@ -1,5 +1,5 @@
 import type {GitAction, PushTarget} from './git-action.ts';
-import {textOf, type Word} from './shell-tree.ts';
+import {textOf, unknownWord, type Word} from './shell-tree.ts';
 
 type Options = {
   force: boolean | undefined;
@@ -14,6 +14,9 @@ const valued = ['--repo', '--receive-pack', '--exec', '--push-option'];
 /** Which branches of the remote a push changes, and whether by force. Deleting is the strongest force. */
 export function readPush(words: readonly Word[], branch: string | undefined): GitAction {
   const options = readOptions(words);
+  // What stands on the standard input is not seen.
+  if (words.some(word => textOf(word) === '--stdin'))
+    options.operands.push(unknownWord('remote'), unknownWord('branches'));
   const [remote, ...refspecs] = options.operands;
   const force = options.isDelete ? true : options.force;
   const targets = refspecs.map(word => readRefspec(word, force, branch));
@@ -47,7 +50,7 @@ function readOptions(words: readonly Word[]): Options {
 
 /** A word that may be an option as well as a refspec. */
 function readUnseen(word: Word, options: Options): void {
-  if (options.force === false && (word.literal === '' || word.literal.startsWith('-'))) options.force = undefined;
+  if (options.force === false && (word.unknownAt === 0 || word.literal.startsWith('-'))) options.force = undefined;
   options.operands.push(word);
 }
 
@@ -73,17 +76,24 @@ function readShort(text: string, options: Options): number {
 
 function readRefspec(word: Word, force: boolean | undefined, branch: string | undefined): PushTarget {
   const {literal, unknownAt} = word;
-  const isPlus = literal.startsWith('+');
-  // An unseen word may begin with a plus. A star in a refspec is git's own, whatever the shell makes of it.
-  if (unknownAt !== undefined)
-    return {branch: undefined, isForced: isPlus || force || (unknownAt === 0 ? undefined : force)};
+  const isForced = literal.startsWith('+') || force;
+  // An unseen word may begin with a plus. A star in a refspec is git's own, whatever the shell makes of it; every other
+  // pattern is the shell's, and a file may have the name of a refspec.
+  if (unknownAt === 0) return {branch: undefined, isForced: isForced || undefined};
+  if (unknownAt !== undefined || isOfTheShell(word)) return {branch: undefined, isForced};
   const [source = '', target = source, ...more] = literal.replace(/^\+/, '').split(':');
-  const isForced = isPlus || (source === '' && target !== '') || force;
   // A lone colon pushes what both sides have.
-  return {branch: target === '' || more.length > 0 ? '*' : branchNamed(target, branch), isForced};
+  const isAll = target === '' || more.length > 0;
+  return {branch: isAll ? '*' : branchNamed(target, branch), isForced: (source === '' && target !== '') || isForced};
+}
+
+function isOfTheShell({literal, globAt}: Word): boolean {
+  return globAt !== undefined && /[?[]/.test(literal);
 }
 
 function branchNamed(name: string, current: string | undefined): string | undefined {
   if (name === 'HEAD' || name === '@') return current;
-  return name.replace(/^(?:refs\/)?heads\//, '');
+  const branch = name.replace(/^(?:refs\/)?heads\//, '');
+  // A pattern above the branches means all of them.
+  return branch === name && /^r[^*]*\*/.test(name) && !/^refs\/(?!h)[^*]/.test(name) ? '*' : branch;
 }

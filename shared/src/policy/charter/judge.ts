@@ -1,6 +1,6 @@
 import type {Act, ToolCall} from './act.ts';
 import type {Rule} from './condition.ts';
-import {best} from './match-path.ts';
+import {best, type Match} from './match-path.ts';
 import {approves, refuses, type Sight} from './match-rule.ts';
 import type {Scene} from './place.ts';
 import {readCall} from './read-call.ts';
@@ -27,11 +27,17 @@ export type Judgement = {
  * the whole call; it is approved only when every act is. What cannot be seen may be what a rule refuses, so a person is
  * asked; it is never approved. Pure, but for the links that `scene` follows.
  */
-export function judge(book: Rulebook, call: ToolCall, scene: Scene): Judgement {
+export function judge(book: Rulebook, call: ToolCall, given: Scene): Judgement {
+  const scene = lookedUpOnce(given);
   const parsed = readCall(call, scene);
   const sight: Sight = {scene, tool: call.tool};
-  const met = (rules: readonly Rule[], match: 'yes' | 'maybe'): Rule | undefined =>
-    rules.find(rule => best(parsed.map(act => refuses(rule, act, sight))) === match);
+  const matches = new Map<Rule, Match>();
+  const matchOf = (rule: Rule): Match => {
+    const match = matches.get(rule) ?? best(parsed.map(act => refuses(rule, act, sight)));
+    matches.set(rule, match);
+    return match;
+  };
+  const met = (rules: readonly Rule[], match: Match): Rule | undefined => rules.find(rule => matchOf(rule) === match);
   const rejected = met(book.reject, 'yes');
   if (rejected !== undefined)
     return {decision: 'reject', rule: rejected.name, reason: reasonOf(rejected, 'rejects'), parsed};
@@ -43,19 +49,42 @@ export function judge(book: Rulebook, call: ToolCall, scene: Scene): Judgement {
     return {
       decision: 'escalate',
       rule: possible.name,
-      reason: `${whyUnseen(parsed)}, and it may be: ${possible.name}`,
+      reason: `${whyPossible(possible, parsed, sight)}, and it may be: ${possible.name}`,
       parsed,
     };
   return approval(book, parsed, sight);
+}
+
+/** Every reading of a call sees the same disk. */
+function lookedUpOnce(scene: Scene): Scene {
+  const {realPath, readText} = scene;
+  return {
+    ...scene,
+    realPath: realPath === undefined ? undefined : once(realPath),
+    readText: readText === undefined ? undefined : once(readText),
+  };
+}
+
+function once<T>(look: (path: string) => T): (path: string) => T {
+  const known = new Map<string, {readonly found: T}>();
+  return path => {
+    const {found} = known.get(path) ?? {found: look(path)};
+    known.set(path, {found});
+    return found;
+  };
 }
 
 function reasonOf({name, reason}: Rule, verb: string): string {
   return reason ?? `the charter ${verb}: ${name}`;
 }
 
-function whyUnseen(parsed: readonly Act[]): string {
-  const why = parsed.flatMap(act => (act.kind === 'unseen' ? [act.why] : []))[0];
-  return why ?? 'a part of it is not seen before it runs';
+function whyPossible(rule: Rule, parsed: readonly Act[], sight: Sight): string {
+  const act = parsed.find(each => refuses(rule, each, sight) === 'maybe');
+  if (act?.kind === 'unseen') return act.why;
+  if (act?.kind === 'read' && act.inside !== undefined) return `it reads what lies in ${act.place.source}`;
+  if (act?.kind === 'write' && act.inside !== undefined)
+    return `it writes into ${act.place.source} what nobody has named`;
+  return 'a part of it is not seen before it runs';
 }
 
 function approval({approve, unread}: Rulebook, parsed: readonly Act[], sight: Sight): Judgement {

@@ -16,8 +16,9 @@ export const pipelines: readonly string[] = list(
 );
 export const secrets: readonly string[] = list(
   '.env, .env.*, *.pem, *.key, *.p12, *.pfx, *.keystore, id_rsa*, id_ed25519*, id_ecdsa*, .netrc',
-  '.npmrc, .pypirc, .git-credentials, .pgpass, credentials.json, secrets.*, .aws, .ssh, .gnupg, .kube',
-  '.docker/config.json, ~/.config/gh/**, ~/.config/gcloud/**, /etc/shadow, /proc/*/environ',
+  '.npmrc, .pypirc, .git-credentials, .pgpass, credentials.json, .aws, .ssh, .gnupg, .kube',
+  'secrets.yml, secrets.yaml, secrets.json, secrets.toml, secrets.env, secrets.txt, secrets.properties',
+  '~/.docker/config.json, ~/.config/gh/**, ~/.config/gcloud/**, /etc/shadow, /proc/*/environ',
 );
 export const docs: readonly string[] = list('docs/**, doc/**, *.md, *.mdx, *.rst, README*, CHANGELOG*');
 
@@ -32,13 +33,15 @@ export const deployments = commands(
   'docker service update, gh workflow run, gh release create, nomad job run, npm run *deploy*',
   'npm run *release*, pnpm *deploy*, yarn *deploy*, bun run *deploy*, make *deploy*, just *deploy*',
   'task *deploy*, rake *deploy*, sst deploy',
-  'deploy, deploy.sh, deploy-*, deploy_*, *-deploy, *-deploy.sh, *_deploy.sh',
+  'deploy, deploy.*, deploy-*, deploy_*, *-deploy, *-deploy.*, *_deploy.*, bun deploy, dokku, kamal deploy',
 );
 export const publications = commands(
   'npm publish, pnpm publish, yarn publish, yarn npm publish, bun publish, cargo publish, twine upload',
   'poetry publish, uv publish, gem push, docker push, podman push, mvn deploy, gradle publish*',
   'goreleaser, jsr publish, deno publish, helm push, nuget push, dotnet nuget push',
-  'lerna publish',
+  'lerna publish, changeset publish, semantic-release, release-it, hatch publish, flit publish',
+  'python -m twine upload, python3 -m twine upload, docker --push, docker image push, docker compose push',
+  'gradlew publish*, gradlew *:publish*, gradle *:publish*, mvnw deploy',
 );
 export const databases = commands(
   'psql, mysql, mariadb, sqlite3, mongo, mongosh, redis-cli, dropdb, createdb, pg_restore, mysqladmin',
@@ -58,7 +61,10 @@ export const fetched = commands(
   'npx -y, npx --yes, pnpm dlx, yarn dlx, bunx, uvx, pipx run, deno run *http*, go run *@*, docker run',
 );
 /** Change branches of a remote and are no push. */
-export const remoteBranches = commands('gh repo sync, gh api *git/refs*');
+export const remoteBranches = commands(
+  'gh repo sync, gh api *git/refs*, gh api graphql *updateRef*, gh api graphql *deleteRef*, hub api *git/refs*',
+  'curl *git/refs*, jj git push',
+);
 export const installations = commands(
   'npm install, npm i, npm ci, npm add, pnpm install, pnpm i, pnpm add, yarn add, yarn install',
   'bun install, bun add, pip install, pip3 install, python -m pip install, python3 -m pip install',
@@ -66,6 +72,10 @@ export const installations = commands(
   'go install, gem install, bundle install, composer require, composer install, apt install',
   'apt-get install, apk add, dnf install, yum install, brew install, pacman, snap install, pipx install',
   'pnpm dlx, yarn dlx, npx -y, npx --yes',
+  'npm it, npm install-test, npm isntall, npm update, npm up, npm link, npm create, pnpm up, pnpm update',
+  'pnpm create, yarn up, yarn create, bun a, uv tool, deno add, deno install, conda install, mamba install',
+  'easy_install, cargo binstall, bundle add, aptitude install, dpkg -i, rpm -i, zypper install, flatpak install',
+  'port install, nix-env -i*, nix profile install',
 );
 /** What a project's own lock file says, and nothing by name. */
 export const lockedInstallations = commands(
@@ -99,9 +109,11 @@ export const lints = commands(
   'shellcheck **, rubocop **, dotnet format **, mix format **, make lint, stylelint **',
 );
 export const power = commands(
-  'shutdown, reboot, halt, poweroff, init, systemctl, service, launchctl, kill, killall, pkill, pm2',
+  'shutdown, reboot, halt, poweroff, init 0, init 1, init 6, systemctl, service, launchctl, kill, killall, pkill, pm2',
   'docker stop, docker kill, docker rm, docker restart, docker compose down, docker-compose down',
-  'podman stop',
+  'podman stop, podman kill, podman rm, podman restart, docker system prune, docker compose stop',
+  'docker compose restart, docker-compose stop, docker-compose restart, kubectl delete, kubectl rollout',
+  'fuser -k, fuser -*k*, initctl, telinit, supervisorctl, rc-service, brew services, kill-port, skill, xkill',
 );
 export const disks: readonly Condition[] = [
   ...commands(

@@ -34,7 +34,7 @@ export const knownRules: readonly KnownRule[] = [
     needs: ['force', 'push'],
     may: 'git',
     takesNames: true,
-    means: to => [{kind: 'push', isForced: true, to}],
+    means: to => [{kind: 'push', isForced: true, to}, ...programs.remoteBranches],
   },
   {
     says: 'Force push',
@@ -56,7 +56,7 @@ export const knownRules: readonly KnownRule[] = [
     side: 'refusal',
     needs: ['push'],
     may: 'git code commit branch change remote origin',
-    means: () => [{kind: 'push', isForced: false}],
+    means: () => [{kind: 'push', isForced: false}, ...programs.remoteBranches],
   },
   {
     says: 'Rewrite git history',
@@ -180,7 +180,9 @@ export const knownRules: readonly KnownRule[] = [
     side: 'refusal',
     needs: ['sudo|root|privileged|privilege|elevated'],
     may: 'use run as command access escalation',
-    means: () => [{kind: 'through', programs: ['sudo', 'doas', 'su', 'pkexec', 'runuser', 'gosu']}],
+    means: () => [
+      {kind: 'through', programs: ['sudo', 'sudoedit', 'doas', 'su', 'su-exec', 'pkexec', 'run0', 'runuser', 'gosu']},
+    ],
   },
   {
     says: 'Change permissions',
@@ -218,6 +220,9 @@ export const knownRules: readonly KnownRule[] = [
     means: () => [
       {kind: 'network', hosts: ['*']},
       {kind: 'tool', names: ['WebFetch', 'WebSearch']},
+      ...programs.installations,
+      ...programs.fetched,
+      ...programs.publications,
     ],
   },
   {

@@ -21,8 +21,16 @@ function refusesOne(condition: Condition, act: Act, sight: Sight): Match {
   if (isPathAct(act) && condition.kind === 'path') return refusesPath(condition, act, sight.scene);
   if (act.kind === 'git' && (condition.kind === 'git' || condition.kind === 'push'))
     return refusesGit(condition, act.action);
+  return best(programsOf(act).map(command => refusesProgram(condition, command)));
+}
+
+/** The program of an act; a file that an interpreter runs is one too. */
+function programsOf(act: Act): readonly Command[] {
   const command = 'command' in act ? act.command : undefined;
-  return command === undefined ? 'no' : refusesProgram(condition, command);
+  if (command === undefined) return [];
+  const files = act.kind === 'run' ? (act.file?.paths ?? []) : [];
+  const names = new Set([command.program, ...files.map(path => path.slice(path.lastIndexOf('/') + 1))]);
+  return [...names].map(program => ({...command, program}));
 }
 
 /** It may be anything; what may be mere text raises no question. */
@@ -57,18 +65,30 @@ function refusesTool({names, path}: Extract<Condition, {kind: 'tool'}>, act: Act
 
 /** The words in their order, with anything between them; a word that nobody sees may be the one that is missing. */
 function refusesCommand([program = '', ...words]: readonly string[], command: Command): Match {
-  if (!isLike(program, command.program, true)) return 'no';
+  if (!namesOf(command.program).some(name => isLike(program, name, true))) return 'no';
   const wanted = words.filter(word => word !== '**');
+  const verb = command.words.findIndex(({literal}) => !literal.startsWith('-'));
   let next = 0;
   let hasUnseen = false;
-  for (const word of command.words) {
+  for (const [index, word] of command.words.entries()) {
     const text = textOf(word);
     const pattern = wanted[next];
     if (text === undefined) hasUnseen = true;
-    else if (pattern !== undefined && isLike(pattern, text, true)) next += 1;
+    else if (pattern === undefined) continue;
+    else if (isLike(pattern, text, true) || (index === verb && isShort(text, pattern, command.program))) next += 1;
   }
   if (next >= wanted.length) return 'yes';
   return hasUnseen ? 'maybe' : 'no';
+}
+
+/** With and without a version behind it. */
+function namesOf(program: string): readonly string[] {
+  return /\d$/.test(program) ? [program, program.replace(/-?\d[\d.]*$/, '')] : [program];
+}
+
+/** npm takes the beginning of a command for the command. */
+function isShort(text: string, pattern: string, program: string): boolean {
+  return program === 'npm' && text.length > 1 && pattern.startsWith(text.toLowerCase());
 }
 
 function refusesTarget({isForced, to}: Extract<Condition, {kind: 'push'}>, target: PushTarget): Match {
@@ -141,9 +161,11 @@ function approvesGit(condition: Condition, action: GitAction): boolean {
   );
 }
 
+const workspaceOnly = ['@workspace'];
+
 /** The program that the name says, started in the workspace and by nothing that gives it more. */
 function startsHere({isTrusted, place, through}: Command, scene: Scene): boolean {
-  return isTrusted && through.every(isNeutral) && isInside(place, ['@workspace'], scene);
+  return isTrusted && through.every(isNeutral) && isInside(place, workspaceOnly, scene);
 }
 
 function approvesCommand(words: readonly string[], command: Command, scene: Scene): boolean {
@@ -181,12 +203,24 @@ function approvesTarget({isForced, to}: Extract<Condition, {kind: 'push'}>, targ
   );
 }
 
+const wildcards = new Map<string, RegExp>();
+const wildcardsMax = 10_000;
+
 /** `*` stands for any characters. */
 function isLike(pattern: string, text: string, ignoresCase: boolean): boolean {
   if (!pattern.includes('*')) return ignoresCase ? pattern.toLowerCase() === text.toLowerCase() : pattern === text;
+  const key = `${ignoresCase ? 'i' : ''}\n${pattern}`;
+  const expression = wildcards.get(key) ?? wildcard(pattern, ignoresCase);
+  // A star may also be one of the words of a command.
+  if (wildcards.size >= wildcardsMax) wildcards.clear();
+  wildcards.set(key, expression);
+  return expression.test(text);
+}
+
+function wildcard(pattern: string, ignoresCase: boolean): RegExp {
   const source = pattern
     .split('*')
     .map(part => part.replaceAll(/[$()+.?[\\\]^{|}]/g, String.raw`\$&`))
     .join('.*');
-  return new RegExp(`^${source}$`, ignoresCase ? 'isu' : 'su').test(text);
+  return new RegExp(`^${source}$`, ignoresCase ? 'isu' : 'su');
 }

@@ -1,11 +1,19 @@
 import {unseen, type Act} from './act.ts';
 import {placeOf} from './place.ts';
 import type {Reader} from './reader.ts';
-import type {Word} from './shell-tree.ts';
+import {plainWord, type Word} from './shell-tree.ts';
 
 const wordsMax = 256;
 /** What may stand before a path in one word: an option, a name, and what programs read as "the content of". */
-const before = [/^-{1,2}[\w-]+=/, /^-[A-Za-z]/, /^[\w.-]+=/, /^[^@]*@/, /^file:(?:\/\/)?/i, /^.*:/];
+const before = [
+  /^-{1,2}[\w-]+=/,
+  /^-[A-Za-z]/,
+  /^-[A-Za-z]+(?=[.~/])/,
+  /^[\w.-]+=/,
+  /^[^@]*@/,
+  /^file:(?:\/\/)?/i,
+  /^.*:/,
+];
 
 /**
  * The places that words may mean to a program of which nothing is known. It may read there, write there or only print the
@@ -22,9 +30,13 @@ export function namedPlaces(words: readonly Word[], {folders, scene, isNamed}: R
   return seen.length > wordsMax ? [...acts, unseen('the command has too many words')] : acts;
 }
 
-function formsOf(word: Word): readonly Word[] {
+/** The word with and without what may stand before a path in it, and what code in it puts in quotes. */
+export function formsOf(word: Word): readonly Word[] {
   const starts = before.flatMap(pattern => pattern.exec(word.literal)?.[0].length ?? []);
-  return [0, ...new Set(starts)].map(at => behind(word, at)).filter(({literal}) => literal !== '' && literal !== '-');
+  const inQuotes = [...word.literal.matchAll(/['"`]([^'"`\s]+)['"`]/g)].flatMap(([, text = '']) => plainWord(text));
+  return [...[0, ...new Set(starts)].map(at => behind(word, at)), ...inQuotes].filter(
+    ({literal}) => literal !== '' && literal !== '-',
+  );
 }
 
 /** The same word without its first characters. */

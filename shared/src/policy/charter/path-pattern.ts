@@ -1,34 +1,52 @@
 import {isWithin, normalPath, type Scene} from './place.ts';
 
+type How = {readonly scene: Scene; readonly ignoresCase: boolean};
+
+/** What the patterns of a condition mean on one machine; conditions live as long as their charter. */
+const compiled = new WeakMap<readonly string[], Map<string, RegExp>>();
+
 /**
  * Path patterns of a charter: `*` and `?` within a part of a path, `**` across parts. Without a slash the pattern means a
- * file or folder of that name anywhere; `~/` begins at home; everything else that is not absolute begins at the workspace.
- * What lies inside a folder that is meant is meant too.
+ * file or folder of that name anywhere; `~` begins at home, that of the owner of the machine and that of the agent;
+ * everything else that is not absolute begins at the workspace. What lies inside a folder that is meant is meant too.
  */
-export function matchesPath(
-  pattern: string,
-  path: string,
-  {scene, ignoresCase}: {readonly scene: Scene; readonly ignoresCase: boolean},
-): boolean {
-  const full = absolutePattern(pattern, scene);
-  return full !== undefined && new RegExp(sourceOf(full), ignoresCase ? 'isu' : 'su').test(path);
+export function matchesPath(patterns: readonly string[], path: string, {scene, ignoresCase}: How): boolean {
+  if (patterns.length === 0) return false;
+  const known = compiled.get(patterns) ?? new Map<string, RegExp>();
+  const key = [ignoresCase ? 'i' : '', scene.workspace, scene.home, scene.ownerHome].join('\n');
+  const expression = known.get(key) ?? compile(patterns, {scene, ignoresCase});
+  // One machine has a workspace for each attempt.
+  if (known.size >= scenesMax) known.clear();
+  compiled.set(patterns, known.set(key, expression));
+  return expression.test(path);
 }
 
-/** Whether what is meant lies inside of this folder: then to remove the folder removes it. */
+const scenesMax = 64;
+
+function compile(patterns: readonly string[], {scene, ignoresCase}: How): RegExp {
+  const sources = patterns.flatMap(pattern => absolutePatterns(pattern, scene)).map(sourceOf);
+  // Without a home nothing lies in it.
+  return new RegExp(sources.length === 0 ? '$.' : `^(?:${sources.join('|')})(?:/.*)?$`, ignoresCase ? 'isu' : 'su');
+}
+
+/** Whether what is meant lies inside of this folder by its name: then to remove the folder removes it. */
 export function isHeldBy(pattern: string, folder: string, scene: Scene): boolean {
-  const full = absolutePattern(pattern, scene);
-  if (full === undefined) return false;
-  const isLiteral = !/[*?]/.test(full);
-  const literal = isLiteral ? full : full.slice(0, full.search(/[*?]/)).replace(/[^/]*$/, '');
-  return isWithin(normalPath(literal), folder);
+  return absolutePatterns(pattern, scene).some(full => {
+    const isLiteral = !/[*?]/.test(full);
+    const literal = isLiteral ? full : full.slice(0, full.search(/[*?]/)).replace(/[^/]*$/, '');
+    return isWithin(normalPath(literal), folder);
+  });
 }
 
-function absolutePattern(pattern: string, {home, workspace}: Scene): string | undefined {
-  if (pattern.startsWith('/')) return pattern;
-  if (pattern.startsWith('~/')) return home === undefined ? undefined : `${normalPath(home)}/${pattern.slice(2)}`;
+function absolutePatterns(pattern: string, {home, ownerHome, workspace}: Scene): readonly string[] {
+  if (pattern.startsWith('/')) return [pattern];
+  if (/^~(?:\/|$)/.test(pattern)) {
+    const homes = new Set([home, ownerHome].flatMap(each => (each === undefined ? [] : [normalPath(each)])));
+    return [...homes].map(each => `${each}${pattern.slice(1).replace(/\/$/, '')}`);
+  }
   const bare = pattern.replace(/^\.\//, '').replace(/\/$/, '');
   const isName = !bare.includes('/') && bare !== '**' && !pattern.startsWith('./');
-  return isName ? `/**/${bare}` : `${normalPath(workspace)}/${bare}`;
+  return [isName ? `/**/${bare}` : `${normalPath(workspace)}/${bare}`];
 }
 
 function sourceOf(pattern: string): string {
@@ -39,7 +57,7 @@ function sourceOf(pattern: string): string {
     if (part === '?') return '[^/]';
     return part.replaceAll(/[$()+.[\\\]^{|}]/g, String.raw`\$&`);
   });
-  return `^${parts.join('')}(?:/.*)?$`;
+  return parts.join('');
 }
 
 /**
@@ -50,12 +68,17 @@ export function mayMeet(
   pattern: string,
   {folder, source, scene}: {readonly folder: string; readonly source: string; readonly scene: Scene},
 ): boolean {
-  const full = pattern.startsWith('@') ? undefined : absolutePattern(pattern, scene);
-  if (full === undefined) return false;
-  const literal = full.slice(0, full.search(/[*?]|$/)).replace(/[^/]*$/, '');
-  if (!isWithin(folder, normalPath(literal)) && !isWithin(normalPath(literal), folder)) return false;
-  const [meant, named] = [full, source].map(text => text.slice(text.lastIndexOf('/') + 1));
-  return meant === undefined || named === undefined || meant === '**' || endsMeet(meant, named);
+  return absolutePatterns(pattern, scene).some(full => {
+    const literal = full.slice(0, full.search(/[*?]|$/)).replace(/[^/]*$/, '');
+    const known = normalPath(literal);
+    if (!isWithin(folder, known) && !isWithin(known, folder)) return false;
+    // Of what lies deeper the first part has to be named.
+    const [below = ''] = isWithin(known, folder) ? known.slice(folder.length).replace(/^\//, '').split('/') : [];
+    const part = source.split('/').find(each => /[*?[]/.test(each)) ?? '';
+    if (below !== '' && !endsMeet(below, part)) return false;
+    const [meant, named] = [full, source].map(text => text.slice(text.lastIndexOf('/') + 1));
+    return meant === undefined || named === undefined || meant === '**' || endsMeet(meant, named);
+  });
 }
 
 function endsMeet(meant: string, named: string): boolean {

@@ -6,14 +6,24 @@ export type Scene = {
   readonly workspace: string;
   /** Absolute; where the call starts, the workspace when absent. */
   readonly cwd?: string | undefined;
+  /** What `~` means to the shell of the agent. */
   readonly home?: string | undefined;
+  /** That of the owner of the machine, where agents have one of their own. A charter means both. */
+  readonly ownerHome?: string | undefined;
   /** The branch that is checked out, where the caller knows it. */
   readonly branch?: string | undefined;
   /** Follows symbolic links on the disk of the agent, the path itself where there is none. Paths are taken as written when absent. */
   readonly realPath?: ((path: string) => string) | undefined;
   /** A file of the disk of the agent as text; undefined for one that is not there, is too large or no text. */
   readonly readText?: ((path: string) => string | undefined) | undefined;
+  /** What lies in a folder, at most so much; nothing for what is no folder or cannot be read. Unknown when absent. */
+  readonly entries?: ((folder: string, entriesMax: number) => readonly Entry[]) | undefined;
+  /** The files that git keeps of the repository around a folder; undefined where that cannot be read. Unknown when absent. */
+  readonly tracked?: ((folder: string) => readonly string[] | undefined) | undefined;
 };
+
+/** `mayHold`: a folder or a link, which may lead to one. */
+export type Entry = {readonly name: string; readonly mayHold: boolean};
 
 /** A path that a call touches, in every form that it could have. */
 export type Place = {
@@ -96,10 +106,10 @@ const temporary = new Set(['/tmp', '/var/tmp', '/private/tmp']);
  * The root, what lies directly in it, the home of a person and what the workspace or that home lies in: to remove one of
  * these is to remove the machine or a person's work.
  */
-export function isVital(path: string, {home, workspace}: Scene): boolean {
+export function isVital(path: string, {home, ownerHome, workspace}: Scene): boolean {
   const isFirstLevel = depthOf(path) <= 1 || /^\/(?:home|Users|root|private)(?:\/[^/]*)?$/i.test(path);
   const isLinkToRoot = /^\/proc\/[^/]+\/(?:root|cwd)(?:\/|$)/i.test(path);
-  const holdsHome = home !== undefined && isWithin(normalPath(home), path);
+  const holdsHome = [home, ownerHome].some(each => each !== undefined && isWithin(normalPath(each), path));
   const holdsWork = path !== normalPath(workspace) && isWithin(normalPath(workspace), path);
   return (isFirstLevel && !temporary.has(path)) || isLinkToRoot || holdsHome || holdsWork;
 }

@@ -3,7 +3,7 @@ import {plainWord, textOf, type Word} from './shell-tree.ts';
 
 /** What a program does to which of its words, where the words alone say it. */
 export type Effect =
-  | {readonly kind: 'read' | 'write'; readonly place: Place}
+  | {readonly kind: 'read' | 'write'; readonly place: Place; readonly inside?: 'all' | undefined}
   | {readonly kind: 'delete'; readonly place: Place; readonly isRecursive: boolean | undefined};
 
 /** `isWhole`: the program does nothing else. */
@@ -129,7 +129,11 @@ const others: readonly {readonly programs: ReadonlySet<string>; readonly read: R
   },
 ];
 
-function places(kind: 'read' | 'write', words: readonly Word[], {folders, scene}: Sight): readonly Effect[] {
+function places<Kind extends 'read' | 'write'>(
+  kind: Kind,
+  words: readonly Word[],
+  {folders, scene}: Sight,
+): readonly {readonly kind: Kind; readonly place: Place}[] {
   return words.map(word => ({kind, place: placeOf(word, folders, scene)}));
 }
 
@@ -162,30 +166,42 @@ function removerEffects(program: string, parts: Split, {folders, scene}: Sight):
 }
 
 function copierEffects(program: string, parts: Split, sight: Sight): Effects {
-  const {options, operands} = parts;
-  const hasTarget = options.some(option => /^-[^-]*t|^--t/.test(option));
-  const named = options.flatMap(option =>
-    /^--t[a-z-]*=/.test(option) ? [plainWord(option.replace(/^[^=]*=/, ''))] : [],
-  );
-  const targets = hasTarget ? [...named, ...operands] : operands.slice(-1);
-  const sources = hasTarget ? operands : operands.slice(0, -1);
-  const isMove = program === 'mv' || options.some(option => option.startsWith('--remove-source'));
+  const has = (option: RegExp): boolean => parts.options.some(each => option.test(each));
+  const hasTarget = has(/^-[^-]*t|^--t/);
+  const {sources, targets} = copied(parts, hasTarget);
+  const isMove = program === 'mv' || has(/^--remove-source/);
+  const isWhole = /^(?:mv|ln)$/.test(program) || has(/^-[^-]*[rRa]|^--(?:rec|arc)/);
+  const isSynced = program === 'rsync';
   // What a copy is made to be like may also be removed.
-  const empties = program === 'rsync' && options.some(option => option.startsWith('--del'));
-  const removed = [...(isMove ? sources : []), ...(empties ? targets : [])];
+  const removed = [...(isMove ? sources : []), ...(isSynced && has(/^--del/) ? targets : [])];
+  // Whoever writes to a link, or a second name, writes there.
+  const written = program === 'ln' ? sources : [];
+  const inside = isWhole ? 'all' : undefined;
   return {
     effects: [
-      ...places(program === 'ln' ? 'write' : 'read', sources, sight),
-      ...places('write', targets, sight),
+      ...places('read', sources, sight),
+      ...places('write', written, sight),
+      ...places('write', targets, sight).map(effect => ({...effect, inside})),
       ...removed.map(word => ({
         kind: 'delete' as const,
         place: placeOf(word, sight.folders, sight.scene),
         isRecursive: true,
       })),
     ],
-    isWhole: program !== 'rsync' && program !== 'install' && isSimple(parts) && !hasTarget,
-    isBlind: program === 'rsync' && options.some(option => /^-[^-]*e|^--rs/.test(option)),
+    isWhole: !isSynced && program !== 'install' && isSimple(parts) && !hasTarget,
+    isBlind: isSynced && has(/^-[^-]*e|^--rs/),
   };
+}
+
+function copied(
+  {options, operands}: Split,
+  hasTarget: boolean,
+): {readonly sources: readonly Word[]; readonly targets: readonly Word[]} {
+  if (!hasTarget) return {sources: operands.slice(0, -1), targets: operands.slice(-1)};
+  const named = options.flatMap(option =>
+    /^--t[a-z-]*=/.test(option) ? [plainWord(option.replace(/^[^=]*=/, ''))] : [],
+  );
+  return {sources: operands, targets: [...named, ...operands]};
 }
 
 /** Only the printing of lines by their numbers is known not to write or run anything. */

@@ -15,11 +15,11 @@ export const readFolderChange: Read = (words, reader) => {
   return [];
 };
 
-/** `set -e` and its like change nothing about what a command means. */
+/** `set -e` and its like change nothing about what a command means; alone it prints all variables. */
 export const readSet: Read = words =>
-  words.every(word => /^[-+](?:[eux]|o)+$|^pipefail$/.test(textOf(word) ?? ''))
+  words.length > 0 && words.every(word => /^[-+](?:[eux]|o)+$|^pipefail$/.test(textOf(word) ?? ''))
     ? []
-    : [unseen('set changes what commands mean')];
+    : [unseen('set changes what commands mean or prints what they know')];
 
 export const readExport: Read = words => words.flatMap(readExported);
 

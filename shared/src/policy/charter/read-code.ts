@@ -90,11 +90,15 @@ export function interpreter(program: string, inline: RegExp): Read {
   };
 }
 
-/** Modules of Python that run a text or a file which they are given. */
+/** Modules of Python that run a text or a file which they are given, or hand out or pack a whole folder. */
 function runsText(texts: readonly (string | undefined)[]): boolean {
-  const at = texts.indexOf('-m');
+  const at = texts.findIndex(text => text?.startsWith('-m') === true);
+  const module = texts[at] === '-m' ? texts[at + 1] : texts[at]?.slice(2);
   return (
-    at !== -1 && /^(?:timeit|pdb|c?Profile|profile|trace|code|runpy|idlelib.*|bdb|doctest)$/.test(texts[at + 1] ?? '')
+    at !== -1 &&
+    /^(?:timeit|pdb|c?Profile|profile|trace|code|runpy|idlelib.*|bdb|doctest|http\.server|SimpleHTTPServer|zipfile|tarfile|shutil)$/.test(
+      module ?? '',
+    )
   );
 }
 

@@ -1,9 +1,10 @@
 import {unseen, type Act} from './act.ts';
 import {readConnections} from './connections.ts';
+import {gitFolders} from './git-folders.ts';
 import {namedPlaces} from './named-places.ts';
 import {commandOf, perhaps, type Read} from './program-acts.ts';
 import {readGit} from './read-git.ts';
-import {textOf} from './shell-tree.ts';
+import {textOf, type Word} from './shell-tree.ts';
 
 /** `git` as a command among others: what it does, whom it talks to, and what it may start. */
 export const readGitCommand: Read = (words, reader) => {
@@ -15,7 +16,7 @@ export const readGitCommand: Read = (words, reader) => {
     const acts = reader.readScript(script, reader);
     return texts.includes(undefined) ? [unseen('the words of an alias are not all seen'), ...acts] : acts;
   }
-  const {action} = reading;
+  const {action, verb} = reading;
   const command = commandOf({program: 'git', isTrusted: true, words}, reader);
   const isRemote = action.kind === 'push' || action.kind === 'fetch';
   const mayStart = isRemote || action.kind === 'other' || action.kind === 'rewrite';
@@ -24,9 +25,15 @@ export const readGitCommand: Read = (words, reader) => {
     {kind: 'git', action, command, isSure: true},
     // Where a named remote leads is not seen, and it may be a folder.
     ...hosts.map((host): Act => ({kind: 'connect', host, command, isSure: host !== undefined})),
-    ...(mayStart ? perhaps(words, reader) : namedPlaces(words, reader)),
+    ...gitFolders(verb, reading.words, reader),
+    // The message of a commit is a text.
+    ...(mayStart ? perhaps(words, reader) : namedPlaces(verb === 'commit' ? words.filter(isNoProse) : words, reader)),
   ];
 };
+
+function isNoProse({literal}: Word): boolean {
+  return !/\s/.test(literal);
+}
 
 function quoted(text: string): string {
   return `'${text.replaceAll("'", String.raw`'\''`)}'`;

@@ -1,10 +1,21 @@
 import type {GitAction} from './git-action.ts';
-import {readBranchDeletion, readClean, readDiscard, readReset, readStash} from './git-local.ts';
+import {
+  readBranchDeletion,
+  readClean,
+  readDiscard,
+  readFetch,
+  readReset,
+  readRestore,
+  readStash,
+  readTree,
+  readWorktree,
+} from './git-local.ts';
 import {readPush} from './git-push.ts';
 import {textOf, type Word} from './shell-tree.ts';
 
 export type GitReading =
-  | {readonly kind: 'action'; readonly action: GitAction}
+  /** `verb` is the command of git, with the words behind it. */
+  | {readonly kind: 'action'; readonly action: GitAction; readonly verb: string; readonly words: readonly Word[]}
   /** An alias given with the command itself: what git would run in its place. */
   | {readonly kind: 'alias'; readonly words: readonly Word[]; readonly script: string}
   | {readonly kind: 'unseen'; readonly why: string};
@@ -44,12 +55,15 @@ export function readGit(words: readonly Word[], branch: string | undefined): Git
     if (typeof option === 'string') return {kind: 'unseen', why: option};
     at += option;
   }
-  if (at >= words.length) return {kind: 'action', action: {kind: 'read'}};
+  if (at >= words.length) return {kind: 'action', action: {kind: 'read'}, verb: '', words: []};
   const name = textAt(words, at);
   if (name === undefined) return {kind: 'unseen', why: 'the words of git depend on something unseen'};
   const rest = words.slice(at + 1);
   const alias = aliases.get(name.toLowerCase());
-  if (alias === undefined) return readSubcommand(name, rest, branch);
+  if (alias === undefined) {
+    const read = readSubcommand(name, rest, branch);
+    return read.kind === 'unseen' ? read : {kind: 'action', action: read, verb: name, words: rest};
+  }
   return {kind: 'alias', words: rest, script: alias.startsWith('!') ? alias.slice(1) : `git ${alias}`};
 }
 
@@ -77,6 +91,7 @@ function readSetting(text: string | undefined, aliases: Map<string, string>): st
   return undefined;
 }
 
+type Read = GitAction | {readonly kind: 'unseen'; readonly why: string};
 type ReadWords = (words: readonly Word[], branch: string | undefined) => GitAction;
 
 const reading = new Set([
@@ -112,18 +127,18 @@ const subcommands: Readonly<Record<string, ReadWords | GitAction['kind']>> = {
   clean: readClean,
   checkout: readDiscard,
   switch: readDiscard,
-  restore: readDiscard,
+  restore: readRestore,
   stash: readStash,
   branch: readBranchDeletion,
   add: 'commit',
   commit: readCommit,
-  fetch: 'fetch',
+  fetch: readFetch,
   pull: 'fetch',
   clone: 'fetch',
   'ls-remote': 'fetch',
-  remote: words =>
-    words.every(word => /^(?:-v|--verbose|show)$/.test(textOf(word) ?? '')) ? {kind: 'read'} : {kind: 'config'},
   rebase: 'rewrite',
+  worktree: readWorktree,
+  'read-tree': readTree,
   'filter-branch': 'rewrite',
   'filter-repo': 'rewrite',
   replace: 'rewrite',
@@ -160,8 +175,15 @@ const others = new Set([
     'revert',
     'rm',
   ],
-  ...['sparse-checkout', 'submodule', 'symbolic-ref', 'tag', 'update-index', 'worktree', 'write-tree', 'read-tree'],
+  ...['sparse-checkout', 'submodule', 'symbolic-ref', 'tag', 'update-index', 'write-tree'],
 ]);
+
+/** Whether git itself has a command of this name. */
+export function isGitCommand(name: string): boolean {
+  return (
+    name === 'config' || name === 'remote' || Object.hasOwn(subcommands, name) || reading.has(name) || others.has(name)
+  );
+}
 
 function bringsSettings(word: Word): boolean {
   return /^(?:-c|-u|--c(?:o.*)?|--te.*|--up.*)$|^--(?:config|template|upload-pack)=/.test(textOf(word) ?? '');
@@ -170,33 +192,38 @@ function bringsSettings(word: Word): boolean {
 const listing = /^(?:--get(?:-all|-regexp|-urlmatch|-color|-colorbool)?|--list|-l|list|get)$/;
 
 /** A setting that lasts can name the program that git runs at its next call. */
-function readConfig(words: readonly Word[]): GitReading {
+function readConfig(words: readonly Word[]): Read {
   const texts = words.map(textOf);
-  if (texts.some(text => listing.test(text ?? ''))) return {kind: 'action', action: {kind: 'read'}};
+  if (texts.some(text => listing.test(text ?? ''))) return {kind: 'read'};
   const key = texts.find(text => text !== undefined && /^[^-].*\./.test(text));
   const isKnown = key !== undefined && harmlessSetting.test(key) && !texts.includes(undefined);
-  return isKnown
-    ? {kind: 'action', action: {kind: 'config'}}
-    : {kind: 'unseen', why: `git config ${key ?? ''} may change what git runs`};
+  return isKnown ? {kind: 'config'} : {kind: 'unseen', why: `git config ${key ?? ''} may change what git runs`};
 }
 
-function readSubcommand(name: string, words: readonly Word[], branch: string | undefined): GitReading {
+function readRemote(words: readonly Word[]): Read {
+  // Every push to it is then one of all branches, by force.
+  if (words.some(word => word.literal.startsWith('--mi')))
+    return {kind: 'unseen', why: 'git remote may decide what a push changes'};
+  return words.every(word => /^(?:-v|--verbose|show)$/.test(textOf(word) ?? '')) ? {kind: 'read'} : {kind: 'config'};
+}
+
+function readSubcommand(name: string, words: readonly Word[], branch: string | undefined): Read {
   if (name === 'config') return readConfig(words);
+  if (name === 'remote') return readRemote(words);
   if ((name === 'clone' || name === 'init') && words.some(bringsSettings))
     return {kind: 'unseen', why: `git ${name} takes settings that may change what git runs`};
   const read = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined;
-  if (typeof read === 'function') return {kind: 'action', action: read(words, branch)};
-  if (reading.has(name))
-    return {kind: 'action', action: words.every(onlyReads) ? {kind: 'read'} : {kind: 'other', name}};
+  if (typeof read === 'function') return read(words, branch);
+  if (reading.has(name)) return words.every(onlyReads) ? {kind: 'read'} : {kind: 'other', name};
   switch (read) {
     case 'commit':
     case 'fetch':
     case 'config':
     case 'rewrite':
-      return {kind: 'action', action: {kind: read}};
+      return {kind: read};
     default:
       return others.has(name)
-        ? {kind: 'action', action: {kind: 'other', name}}
+        ? {kind: 'other', name}
         : {kind: 'unseen', why: `git ${name} is not known and may be an alias`};
   }
 }

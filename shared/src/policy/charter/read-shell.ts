@@ -2,11 +2,20 @@ import {unseen, type Act} from './act.ts';
 import {limits} from '../limits.ts';
 import {namedPlaces} from './named-places.ts';
 import {placeOf, type Scene} from './place.ts';
+import {isSecretVariable} from './environment-rules.ts';
 import {readVariable} from './program-acts.ts';
 import {readProgram} from './read-program.ts';
 import type {Reader} from './reader.ts';
 import {parseShell} from './shell-parser.ts';
-import {textOf, type Assignment, type Redirect, type ShellNode, type SimpleCommand, type Word} from './shell-tree.ts';
+import {
+  plainWord,
+  textOf,
+  type Assignment,
+  type Redirect,
+  type ShellNode,
+  type SimpleCommand,
+  type Word,
+} from './shell-tree.ts';
 
 /** How deeply a command may hide in the words of unknown programs. */
 const guessesMax = 3;
@@ -74,6 +83,7 @@ function readSimple({assignments, words, redirects}: SimpleCommand, reader: Read
     ...readValues(made, reader),
     ...readRedirects(redirects, reader),
     ...readAssignments(assignments, words.length > 0),
+    ...readSecrets([...words, ...assignments.map(({value}) => value)], reader),
     ...namedPlaces(
       assignments.map(({value}) => value),
       reader,
@@ -104,6 +114,12 @@ function readWords(words: readonly Word[], reader: Reader): readonly Act[] {
 /** Without a command a variable only holds a text, unless it is one that decides what runs. */
 function readAssignments(assignments: readonly Assignment[], hasCommand: boolean): readonly Act[] {
   return assignments.flatMap(({name}) => readVariable(name)).filter(({kind}) => hasCommand || kind !== 'other');
+}
+
+/** The environment is a file that has its own place. */
+function readSecrets(words: readonly Word[], {folders, scene}: Reader): readonly Act[] {
+  if (!words.some(({variables}) => variables.some(isSecretVariable))) return [];
+  return [{kind: 'read', place: placeOf(plainWord('/proc/self/environ'), folders, scene), isSure: false}];
 }
 
 const nowhere = /^\/dev\/(?:null|stdout|stderr|stdin|tty|fd\/\d+)$/;

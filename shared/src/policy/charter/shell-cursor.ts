@@ -56,6 +56,7 @@ export class WordBuilder {
   #unknownAt: number | undefined;
   #globAt: number | undefined;
   readonly #scripts: ShellNode[] = [];
+  readonly #variables: string[] = [];
 
   add(text: string): void {
     this.literal += text;
@@ -77,6 +78,11 @@ export class WordBuilder {
     this.#scripts.push(...scripts);
   }
 
+  addVariable(name: string): void {
+    this.addUnknown();
+    this.#variables.push(name);
+  }
+
   word(source: string): Word {
     return {
       source,
@@ -85,6 +91,7 @@ export class WordBuilder {
       globAt: this.#globAt,
       isPlain: this.isPlain,
       scripts: this.#scripts,
+      variables: this.#variables,
     };
   }
 }

@@ -13,6 +13,8 @@ export type Word = {
   readonly isPlain: boolean;
   /** The commands that run while the word is made: command and process substitutions. */
   readonly scripts: readonly ShellNode[];
+  /** The variables whose values nobody sees. */
+  readonly variables: readonly string[];
 };
 
 export type Redirect = {
@@ -52,10 +54,18 @@ export function textOf({literal, unknownAt, globAt}: Word): string | undefined {
 
 /** A word that stands for itself. */
 export function plainWord(text: string): Word {
-  return {source: text, literal: text, unknownAt: undefined, globAt: undefined, isPlain: true, scripts: []};
+  return {
+    source: text,
+    literal: text,
+    unknownAt: undefined,
+    globAt: undefined,
+    isPlain: true,
+    scripts: [],
+    variables: [],
+  };
 }
 
 /** Words of which nothing is known, as many as there may be. */
 export function unknownWord(source: string): Word {
-  return {source, literal: '', unknownAt: 0, globAt: undefined, isPlain: false, scripts: []};
+  return {source, literal: '', unknownAt: 0, globAt: undefined, isPlain: false, scripts: [], variables: []};
 }

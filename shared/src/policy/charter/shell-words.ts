@@ -107,7 +107,7 @@ function addVariable(
   if (startsWith(cursor, '\\\n')) throw new NotUnderstood('a name goes on in the next line');
   const isOneWord = value !== undefined && (isQuoted || /^[\w@%+=:,./-]+$/.test(value));
   if (isOneWord) word.addQuoted(value);
-  else word.addUnknown();
+  else word.addVariable(name);
 }
 
 function readBackticks(cursor: Cursor, word: WordBuilder): void {

@@ -132,7 +132,8 @@ function replacedBy(option: string, next: string | undefined): string | undefine
 
 function unknownFrom(word: Word, text: string): Word {
   const at = word.literal.indexOf(text);
-  return at === -1 ? word : {...word, unknownAt: Math.min(at, word.unknownAt ?? at)};
+  const literal = word.literal.replaceAll(text, '');
+  return at === -1 ? word : {...word, literal, unknownAt: Math.min(at, word.unknownAt ?? at)};
 }
 
 function textAt(words: readonly Word[], at: number): string | undefined {

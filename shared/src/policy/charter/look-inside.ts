@@ -1,0 +1,48 @@
+import {limits} from '../limits.ts';
+import {isWithin, normalPath, type Scene} from './place.ts';
+
+type Look = {
+  readonly patterns: readonly string[];
+  readonly isMeant: (path: string) => boolean;
+  readonly inside: 'all' | 'shown' | 'tracked';
+  readonly scene: Scene;
+};
+
+/**
+ * Whether something that is meant lies in this folder at the moment, also behind links. A folder with more than can be
+ * looked through may hold everything, and so may each where nobody can look. Folders of git and of installed packages are
+ * passed over unless a pattern says their names: their files are no one's own.
+ */
+export function mayHold(folder: string, look: Look): boolean {
+  return look.inside === 'tracked' ? mayTrack(folder, look) : mayContain(folder, look);
+}
+
+function mayTrack(folder: string, {isMeant, scene}: Look): boolean {
+  const tracked = scene.tracked?.(folder);
+  return tracked === undefined || tracked.some(path => isWithin(path, folder) && isMeant(path));
+}
+
+function mayContain(folder: string, {patterns, isMeant, inside, scene}: Look): boolean {
+  const {entries, realPath = normalPath} = scene;
+  if (entries === undefined) return true;
+  const passed = new Set(['.git', 'node_modules'].filter(name => !patterns.some(isAbout(name))));
+  const isPassed = (name: string): boolean => passed.has(name) || (inside === 'shown' && name.startsWith('.'));
+  const folders = new Set([folder]);
+  let left: number = limits.charterLookMax;
+  for (const at of folders) {
+    const found = entries(at, left + 1);
+    left -= found.length;
+    if (left < 0) return true;
+    for (const {name, mayHold: isFolder} of found.filter(entry => !isPassed(entry.name))) {
+      const path = at === '/' ? `/${name}` : `${at}/${name}`;
+      const real = isFolder ? normalPath(realPath(path)) : path;
+      if (isMeant(path) || isMeant(real)) return true;
+      if (isFolder) folders.add(real);
+    }
+  }
+  return false;
+}
+
+function isAbout(name: string): (pattern: string) => boolean {
+  return pattern => pattern.split('/').includes(name);
+}
