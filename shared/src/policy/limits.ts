@@ -122,6 +122,7 @@ export const limitTable = {
     16_777_216,
     'The audit of the model proxy begins a new file at this size; one older is kept.',
   ),
+  modelConnectionsMax: count(512, 'Most connections of all agents of a machine to its model proxy.'),
   modelRequestHeadersMs: ms(30_000, 'An agent sends the headers of a request to the model proxy in this time.'),
   modelRequestMs: ms(120_000, 'An agent sends a whole request to the model proxy in this time.'),
   usageLimitMinMs: ms(60_000, 'A provider that is silent for longer is waited for by the queue, not by the agent.'),

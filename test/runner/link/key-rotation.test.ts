@@ -103,6 +103,18 @@ test('[RK8] the command replaces the key, and a running runner goes on with the 
   await link.close();
 });
 
+test('[RK11] of rotations at once each replaces the key of the one before, and the last key connects', async () => {
+  const {directory, identity} = await machine();
+  const begun = Array.from({length: 6}, async () => rotateRunnerKeyHere(directory, ambient));
+  for (const {runner} of await Promise.all(begun)) expect(runner).toBe(identity.runner);
+  const now = await identityIn(directory);
+  expect(now.next_private_jwk).toBeUndefined();
+  expect(await publicKeyOf(now)).not.toBe(await publicKeyOf(identity));
+  const {link, keys} = await connected(directory);
+  expect(keys.current().signingKey.publicJwk.x).toBe(await publicKeyOf(now));
+  await link.close();
+});
+
 test('[RK9] a rotation that a crash cut before the control plane heard of it is finished by the next start', async () => {
   const {directory, identity} = await machine();
   const next = await generatePrivateJwk();

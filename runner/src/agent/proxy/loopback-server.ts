@@ -5,12 +5,16 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 
 export type Serve = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-const CONNECTIONS_MAX = 512;
+export type ServerLimits = {
+  readonly connectionsMax: number;
+  /** How long headers and a whole request may take, and how often that is looked at. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly lookMs: number;
+};
 
-/** How long headers and a whole request may take, and how often that is looked at. */
-export type RequestTimes = {readonly headersMs: number; readonly requestMs: number; readonly lookMs: number};
-
-const requestTimes: RequestTimes = {
+const serverLimits: ServerLimits = {
+  connectionsMax: limits.modelConnectionsMax,
   headersMs: limits.modelRequestHeadersMs,
   requestMs: limits.modelRequestMs,
   lookMs: 10_000,
@@ -22,23 +26,23 @@ const requestTimes: RequestTimes = {
  */
 export class LoopbackServer {
   readonly #serve: Serve;
-  readonly #times: RequestTimes;
+  readonly #limits: ServerLimits;
   readonly #serving = new Map<IncomingMessage, Promise<void>>();
   /** Of every listener that there was. */
   readonly #sockets = new Set<Socket>();
   #server: Server;
   #port: number;
 
-  private constructor(port: number, serve: Serve, times: RequestTimes) {
+  private constructor(port: number, serve: Serve, limited: ServerLimits) {
     this.#serve = serve;
-    this.#times = times;
+    this.#limits = limited;
     this.#server = this.#make();
     this.#port = port;
   }
 
   /** Takes another port when the wanted one is taken; 0 wants any. */
-  static async start(port: number, serve: Serve, times = requestTimes): Promise<LoopbackServer> {
-    const server = new LoopbackServer(port, serve, times);
+  static async start(port: number, serve: Serve, limited = serverLimits): Promise<LoopbackServer> {
+    const server = new LoopbackServer(port, serve, limited);
     await server.#listen();
     return server;
   }
@@ -68,7 +72,7 @@ export class LoopbackServer {
   }
 
   #make(): Server {
-    const {headersMs, requestMs, lookMs} = this.#times;
+    const {connectionsMax, headersMs, requestMs, lookMs} = this.#limits;
     const times = {headersTimeout: headersMs, requestTimeout: requestMs, connectionsCheckingInterval: lookMs};
     const server = createServer(times, (request, response) => {
       const serving = this.#serve(request, response)
@@ -76,7 +80,7 @@ export class LoopbackServer {
         .finally(() => this.#serving.delete(request));
       this.#serving.set(request, serving);
     });
-    server.maxConnections = CONNECTIONS_MAX;
+    server.maxConnections = connectionsMax;
     server.on('connection', socket => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
