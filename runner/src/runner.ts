@@ -170,6 +170,7 @@ async function assemble(
       models.offered(
         await checkOffer(offer, {
           policy,
+          rules: charter?.book ?? null,
           envelope: {runner: key.runner, pool: key.pool, keys: key.dispatchKeys, serverTime, bootMs: clock.nowMs},
         }),
       ),

@@ -3,6 +3,7 @@ import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {decideApproval, listApprovals, type ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
+import {listTaskEvents} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {chosenBy, say, shell, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
@@ -22,17 +23,7 @@ safetyHeuristics:
       command: [touch, marked*]
 `;
 
-const patch = (name: string): string =>
-  `apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: ${name}\n+x\n*** End Patch\nEOF`;
 const work: Scenario = [turn(write('a.txt', 'a\n')), turn(say('done'))];
-const writing = [
-  shell('echo x > by-redirection'),
-  shell('git commit --allow-empty -m forbidden'),
-  shell(patch('by-patch')),
-  shell('(sleep 1; echo x > by-background) &'),
-  shell('echo x > ../outside-of-the-worktree'),
-  write('by-tool', 'x'),
-];
 
 let stage: Stage;
 beforeAll(async () => {
@@ -41,7 +32,6 @@ beforeAll(async () => {
       rejected: [turn(write('a.txt', 'a\n')), turn(shell('touch rejected-file')), turn(say('done'))],
       marked: [turn(write('a.txt', 'a\n')), turn(shell('touch marked-file')), turn(say('done'))],
       work,
-      writing: [...writing.map(move => turn(move)), turn(say('I could not.'))],
     },
     {'charter.yaml': charter, 'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 120_000}})},
   );
@@ -99,8 +89,14 @@ test.for(agents)(
       body: {decision: 'approve', reason: 'fine'},
     });
     const task = await stage.bed.finished(id, 240_000);
-    expect(task.state, (await stage.bed.log(id)).slice(-4_000)).toBe('succeeded');
+    const log = await stage.bed.log(id);
+    expect(task.state, log.slice(-4_000)).toBe('succeeded');
     expect(await filesOf(task)).toContain('marked-file');
+    expect(log).toMatch(/^\[switchyard\] waits for a person.*Bash/m);
+    expect(log).toMatch(/^\[switchyard\] allowed Bash: .* approved it: fine/m);
+    const {events} = await stage.bed.client.call(listTaskEvents, {params: {task: id}, query: {limit: 200}});
+    const told = events.map(({kind}) => kind).filter(kind => kind.startsWith('approval.'));
+    expect(told).toEqual(['approval.open', 'approval.approved']);
   },
 );
 
@@ -111,21 +107,6 @@ test.for(agents)('[RA102] $driver: a command that a person rejects does not run'
   const task = await stage.bed.finished(id, 240_000);
   expect(await filesOf(task)).not.toContain('marked-file');
 });
-
-test.for([{driver: 'claude', model: 'm'} as const, ...agents])(
-  '[RA103] $driver: with the readonly profile nothing is written by redirection, commit, patch, background or tool, inside or outside',
-  {timeout: 300_000},
-  async agent => {
-    const id = await submit('writing', {...agent, profile: 'readonly'}, {expect_change: false});
-    const task = await stage.bed.finished(id, 240_000);
-    const log = await stage.bed.log(id);
-    expect(stage.api.turnsPlayed('writing'), log.slice(-4_000)).toContain(0);
-    expect(task.result?.git?.commits ?? 0, log.slice(-4_000)).toBe(0);
-    expect(task.result?.git?.files_changed ?? 0).toBe(0);
-    const {stdout} = await execa('find', [stage.runner.stateDirectory, '-name', 'outside-of-the-worktree']);
-    expect(stdout).toBe('');
-  },
-);
 
 test.for(agents)(
   '[RA104] $driver: the model is told who it is and what it answers for',

@@ -40,6 +40,8 @@ export type DriverInput = {
   readonly homePath: string;
   /** An earlier attempt of the task left its session under `homePath`. */
   readonly isResumed: boolean;
+  /** What the agent's program called that session; null where it has a name of ours, or there is none. */
+  readonly session: string | null;
   /** Absolute path of the worktree. */
   readonly workingDirectory: string;
   /** Rules of the base branch and of the role, for the agent's system prompt; never those of the work itself. */
@@ -80,6 +82,8 @@ export type Ask =
       readonly toolCall: string;
       /** Whether `defer` is an answer to it. */
       readonly canDefer: boolean;
+      /** A sandbox keeps the call within the profile, whatever its tool can do. */
+      readonly isHeld?: boolean | undefined;
     }
   /** A call of one of our own tools. */
   | {
@@ -123,6 +127,15 @@ export type Reading = {
   readonly failure: AttemptResult | null;
   /** The tool call that the agent was put off with; it asks again when it is resumed. */
   readonly deferred: string | null;
+  /** Set where the agent's program gives that call a new name when it is resumed. */
+  readonly putOff?: PutOffCall | undefined;
+};
+
+/** The call that an agent was put off with, and what its program calls the session in which it was. */
+export type PutOffCall = {
+  readonly session: string;
+  readonly tool: string;
+  readonly input: Readonly<Record<string, unknown>>;
 };
 
 /**
@@ -149,5 +162,7 @@ export interface Driver<State> {
   hasTaken(state: State, messageId: string): boolean;
   /** The work is done, although the process may still live: it is to be ended, once every `stop` is allowed. */
   isDone(state: State, hasSent: Talk['hasSent']): boolean;
-  read(state: State, end: ProcessEnd): Reading;
+  /** The agent was put off and has ended its turn for it: nothing more is said to it. */
+  isPutOff(state: State, hasSent: Talk['hasSent']): boolean;
+  read(state: State, end: ProcessEnd, hasSent: Talk['hasSent']): Reading;
 }

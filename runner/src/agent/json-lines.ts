@@ -10,12 +10,13 @@ export type LinesState = {readonly summary: string | null; readonly error: strin
 export const linesInitial: LinesState = {summary: null, error: null};
 
 /** An agent that needs nothing after its start, asks nothing and is done when its process has ended. */
-export const silent: Pick<Driver<LinesState>, 'due' | 'asks' | 'answer' | 'hasTaken' | 'isDone'> = {
+export const silent: Pick<Driver<LinesState>, 'due' | 'asks' | 'answer' | 'hasTaken' | 'isDone' | 'isPutOff'> = {
   due: () => [],
   asks: () => [],
   answer: () => null,
   hasTaken: () => true,
   isDone: () => false,
+  isPutOff: () => false,
 };
 
 const SUMMARY_CHARACTERS_MAX = 20_000;

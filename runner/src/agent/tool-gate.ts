@@ -60,7 +60,7 @@ export function toolGate(given: ToolGateOptions): (ask: Ask, withdrawn: AbortSig
       case 'permission':
         if (ask.tool === QUESTION_TOOL && ask.canDefer) return questionAsked(options, ask, withdrawn);
         if (ask.tool.startsWith(OUR_PREFIX)) return {kind: 'allow', reason: USUAL};
-        if (allowed.has(ask.tool)) return ruled(options, ask, withdrawn);
+        if (allowed.has(ask.tool) || ask.isHeld === true) return ruled(options, ask, withdrawn);
         return {kind: 'deny', reason: `${ask.tool} is not among the tools of this task: ${[...allowed].join(', ')}`};
       case 'tool':
         return answerOurTool(options, ask, withdrawn);

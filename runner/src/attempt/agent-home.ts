@@ -3,11 +3,13 @@ import {join} from 'node:path';
 import * as z from 'zod';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import type {DriverInput} from '../agent/driver.ts';
 import type {AttemptName} from '../executor/attempt-name.ts';
 import {readRunFile, writeRunFile} from '../executor/run-directory.ts';
 import type {WorktreeContext} from '../worktree/places.ts';
 import {discard} from '../worktree/remove.ts';
 import {agentDirectoryOf, agentHomeOf} from './attempt-paths.ts';
+import {waitedCallSchema, type WaitedCall} from './waited-call.ts';
 
 const RECORD = 'session.json';
 
@@ -22,12 +24,19 @@ const recordSchema = z.strictObject({
   is_resumed: z.boolean(),
   /** The agent was put off, and the folder waits for the attempt that goes on. */
   is_waiting: z.boolean(),
+  /** What it waits with, where its program does not know that by itself. */
+  waited: waitedCallSchema.nullable().default(null),
 });
 export type AgentHome = z.output<typeof recordSchema>;
 
 export async function readAgentHome(stateDirectory: string, task: string): Promise<AgentHome | undefined> {
   const text = await readRunFile(agentDirectoryOf(stateDirectory, task), RECORD);
   return text === undefined ? undefined : recordSchema.safeParse(parseJson(text)).data;
+}
+
+/** What a driver has to know of the attempt before. */
+export function sessionLeft(home: AgentHome | undefined): Pick<DriverInput, 'isResumed' | 'session'> {
+  return {isResumed: home?.is_resumed ?? false, session: home?.waited?.session ?? null};
 }
 
 /** The folder for an attempt that begins: that of the attempt which waits, else a new one. A second call changes nothing. */
@@ -45,10 +54,14 @@ export async function newAgentHome(context: WorktreeContext, attempt: AttemptNam
 }
 
 /** The agent of this attempt was put off. */
-export async function keepAgentHome(context: WorktreeContext, {task, epoch}: AttemptName): Promise<void> {
+export async function keepAgentHome(
+  context: WorktreeContext,
+  {task, epoch}: AttemptName,
+  waited: WaitedCall | null = null,
+): Promise<void> {
   await locked(context, task, async () => {
     const known = await readAgentHome(context.root, task);
-    if (known?.epoch === epoch) await write(context, task, {...known, is_waiting: true});
+    if (known?.epoch === epoch) await write(context, task, {...known, is_waiting: true, waited});
   });
 }
 
@@ -68,7 +81,14 @@ async function locked<T>({locks, root}: WorktreeContext, task: string, work: () 
 async function make(context: WorktreeContext, {task, epoch}: AttemptName): Promise<AgentHome> {
   await discard(context, agentDirectoryOf(context.root, task));
   await mkdir(agentHomeOf(context.root, task), {recursive: true, mode: 0o700});
-  return write(context, task, {version: 1, epoch, tree_epoch: epoch, is_resumed: false, is_waiting: false});
+  return write(context, task, {
+    version: 1,
+    epoch,
+    tree_epoch: epoch,
+    is_resumed: false,
+    is_waiting: false,
+    waited: null,
+  });
 }
 
 async function write(context: WorktreeContext, task: string, home: AgentHome): Promise<AgentHome> {

@@ -18,6 +18,7 @@ import type {AttemptPlan} from './attempt-work.ts';
 import {roleComplaint} from './role-outcome.ts';
 import {runChecksRound} from './checks-run.ts';
 import {claimedLines, claimLine} from './sent-lines.ts';
+import {withWaitedCall, type WaitedCall} from './waited-call.ts';
 import {turnGate, type TurnGate, type TurnGateOptions} from './turn-gate.ts';
 
 export type AgentRunOptions = {
@@ -42,6 +43,8 @@ export type AgentRunOptions = {
   /** What the charter of this machine says to a call; null where it has none. */
   readonly ruling: ((call: ToolCall) => Ruling) | null;
   readonly people: Omit<PersonPorts, 'mask' | 'over'>;
+  /** The call that an earlier attempt was put off with, where this agent makes it again. */
+  readonly waited: WaitedCall | null;
   /** Has calls of our tools that come over HTTP decided here, until the answer is called. */
   readonly takeCalls: (decide: (ask: Ask, withdrawn: AbortSignal) => Promise<Answer>) => () => void;
   /** A line of progress for people, in the log too. */
@@ -83,7 +86,7 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       write: async bytes => executor.write(runDir, bytes),
       claim: async id => claimLine(runDir, id),
       claimed: async () => claimedLines(runDir),
-      decide,
+      decide: withWaitedCall(decide, options.waited, runDir),
       finish: options.finish,
       onEvent: options.onEvent,
       onDecision: async (ask, answer) => {

@@ -76,7 +76,7 @@ export class AgentSession<State> {
   }
 
   end(end: ProcessEnd): Reading {
-    return this.#driver.read(this.#state, end);
+    return this.#driver.read(this.#state, end, id => this.#sent.has(id));
   }
 
   #fold(lines: readonly string[]): void {
@@ -113,13 +113,22 @@ export class AgentSession<State> {
       this.#sent.add(line.id);
       this.#background(this.#sendDue(line));
     }
+    if (this.#driver.isPutOff(this.#state, hasSent)) {
+      this.#finish();
+      return;
+    }
     const asks = this.#driver.asks(this.#state);
     this.#takeUp(asks);
     for (const id of this.#messages) if (this.#driver.hasTaken(this.#state, id)) this.#messages.delete(id);
     // A message that was written but not yet read by the agent opens a turn of its own.
     const isHeld = this.#messages.size > 0 || this.#waiting.size > 0;
-    if (this.#isEnding || isHeld || !this.#driver.isDone(this.#state, hasSent)) return;
+    if (isHeld || !this.#driver.isDone(this.#state, hasSent)) return;
     if (asks.some(({kind, id}) => kind === 'stop' && !this.#released.has(id))) return;
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#isEnding) return;
     this.#isEnding = true;
     this.#background(this.#ports.finish());
   }

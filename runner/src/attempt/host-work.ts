@@ -19,7 +19,7 @@ import {createRunDirectory, readRunFile, runFiles, type Deadline} from '../execu
 import {discard} from '../worktree/remove.ts';
 import type {PersonPorts} from './ask-person.ts';
 import {AttemptLog, type AttemptLogOptions} from './attempt-log.ts';
-import {keepAgentHome, readAgentHome} from './agent-home.ts';
+import {keepAgentHome, readAgentHome, sessionLeft} from './agent-home.ts';
 import {agentHomeOf, PROMPT_FILE, runDirectoryOf, scratchDirectoryOf} from './attempt-paths.ts';
 import {checksDirectories, endRounds, runChecks} from './checks-run.ts';
 import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
@@ -29,6 +29,7 @@ import type {AgentTools} from './agent-tools.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 import {roleEnd} from './role-outcome.ts';
+import {waitedCall} from './waited-call.ts';
 import {notedPromptVersion, notePromptVersion} from './role-prompt.ts';
 import {changeOf} from './told-change.ts';
 import {timeLeft} from './time-left.ts';
@@ -116,14 +117,13 @@ export class HostWork implements AttemptWork {
     const log = await this.#log(plan);
     const cwd = await workingDirectory(trees, plan);
     const isNew = (await executor.status(runDir)).state === 'absent';
-    const {driver} = plan.spec.agent;
     const told = taskPrompt(plan);
     const memory = this.#options.memoryOf(plan);
     if (isNew) await notePromptVersion(runDir, told.version);
-    if (isNew) await this.#tell(plan, log, startLine(driver, told));
-    const program = programOf(driver);
-    const providers = providersOf(plan.spec.agent);
+    if (isNew) await this.#tell(plan, log, startLine(plan.spec.agent.driver, told));
+    const [program, providers] = [programOf(plan.spec.agent.driver), providersOf(plan.spec.agent)];
     const home = join(runDir, runFiles.home);
+    const left = await readAgentHome(trees.context.root, plan.task);
     const agent = startAgent({
       plan,
       runDir,
@@ -143,7 +143,7 @@ export class HostWork implements AttemptWork {
         program: program === null ? null : agentProgram(program),
         model: providers.length === 0 ? null : await modelAccess(plan, providers),
         tools: await tools.access(plan),
-        isResumed: (await readAgentHome(trees.context.root, plan.task))?.is_resumed ?? false,
+        ...sessionLeft(left),
         workingDirectory: cwd,
         instructions: await instructionsOf(trees, await placed(trees, plan), this.#options.introduction),
       },
@@ -159,6 +159,7 @@ export class HostWork implements AttemptWork {
       },
       ruling: ruling === null ? null : call => ruling(call, {workspace: cwd, home, branch: plan.branch}),
       people: {...people, open: ask => observer.askPerson(plan, ask)},
+      waited: left?.waited ?? null,
       takeCalls: await tools.taker(plan),
       tell: async detail => this.#tell(plan, log, detail),
       onEvent: event => observer.agentEvent(plan, event),
@@ -168,10 +169,10 @@ export class HostWork implements AttemptWork {
     const {status, read} = await agent.ended;
     const end = {...processEnd(status), prompt: await notedPromptVersion(runDir)};
     await log.note(`the agent ended: ${describeEnd(status)}`);
-    const {summary, failure, deferred} = read(end);
+    const {summary, failure, deferred, putOff} = read(end);
     const failed = lastWord(status, memory) ?? failure;
     if (failed !== null || deferred === null) return {...end, summary, result: failed};
-    await keepAgentHome(trees.context, plan);
+    await keepAgentHome(trees.context, plan, putOff === undefined ? null : waitedCall(deferred, putOff));
     return {...end, summary, result: {kind: 'waiting', asks: [deferred]}};
   }
 

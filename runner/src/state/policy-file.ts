@@ -29,6 +29,8 @@ export const policySchema = z.strictObject({
   allow_no_repository: z.boolean().default(true),
   executors: z.array(z.string().max(40)).max(16).default(['host']),
   drivers: z.array(z.string().max(40)).max(64).default(['claude', 'codex', 'gemini', 'opencode', 'exec', 'scripted']),
+  /** Drivers that work also under a charter that they cannot be held to, because their programs ask nobody: exec, scripted. */
+  unasked_drivers: z.array(z.string().max(40)).max(64).default([]),
   /** The first words that a command of the exec driver or a check may have, as patterns; all when absent. */
   commands: z.strictObject({allow: z.array(z.string().min(1).max(500)).max(1_000)}).optional(),
   /** The executors whose agents may have more tools than the profile `developer`: by default only what walls them in. */

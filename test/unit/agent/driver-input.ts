@@ -15,6 +15,7 @@ export const driverInput = (spec: TaskSpec, more: Partial<DriverInput> = {}): Dr
   tools: {token: 'tools-tok', mcpUrl: 'http://t/mcp', emitUrl: 'http://t/emit'},
   homePath: '/run/home',
   isResumed: false,
+  session: null,
   workingDirectory: '/wt',
   instructions: null,
   ...more,

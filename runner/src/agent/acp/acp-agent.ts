@@ -1,22 +1,25 @@
 import type {ToolProfile} from '@switchyard/shared/policy/tool-profile.ts';
 import type {ModelAccess} from '../driver.ts';
 import type {ProviderName} from '../proxy/provider.ts';
+import {geminiPolicy, opencodePermission} from './permission-settings.ts';
 
 /** What an agent of the Agent Client Protocol needs to start under our rules, beyond the protocol itself. */
 export type AcpAgent = {
   readonly program: string;
-  readonly args: readonly string[];
+  readonly args: (home: string) => readonly string[];
   readonly provider: ProviderName;
   /** What its program reads of a repository and runs; it cannot be told not to. */
   readonly settings: readonly string[];
   /** The mode of its session that holds a profile; null where its questions do. A mode it does not have ends the attempt. */
   readonly modeOf: (profile: ToolProfile) => string | null;
-  /** Whether a hook asks before each tool, because its own questions are about too little. */
-  readonly hooksOf?: (profile: ToolProfile) => boolean;
+  /** A hook asks before each tool, because its own questions are about too little. */
+  readonly asksByHook: boolean;
   readonly setUp: (how: {
     readonly home: string;
     readonly model: ModelAccess;
     readonly modelName: string | undefined;
+    /** Names of the tools that it may use at all. */
+    readonly tools: readonly string[];
     /** The command that it has to ask before each tool; null where its own questions are enough. */
     readonly hook: readonly string[] | null;
   }) => {
@@ -40,6 +43,8 @@ function hookLines(hook: readonly string[]): readonly string[] {
   ];
 }
 
+const GEMINI_POLICY = '.gemini/policies/switchyard.toml';
+
 const codexModes = {readonly: 'read-only', developer: 'workspace-write', 'full-access': 'agent-full-access'} as const;
 
 /**
@@ -49,13 +54,12 @@ const codexModes = {readonly: 'read-only', developer: 'workspace-write', 'full-a
 export const acpAgents = {
   codex: {
     program: 'codex-acp',
-    args: [],
+    args: () => [],
     provider: 'openai',
     settings: ['.codex'],
-    // Its sandbox holds the profile: by itself it asks about too little. It reads files by commands alone, so that with
-    // nothing but reading allowed there is nothing to ask about.
+    // Its sandbox holds the profile: by itself it asks about too little.
     modeOf: profile => codexModes[profile],
-    hooksOf: profile => profile !== 'readonly',
+    asksByHook: true,
     setUp: ({home, model, modelName, hook}) => ({
       env: {
         CODEX_HOME: `${home}/.codex`,
@@ -87,11 +91,13 @@ export const acpAgents = {
   gemini: {
     program: 'gemini',
     // In a folder that is not trusted it calls no tools of ours: what such trust lets in is hidden or switched off.
-    args: ['--acp', '--skip-trust'],
+    // Its own policies count unless those of the machine's owner do, and the same file among the usual ones always counts.
+    args: home => ['--acp', '--skip-trust', '--admin-policy', `${home}/${GEMINI_POLICY}`],
     provider: 'google',
     settings: ['.gemini'],
     modeOf: () => null,
-    setUp: ({model, modelName}) => ({
+    asksByHook: false,
+    setUp: ({model, modelName, tools}) => ({
       env: {
         GOOGLE_GEMINI_BASE_URL: model.urls.google,
         GEMINI_API_KEY: model.token,
@@ -102,23 +108,25 @@ export const acpAgents = {
           path: '.gemini/settings.json',
           text: JSON.stringify({
             security: {auth: {selectedType: 'gemini-api-key'}},
-            // It cannot be told to leave GEMINI.md alone, which is that of the base when it starts.
+            // It cannot be told to leave GEMINI.md alone, which is that of the base when it starts: other names are added to it.
             skills: {enabled: false},
             advanced: {ignoreLocalEnv: true},
             general: {disableAutoUpdate: true},
             privacy: {usageStatisticsEnabled: false},
           }),
         },
+        {path: GEMINI_POLICY, text: geminiPolicy(tools)},
       ],
     }),
   },
   opencode: {
     program: 'opencode',
-    args: ['acp'],
+    args: () => ['acp'],
     provider: 'openai',
     settings: ['.opencode', 'opencode.json', 'opencode.jsonc'],
     modeOf: () => null,
-    setUp: ({model, modelName = 'default'}) => ({
+    asksByHook: false,
+    setUp: ({model, modelName = 'default', tools}) => ({
       env: {
         OPENCODE_DISABLE_AUTOUPDATE: '1',
         OPENCODE_DISABLE_MODELS_FETCH: '1',
@@ -129,7 +137,9 @@ export const acpAgents = {
         OPENCODE_DISABLE_EXTERNAL_SKILLS: '1',
         OPENCODE_CONFIG_CONTENT: JSON.stringify({
           model: `switchyard/${modelName}`,
-          permission: {edit: 'ask', bash: 'ask', webfetch: 'ask'},
+          permission: opencodePermission(tools),
+          // A refusal is an answer, and no reason to stop.
+          experimental: {continue_loop_on_deny: true},
           provider: {
             switchyard: {
               npm: '@ai-sdk/openai-compatible',

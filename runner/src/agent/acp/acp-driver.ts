@@ -1,18 +1,20 @@
 import {fileURLToPath} from 'node:url';
 import {errorCodes, SwitchyardError, type ErrorCode} from '@switchyard/shared/domain/error.ts';
-import {profileOf} from '@switchyard/shared/policy/tool-profile.ts';
+import {profileOf, toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading, Talk} from '../driver.ts';
 import {OUR_PREFIX, TOOL_SERVER} from '../our-tools.ts';
 import {acpAgents, type AcpAgent, type AcpAgentName} from './acp-agent.ts';
-import {firstPrompt, goOnPrompt, laterPrompt} from './acp-prompt.ts';
-import {acpInitial, decodeAcpLine, promptId, requestIds, type AcpState} from './acp-fold.ts';
+import {HELD} from './hook-call.ts';
+import {firstPrompt, goOnPrompt, interruptedPrompt, laterPrompt, resumedPrompt} from './acp-prompt.ts';
+import {acpInitial, decodeAcpLine, loadId, promptId, requestIds, type AcpState} from './acp-fold.ts';
 
 const DETAIL_MAX = 4_000;
 
 /**
  * Any agent of the Agent Client Protocol. Its messages have no identity that an agent would know again, so each request
- * is sent once in the life of an attempt: what got lost with a runner is seen as a stall, never sent twice.
+ * is sent once in the life of an attempt: what got lost with a runner is seen as a stall, never sent twice. An agent that
+ * can load a session is put off by interrupting its turn: it goes on in that session, and makes the call again.
  */
 export function acpDriver(name: AcpAgentName): Driver<AcpState> {
   return {
@@ -28,6 +30,7 @@ export function acpDriver(name: AcpAgentName): Driver<AcpState> {
     answer,
     hasTaken: () => true,
     isDone,
+    isPutOff: (state, hasSent) => state.end !== null && putOffCall(state, hasSent) !== undefined,
     read,
   };
 }
@@ -40,12 +43,13 @@ function planOf(name: AcpAgentName, {spec, program, model, homePath, nodePath}: 
     throw new SwitchyardError('model_refused', `${name} needs a key: switchyard keys set`);
   const node = [nodePath, '--disable-warning=ExperimentalWarning'];
   const hooks = `${homePath}/hooks`;
-  const asks = agent.hooksOf?.(profileOf(spec.agent)) === true;
-  const hook = asks ? [...node, hookAsk, hooks, OUR_PREFIX] : null;
-  const {env, files} = agent.setUp({home: homePath, model, modelName: spec.agent.model, hook});
-  const own = [program, ...agent.args];
+  const held = profileOf(spec.agent) === 'readonly' ? [HELD] : [];
+  const hook = agent.asksByHook ? [...node, hookAsk, hooks, OUR_PREFIX, ...held] : null;
+  const tools = toolsOf(spec.agent);
+  const {env, files} = agent.setUp({home: homePath, model, modelName: spec.agent.model, tools, hook});
+  const own = [program, ...agent.args(homePath)];
   return {
-    argv: asks ? [...node, hookRelay, hooks, ...own] : own,
+    argv: agent.asksByHook ? [...node, hookRelay, hooks, ...own] : own,
     env: {...env, HOME: homePath},
     files,
     stdin: 'stream',
@@ -59,19 +63,31 @@ type Due = {readonly state: AcpState; readonly input: DriverInput; readonly talk
 
 function due(agent: AcpAgent, {state, input, talk}: Due): readonly AgentLine[] {
   const {isInitialized, session, isModeSet, end} = state;
-  if (end !== null) return dueBetweenTurns(state, talk);
+  if (end !== null) return putOffCall(state, talk.hasSent) === undefined ? dueBetweenTurns(state, talk) : [];
   if (!isInitialized) return [request('initialize', requestIds.initialize, clientInfo)];
-  if (session === null) return [request('session/new', requestIds.newSession, sessionOf(state, input))];
+  if (session === null) return [opening(state, input)];
   const modeId = agent.modeOf(profileOf(input.spec.agent));
   if (modeId !== null && !isModeSet)
     return [request('session/set_mode', requestIds.setMode, {sessionId: session, modeId})];
-  const prompt = firstPrompt(input.prompt, input.instructions);
+  const prompt = beginning(state, input);
   const first = request('session/prompt', requestIds.prompt, {sessionId: session, prompt});
   return talk.hasSent(first.id) ? [first, ...interruption(state, talk)] : [first];
 }
 
 const refusals = ({refused}: AcpState): readonly AgentLine[] =>
   refused.map(id => line(`refuse-${id}`, {id, error: {code: -32_601, message: 'not offered by this client'}}, 'safe'));
+
+function opening(state: AcpState, input: DriverInput): AgentLine {
+  const {session} = input;
+  return session === null || !state.canLoad || state.loaded === 'failed'
+    ? request('session/new', requestIds.newSession, sessionOf(state, input))
+    : request('session/load', loadId(session), {sessionId: session, ...sessionOf(state, input)});
+}
+
+function beginning({loaded}: AcpState, {prompt, instructions, isResumed}: DriverInput): readonly object[] {
+  if (loaded === 'yes') return resumedPrompt;
+  return isResumed ? interruptedPrompt(prompt, instructions) : firstPrompt(prompt, instructions);
+}
 
 function sessionOf({takesHttpTools}: AcpState, {workingDirectory, tools}: DriverInput): object {
   const headers = [{name: 'Authorization', value: `Bearer ${tools.token}`}];
@@ -135,12 +151,9 @@ const clientInfo = {
 };
 
 function answer(state: AcpState, {id, kind}: Ask, given: Answer): AgentLine | null {
-  if (kind === 'stop') {
-    // What asked about an earlier turn is too late.
-    if (given.kind !== 'goOn' || id !== `stop-${state.turns}`) return null;
-    return nextPrompt(state, [{type: 'text', text: given.reason}])[0] ?? null;
-  }
+  if (kind === 'stop') return given.kind === 'goOn' ? sentBack(state, id, given.reason) : null;
   const open = state.asks.find(({ask}) => ask.id === id);
+  if (open?.ask.canDefer === true && given.kind === 'defer') return putOff(state, open.ask.id);
   if (open === undefined || (given.kind !== 'allow' && given.kind !== 'deny')) return null;
   const optionId = given.kind === 'allow' ? open.allow : open.reject;
   const outcome = optionId === null ? {outcome: 'cancelled'} : {outcome: 'selected', optionId};
@@ -151,8 +164,34 @@ function answer(state: AcpState, {id, kind}: Ask, given: Answer): AgentLine | nu
   );
 }
 
-function read({end, text}: AcpState, {exitCode, signal}: ProcessEnd): Reading {
+function sentBack(state: AcpState, id: string, reason: string): AgentLine | null {
+  // What asked about an earlier turn is too late.
+  return id === `stop-${state.turns}` ? (nextPrompt(state, [{type: 'text', text: reason}])[0] ?? null) : null;
+}
+
+const putOffId = (askId: string): string => `put-off-${askId}`;
+
+/** Interrupts the turn. Whoever cancels also answers what is asked, so that the agent can end its turn in order. */
+function putOff(state: AcpState, askId: string): AgentLine | null {
+  const stop = cancel(state);
+  if (stop === null) return null;
+  const outcome = {outcome: 'cancelled'};
+  const answers = state.asks.map(({rpcId}) => line('', {id: rpcId, result: {outcome}}, 'once').text);
+  return {id: putOffId(askId), text: [stop.text, ...answers].join(''), repeat: 'once'};
+}
+
+function putOffCall({asked}: AcpState, hasSent: Talk['hasSent']): AcpState['asked'][number] | undefined {
+  return asked.find(({id}) => hasSent(putOffId(id)));
+}
+
+function read(state: AcpState, {exitCode, signal}: ProcessEnd, hasSent: Talk['hasSent']): Reading {
+  const {end, text, session} = state;
   const summary = text === '' ? null : text;
+  const waiting = putOffCall(state, hasSent);
+  if (waiting !== undefined && session !== null) {
+    const {toolCall, tool, input} = waiting;
+    return {summary, deferred: toolCall, putOff: {session, tool, input}, failure: null};
+  }
   return {summary, deferred: null, failure: failureOf(end, signal ?? `exit code ${exitCode ?? 'unknown'}`)};
 }
 
@@ -179,7 +218,8 @@ const failed = (code: ErrorCode, detail: string): AttemptResult => ({
   retryable: errorCodes[code].retry,
 });
 
-const request = (method: string, id: number, params: object): AgentLine => line(method, {id, method, params}, 'once');
+const request = (method: string, id: number | string, params: object): AgentLine =>
+  line(method, {id, method, params}, 'once');
 
 const line = (id: string, message: object, repeat: AgentLine['repeat']): AgentLine => ({
   id,

@@ -1,13 +1,21 @@
 import type {AgentEventOf} from '@switchyard/shared/domain/agent-event.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {agentEvent, type AgentEvent, type Ask, type Decoded} from '../driver.ts';
-import {OUR_PREFIX, ourTools, TOOL_SERVER} from '../our-tools.ts';
+import {OUR_PREFIX} from '../our-tools.ts';
+import {askedCall, shownCall, toolsByKind, type ShownCall} from './asked-call.ts';
+import {HOOK_PREFIX} from './hook-call.ts';
 import {readAcpLine, type AcpAnswer, type AcpRequest, type AcpUpdate} from './acp-line.ts';
 
 /** Our requests, in their order; each is sent once in the life of an attempt. */
 export const requestIds = {initialize: 1, newSession: 2, prompt: 3, setMode: 4} as const;
 
 const LATER_PROMPTS = 100;
+const LOAD_PREFIX = 'load:';
+
+/** The request that goes on with a session carries its name, so that the answer does. */
+export function loadId(session: string): string {
+  return `${LOAD_PREFIX}${session}`;
+}
 
 /** The request of the prompt that follows after so many turns of the session. */
 export function promptId(turns: number): number {
@@ -26,9 +34,17 @@ export type AcpState = {
   readonly isInitialized: boolean;
   /** Whether it reaches servers of tools over HTTP. */
   readonly takesHttpTools: boolean;
+  /** Whether it can go on with a session of an earlier process. */
+  readonly canLoad: boolean;
   readonly session: string | null;
+  /** That session was one of an earlier process; `failed` where it could not be. */
+  readonly loaded: 'no' | 'yes' | 'failed';
   readonly isModeSet: boolean;
   readonly asks: readonly OpenAsk[];
+  /** The last questions, also those that are answered. */
+  readonly asked: readonly OpenAsk['ask'][];
+  /** Calls that are not over, by their ids, as far as they were shown. */
+  readonly shown: Readonly<Record<string, ShownCall>>;
   /** Requests for what we do not offer: the agent has ways of its own. */
   readonly refused: readonly (number | string)[];
   /** Prompts that were answered. */
@@ -45,9 +61,13 @@ export type AcpState = {
 export const acpInitial: AcpState = {
   isInitialized: false,
   takesHttpTools: false,
+  canLoad: false,
   session: null,
+  loaded: 'no',
   isModeSet: false,
   asks: [],
+  asked: [],
+  shown: {},
   refused: [],
   turns: 0,
   text: '',
@@ -59,6 +79,8 @@ export const acpInitial: AcpState = {
 
 const TEXT_MAX = 20_000;
 const TITLE_MAX = 500;
+const SHOWN_MAX = 64;
+const ASKED_MAX = 64;
 
 export function decodeAcpLine(state: AcpState, line: string): Decoded<AcpState> {
   const message = readAcpLine(line);
@@ -75,6 +97,7 @@ export function decodeAcpLine(state: AcpState, line: string): Decoded<AcpState> 
 }
 
 function onAnswer(state: AcpState, {id, result, error}: AcpAnswer): Decoded<AcpState> {
+  if (typeof id === 'string') return onLoaded(state, id, error === undefined);
   const isPrompt = id === promptId(state.turns);
   const isOurs = Object.values<number | string>(requestIds).includes(id);
   if (!isPrompt && (!isOurs || id === requestIds.prompt)) return {state, events: []};
@@ -93,8 +116,16 @@ function failedTurn(state: AcpState, message: string): Decoded<AcpState> {
 function onInitialized(state: AcpState, result: AcpAnswer['result']): Decoded<AcpState> {
   const {name = 'agent', version} = result?.agentInfo ?? {};
   const agent = {name: name.slice(0, 100), version: version?.slice(0, 100) ?? null};
-  const takesHttpTools = result?.agentCapabilities?.mcpCapabilities?.http === true;
-  return {state: {...state, isInitialized: true, takesHttpTools, agent}, events: []};
+  const {mcpCapabilities, loadSession: canLoad = false} = result?.agentCapabilities ?? {};
+  const takesHttpTools = mcpCapabilities?.http === true;
+  return {state: {...state, isInitialized: true, takesHttpTools, canLoad, agent}, events: []};
+}
+
+/** What cannot be gone on with is begun anew. */
+function onLoaded(state: AcpState, id: string, isLoaded: boolean): Decoded<AcpState> {
+  if (!id.startsWith(LOAD_PREFIX) || state.loaded !== 'no') return {state, events: []};
+  if (!isLoaded) return {state: {...state, loaded: 'failed'}, events: []};
+  return onSession({...state, loaded: 'yes'}, id.slice(LOAD_PREFIX.length));
 }
 
 function onSession(state: AcpState, session: string | undefined): Decoded<AcpState> {
@@ -128,7 +159,7 @@ function onTurnEnd(state: AcpState, result: AcpAnswer['result']): Decoded<AcpSta
   };
   const finished = agentEvent('turn_finished', {outcome, text: state.text.slice(0, TEXT_MAX)});
   return {
-    state: {...state, asks: [], end: {stopReason}, turns, usage},
+    state: {...state, asks: [], shown: {}, end: {stopReason}, turns, usage},
     events: [
       ...(typeof inputTokens === 'number' ? [agentEvent('usage_update', {...usage, turns, cost_usd: null})] : []),
       finished,
@@ -142,71 +173,30 @@ function onRequest(state: AcpState, {id, method, params}: AcpRequest): Decoded<A
     return {state: {...state, refused: [...state.refused, id]}, events: []};
   const option = (kinds: readonly string[]): string | null =>
     kinds.flatMap(kind => options.filter(each => each.kind === kind))[0]?.optionId ?? null;
-  const open: OpenAsk = {
-    rpcId: id,
-    allow: option(['allow_once']),
-    reject: option(['reject_once', 'reject_always']),
-    ask: {
-      kind: 'permission',
-      id: `permission-${id}`,
-      toolCall: toolCall.toolCallId,
-      canDefer: false,
-      ...toolOf(toolCall),
-    },
+  const {toolCallId} = toolCall;
+  const call = askedCall(toolCall, state.shown[toolCallId]);
+  const ask: OpenAsk['ask'] = {
+    kind: 'permission',
+    id: `permission-${id}`,
+    toolCall: toolCallId,
+    // A question of our own tools is asked by the tool, which cannot be put off.
+    canDefer: state.canLoad && !call.tool.startsWith(OUR_PREFIX),
+    isHeld: toolCall.isHeld === true && `${id}`.startsWith(HOOK_PREFIX),
+    ...call,
   };
-  return {state: {...state, asks: [...state.asks, open]}, events: []};
-}
-
-type ToolCall = NonNullable<NonNullable<AcpRequest['params']>['toolCall']>;
-
-/** Kinds of tool calls by the names that profiles and charters use; what is of no known kind keeps its own. */
-const toolsByKind: Readonly<Record<string, string>> = {
-  read: 'Read',
-  search: 'Grep',
-  edit: 'Write',
-  delete: 'Bash',
-  move: 'Bash',
-  execute: 'Bash',
-  fetch: 'WebFetch',
-};
-
-/** Agents tell what a call does in different fields; a title is what they show to a person who has to decide. */
-function toolOf(call: ToolCall): {tool: string; input: Record<string, unknown>} {
-  const {kind, title, rawInput, locations} = call;
-  const own = ownTool(call);
-  if (own !== undefined) return {tool: own, input: {...rawInput}};
-  const tool = toolsByKind[kind ?? ''] ?? `unknown ${kind ?? 'tool'}`;
-  const paths = (locations ?? []).map(({path}) => path);
-  const command = rawInput?.['command'];
-  if (tool === 'Bash')
-    return {
-      tool,
-      input: {...folderOf(call), ...rawInput, command: typeof command === 'string' ? command : (title ?? '')},
-    };
-  return {tool, input: {...rawInput, ...(paths.length === 0 ? {} : {file_path: paths[0], file_paths: paths})}};
-}
-
-/** gemini names the folder of a command in the text that it shows beside it. */
-function folderOf(call: ToolCall): {readonly cwd?: string} {
-  const said = JSON.stringify(call['content'] ?? null);
-  const cwd = /"text":"\[in (?<cwd>(?:[^"\\]|\\.)*?)\]/.exec(said)?.groups?.['cwd'];
-  return cwd === undefined ? {} : {cwd: String(JSON.parse(`"${cwd}"`))};
-}
-
-/**
- * gemini asks before it calls a tool of ours too. Its registry made the id from the names of server and tool, so that no other
- * tool, of whatever title, is taken for one of these.
- */
-function ownTool({toolCallId, title}: ToolCall): string | undefined {
-  return ourTools
-    .map(({name}) => name)
-    .filter(name => toolCallId.startsWith(`mcp_${TOOL_SERVER}_${name}__`))
-    .filter(name => title === `${name} (${TOOL_SERVER} MCP Server)`)
-    .map(name => `${OUR_PREFIX}${name}`)[0];
+  const open = {rpcId: id, ask, allow: option(['allow_once']), reject: option(['reject_once', 'reject_always'])};
+  return {
+    state: {...state, asks: [...state.asks, open], asked: [...state.asked, ask].slice(-ASKED_MAX)},
+    events: [],
+  };
 }
 
 function onUpdate(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
+  // An agent that goes on with a session tells first what was said in it.
+  if (state.session === null) return {state, events: []};
   switch (update.sessionUpdate) {
+    case 'user_message_chunk':
+      return {state: {...state, text: ''}, events: []};
     case 'agent_message_chunk':
     case 'agent_thought_chunk':
       return onChunk(state, update);
@@ -243,9 +233,15 @@ function onToolCall(state: AcpState, update: AcpUpdate): Decoded<AcpState> {
   if (update.sessionUpdate === 'tool_call')
     events.push(agentEvent('tool_call', {id: id.slice(0, 200), tool: toolsByKind[kind] ?? kind, title}));
   if (isOver) events.push(agentEvent('tool_call_update', {id: id.slice(0, 200), status, text: title}));
+  const {[id]: before, ...others} = state.shown;
+  const shown = isOver
+    ? others
+    : {...Object.fromEntries(Object.entries(others).slice(-SHOWN_MAX)), [id]: shownCall(before, update)};
   return {
     // A call that goes on was answered; what it said before it was over counts for nobody's decision.
-    state: isOver ? {...state, text: '', asks: state.asks.filter(({ask}) => ask.toolCall !== id)} : state,
+    state: isOver
+      ? {...state, shown, text: '', asks: state.asks.filter(({ask}) => ask.toolCall !== id)}
+      : {...state, shown},
     events,
   };
 }

@@ -17,6 +17,8 @@ const toolCallFields = {
   status: text.nullish(),
   rawInput: z.record(text, z.unknown()).nullish().catch(null),
   locations: z.array(z.looseObject({path: text})).nullish(),
+  /** Of hooks alone. */
+  isHeld: z.boolean().optional(),
 };
 const update = z.union([
   z.looseObject({sessionUpdate: z.enum(['agent_message_chunk', 'agent_thought_chunk']), content}),
@@ -35,7 +37,10 @@ const answerSchema = z.looseObject({
       sessionId: text.optional(),
       stopReason: text.optional(),
       agentCapabilities: z
-        .looseObject({mcpCapabilities: z.looseObject({http: z.boolean().optional()}).nullish()})
+        .looseObject({
+          loadSession: z.boolean().optional(),
+          mcpCapabilities: z.looseObject({http: z.boolean().optional()}).nullish(),
+        })
         .nullish(),
       agentInfo: z.looseObject({name: text, version: text.optional()}).nullish(),
       usage: z

@@ -30,5 +30,20 @@ export function laterPrompt(messages: readonly string[]): readonly TextBlock[] {
   ];
 }
 
+/** For an agent that goes on with its session. It makes the call again, because the one that waited was cancelled. */
+export const resumedPrompt: readonly TextBlock[] = [
+  block(
+    'You were stopped because your last call had to wait for the decision of a person, so it has not run. There is a decision now. Make exactly the same call again: it runs if it was approved, and you are told why if it was not. Then go on with the task.',
+  ),
+];
+
+/** For an agent that finds the work of an earlier one and not its session. */
+export function interruptedPrompt(prompt: string, instructions: string | null): readonly TextBlock[] {
+  const found = block(
+    'You were interrupted in the middle of the task above, and remember nothing of it. What you did lies in your folder. See how far it is, and go on from there.',
+  );
+  return [...firstPrompt(prompt, instructions), found];
+}
+
 /** After a turn that was interrupted for a message which then did not come. */
 export const goOnPrompt: readonly TextBlock[] = [block('You were interrupted by mistake. Go on with the task.')];

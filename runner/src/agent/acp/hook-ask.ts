@@ -1,7 +1,7 @@
 import {randomUUID} from 'node:crypto';
 import {readFileSync} from 'node:fs';
 import {setTimeout as delay} from 'node:timers/promises';
-import {questionOf} from './hook-call.ts';
+import {HELD, questionOf} from './hook-call.ts';
 import {hookFiles, putFile, takeFile} from './hook-files.ts';
 
 /**
@@ -13,10 +13,10 @@ const POLL_MS = 25;
 const WAIT_MS_MAX = 3_500_000;
 const BLOCKED = 2;
 
-const [directory = '', ownPrefix = ''] = process.argv.slice(2);
+const [directory = '', ownPrefix = '', profile] = process.argv.slice(2);
 
 async function decide(): Promise<string | null> {
-  const question = questionOf(readFileSync(0, 'utf8'), ownPrefix);
+  const question = questionOf(readFileSync(0, 'utf8'), ownPrefix, profile === HELD);
   if (question === null) return null;
   const id = randomUUID();
   const relay = Number(readFileSync(hookFiles.relay(directory), 'utf8'));

@@ -2,27 +2,39 @@
 type HookCall = {readonly tool: string; readonly id: string; readonly input: Readonly<Record<string, unknown>>};
 
 /** Tools that reach nothing outside of the conversation. */
-const harmless = new Set(['update_plan', 'get_goal', 'create_goal', 'update_goal', 'wait', 'view_image']);
+const harmless = new Set(['update_plan', 'get_goal', 'create_goal', 'update_goal', 'wait']);
 
 export const hookOptions = [
   {optionId: 'allow', kind: 'allow_once', name: 'Allow'},
   {optionId: 'reject', kind: 'reject_once', name: 'Reject'},
 ] as const;
 
+/** A question with such an id comes from a hook, by way of the relay beside the agent. */
+export const HOOK_PREFIX = 'hook-';
+
+/** What the hook is told where the sandbox of the agent holds its profile by itself. */
+export const HELD = 'held';
+
 /**
  * The question to the runner, as an agent of the Agent Client Protocol asks it; null where there is none to ask. A process
  * runs this before each tool, so it loads nothing else.
  */
-export function questionOf(text: string, ownPrefix: string): object | null {
+export function questionOf(text: string, ownPrefix: string, isHeld = false): object | null {
   const {tool, id, input} = readHookCall(text);
   // Ours decide for themselves who may call them.
   if (harmless.has(tool) || tool.startsWith(ownPrefix)) return null;
-  return {sessionId: 'hook', options: hookOptions, toolCall: {toolCallId: id, title: tool, ...shapeOf(tool, input)}};
+  const shape = shapeOf(tool, input);
+  // A command may run although the profile has none: whatever it writes is refused to it.
+  const held = isHeld && tool === SHELL ? {isHeld} : {};
+  return {sessionId: 'hook', options: hookOptions, toolCall: {toolCallId: id, title: tool, ...shape, ...held}};
 }
 
+const SHELL = 'Bash';
+
 function shapeOf(tool: string, input: HookCall['input']): object {
-  const command = input['command'];
-  if (tool === 'Bash') return {kind: 'execute', rawInput: input};
+  const {command, path} = input;
+  if (tool === SHELL) return {kind: 'execute', rawInput: input};
+  if (tool === 'view_image' && typeof path === 'string') return {kind: 'read', rawInput: input, locations: [{path}]};
   if (tool !== 'apply_patch') return {kind: 'other', rawInput: input};
   const files = patchedFiles(typeof command === 'string' ? command : JSON.stringify(input));
   return {kind: 'edit', rawInput: {}, locations: files.map(path => ({path}))};

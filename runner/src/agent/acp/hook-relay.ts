@@ -1,6 +1,7 @@
 import {spawn} from 'node:child_process';
 import {mkdirSync} from 'node:fs';
 import {createInterface} from 'node:readline';
+import {HOOK_PREFIX as PREFIX} from './hook-call.ts';
 import {hookFiles, openQuestions, putFile, takeFile} from './hook-files.ts';
 
 /**
@@ -9,7 +10,6 @@ import {hookFiles, openQuestions, putFile, takeFile} from './hook-files.ts';
  * other question does.
  */
 const POLL_MS = 25;
-const PREFIX = 'hook-';
 
 const [directory = '', program = '', ...args] = process.argv.slice(2);
 mkdirSync(directory, {recursive: true, mode: 0o700});

@@ -29,6 +29,8 @@ export const claudeDriver: Driver<ClaudeState> = {
   answer,
   hasTaken: ({messages}, id) => messages[uuidOf(id)] !== undefined,
   isDone,
+  // Its process ends by itself.
+  isPutOff: () => false,
   read: readClaudeEnd,
 };
 

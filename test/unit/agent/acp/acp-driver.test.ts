@@ -110,7 +110,7 @@ test.for([
   {lines: [initialized, opened, says('half')], failure: 'agent_failed'},
 ])('[CP5] $lines.length lines end as $failure', ({lines, failure}) => {
   const {state} = fold(lines);
-  const reading = driver.read(state, {exitCode: 0, signal: null});
+  const reading = driver.read(state, {exitCode: 0, signal: null}, silence.hasSent);
   expect(reading.failure?.kind === 'failed' ? reading.failure.code : null).toBe(failure);
 });
 
@@ -190,7 +190,9 @@ test('[CP8] codex holds a profile by a mode of its session, and has no prompt be
   expect(dueFor('readonly', set)).toMatchObject([{method: 'session/prompt'}]);
   const refused = fold([initialized, opened, {id: 4, error: {code: 1, message: 'no such mode'}}]).state;
   expect(dueFor('readonly', refused)).toEqual([]);
-  expect(codex.read(refused, {exitCode: 0, signal: null}).failure).toMatchObject({detail: 'no such mode'});
+  expect(codex.read(refused, {exitCode: 0, signal: null}, silence.hasSent).failure).toMatchObject({
+    detail: 'no such mode',
+  });
 });
 
 const sentBefore = (...ids: readonly string[]): Talk => ({waiting: [], hasSent: id => ids.includes(id)});

@@ -205,7 +205,7 @@ test.for([
   },
 ])('[CD10] $name is read for what it is', ({more, failure, deferred}) => {
   const {state} = fold([...started, line.turn(more)]);
-  const reading = claudeDriver.read(state, {exitCode: 0, signal: null});
+  const reading = claudeDriver.read(state, {exitCode: 0, signal: null}, silence.hasSent);
   expect(reading.deferred).toBe(deferred);
   const {failure: read} = reading;
   expect(read?.kind === 'failed' ? {code: read.code, retryable: read.retryable} : read).toEqual(failure);
@@ -216,11 +216,11 @@ test('[CD11] an agent that ended without the result of its turn has failed, what
     {exitCode: 0, signal: null},
     {exitCode: null, signal: 'SIGKILL'},
   ])
-    expect(claudeDriver.read(fold(started).state, end).failure).toMatchObject({code: 'agent_failed', retryable: true});
+    expect(claudeDriver.read(fold(started).state, end, silence.hasSent).failure).toMatchObject({code: 'agent_failed', retryable: true});
   // A result that is followed by a new message of ours is not the end of the work.
   const more = fold([...started, line.turn(), line.message(uuidOf('m2'), 'started')]).state;
   expect(claudeDriver.isDone(more, silence.hasSent)).toBe(false);
-  expect(claudeDriver.read(more, {exitCode: 0, signal: null}).failure).not.toBeNull();
+  expect(claudeDriver.read(more, {exitCode: 0, signal: null}, silence.hasSent).failure).not.toBeNull();
 });
 
 test('[CD12] events have the shape that the vocabulary of all drivers gives them, with the usage of all models', () => {

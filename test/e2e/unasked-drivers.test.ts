@@ -1,0 +1,45 @@
+import {mkdirSync, writeFileSync} from 'node:fs';
+import {join} from 'node:path';
+import {afterAll, beforeAll, expect, test} from 'vitest';
+import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {rulebookOf} from '@switchyard/shared/policy/charter/rulebook.ts';
+import {unaskedRefusal} from '../../runner/src/agent/unasked-drivers.ts';
+import {Bed} from '../fixtures/installation.ts';
+
+let bed: Bed;
+beforeAll(async () => {
+  bed = await Bed.start();
+  const directory = join(bed.folder, 'runner', 'runner');
+  mkdirSync(directory, {recursive: true, mode: 0o700});
+  writeFileSync(
+    join(directory, 'charter.yaml'),
+    'name: strict\nsafetyHeuristics: {alwaysReject: [{name: x, read: [x]}]}\n',
+  );
+  writeFileSync(join(directory, 'policy.json'), JSON.stringify({version: 1, unasked_drivers: ['scripted']}));
+  await bed.runner('runner');
+}, 120_000);
+afterAll(async () => bed.stop(), 60_000);
+
+test('[CP22] under a charter that refuses anything a command is not taken, and what the policy names is', async () => {
+  const exec: TaskSpecInput = {prompt: 'x', agent: {driver: 'exec', command: ['/bin/echo', 'hello']}};
+  const {id} = await bed.submit(exec);
+  const task = await bed.finished(id, 60_000);
+  expect(task).toMatchObject({state: 'failed', failures: [{code: 'policy_refused'}]});
+  expect(task.failures[0]?.detail).toContain('"unasked_drivers": ["scripted","exec"]');
+  const allowed = await bed.submit({prompt: 'say hello', agent: {driver: 'scripted'}});
+  expect((await bed.finished(allowed.id, 60_000)).state).toBe('succeeded');
+});
+
+test('[CP22] a charter that refuses nothing, and an agent that asks, keep nobody out', () => {
+  const strict = rulebookOf({alwaysReject: ['Git push'], escalate: [], autoApprove: []});
+  const lenient = rulebookOf({alwaysReject: [], escalate: [], autoApprove: ['Run tests']});
+  const unclear = rulebookOf({alwaysReject: [], escalate: ['Something that nobody understands'], autoApprove: []});
+  const none = {unasked_drivers: []};
+  expect(unaskedRefusal(none, strict, 'exec')).toContain('ask nobody');
+  expect(unaskedRefusal(none, unclear, 'exec')).toContain('ask nobody');
+  expect(unaskedRefusal(none, lenient, 'exec')).toBeUndefined();
+  expect(unaskedRefusal(none, null, 'exec')).toBeUndefined();
+  expect(unaskedRefusal({unasked_drivers: ['exec']}, strict, 'exec')).toBeUndefined();
+  for (const driver of ['claude', 'codex', 'gemini', 'opencode'])
+    expect(unaskedRefusal(none, strict, driver)).toBeUndefined();
+});

@@ -1,0 +1,103 @@
+import {execa} from 'execa';
+import {afterAll, beforeAll, expect, test} from 'vitest';
+import {decideApproval, listApprovals, type ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
+import type {TaskView} from '@switchyard/shared/api/task-view.ts';
+import {chosenBy, say, shell, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
+import {openStage, type Stage} from './stage.ts';
+
+const charter = `
+name: patient
+safetyHeuristics:
+  escalate:
+    - name: marks are for people
+      command: [touch, marked*]
+`;
+
+/** The call is made again by an agent that goes on. */
+const marking: Scenario = [
+  turn(write('a.txt', 'a\n')),
+  turn(shell('touch marked-file && echo once >> count.txt')),
+  turn(shell('touch marked-file && echo once >> count.txt')),
+  turn(say('done')),
+];
+
+const agents = [
+  {driver: 'codex', model: 'gpt-5'},
+  {driver: 'gemini', model: 'gemini-2.5-pro'},
+  {driver: 'opencode', model: 'm'},
+] as const;
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage(
+    Object.fromEntries(
+      agents.flatMap(({driver}) => [`approved-${driver}`, `rejected-${driver}`].map(name => [name, marking])),
+    ),
+    {'charter.yaml': charter, 'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 1_000}})},
+  );
+}, 900_000);
+afterAll(async () => stage.stop(), 120_000);
+
+const approvalsOf = async (task: TaskView['id']): Promise<readonly ApprovalView[]> =>
+  (await stage.bed.client.call(listApprovals, {query: {task}})).approvals;
+
+async function paused(task: TaskView['id']): Promise<ApprovalView> {
+  await stage.bed.until(task, 'paused', ({state}) => state === 'paused', 120_000);
+  const [approval, ...more] = await approvalsOf(task);
+  if (approval === undefined || more.length > 0) throw new Error('not one question');
+  return approval;
+}
+
+/** gemini names the file of a session by the minute in which it began, and begins it anew when it loads it in the same one. */
+async function nextMinute(): Promise<void> {
+  const minute = (): number => Math.floor(Date.now() / 60_000);
+  const before = minute();
+  await expect.poll(minute, {timeout: 90_000, interval: 500}).toBeGreaterThan(before);
+}
+
+const show = async (branch: string | null, path: string): Promise<string> =>
+  (await execa('git', ['-C', stage.repository.path, 'show', `${branch}:${path}`])).stdout;
+
+test.for(agents)(
+  '[RA108] $driver is put off, waits on disk through the death of everything, and goes on in its session with its call, which runs once',
+  {timeout: 400_000},
+  async agent => {
+    const {bed, runner, api} = stage;
+    const name = `approved-${agent.driver}`;
+    const id = await stage.submit({prompt: `Please do the work. ${chosenBy(name)}`, agent});
+    const approval = await paused(id);
+    expect(await bed.task(id)).toMatchObject({runner: null, failures: []});
+    await runner.kill('SIGKILL');
+    await bed.killPlane();
+    await bed.startPlane();
+    await runner.start();
+    if (agent.driver === 'gemini') await nextMinute();
+    await bed.client.call(decideApproval, {params: {approval: approval.id}, body: {decision: 'approve'}});
+    const task = await bed.finished(id, 240_000);
+    const log = await bed.log(id);
+    expect(task, log.slice(-6_000)).toMatchObject({state: 'succeeded', epoch: 2, failures: []});
+    expect(await show(task.branch, 'count.txt'), log.slice(-6_000)).toBe('once');
+    expect(await show(task.branch, 'a.txt')).toBe('a');
+    // The second process asked on from where the first had stopped: the session was the same.
+    expect(api.turnsPlayed(name)).toEqual([0, 1, 2, 3]);
+    expect((await approvalsOf(id)).map(({state}) => state)).toEqual(['approved']);
+    expect(log).toContain('put off Bash, until a person has decided');
+  },
+);
+
+test.for(agents)(
+  '[RA109] a call that is rejected while $driver waits on disk does not run',
+  {timeout: 400_000},
+  async agent => {
+    const {bed} = stage;
+    const id = await stage.submit({prompt: `Please do the work. ${chosenBy(`rejected-${agent.driver}`)}`, agent});
+    const {id: approval} = await paused(id);
+    if (agent.driver === 'gemini') await nextMinute();
+    await bed.client.call(decideApproval, {params: {approval}, body: {decision: 'reject', reason: 'no marks'}});
+    const task = await bed.finished(id, 240_000);
+    const log = await bed.log(id);
+    expect(task.state, log.slice(-6_000)).toBe('succeeded');
+    expect(log).toMatch(/denied Bash: .*rejected it: no marks/);
+    await expect(show(task.branch, 'count.txt')).rejects.toThrow('does not exist');
+  },
+);
