@@ -14,7 +14,7 @@ import {reduce} from './attempt-reducer.ts';
 import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
 import {understoodBy} from './exit-facts.ts';
-import {reportedEvent} from './reported-event.ts';
+import {keepUnsent, reportedEvent} from './reported-event.ts';
 import {isWorking, nextLookMs, statedSlots} from './clock-rules.ts';
 import {journalChange} from './journal-change.ts';
 import {
@@ -63,8 +63,6 @@ export type LoopStatus = {
 /** A revoked runner ends after this time even if something could not be cleaned. */
 const fenceMaxMs = 60_000;
 
-const eventsUnsentMax = 1_000;
-
 /**
  * The shell around the reducer: one event at a time, journal first, then the effects.
  *
@@ -85,7 +83,7 @@ export class AttemptLoop {
   #closing: Promise<void> | undefined;
   #refused = 0;
   #seq: number;
-  /** Events of agents while there is no session; beyond their limit only the log holds them. */
+  /** Events of agents while there is no session. */
   readonly #unsent: LinkUp[] = [];
   readonly #emptyWaiters = new Set<() => void>();
 
@@ -310,7 +308,7 @@ export class AttemptLoop {
     if (attempt === undefined) return;
     const event = reportedEvent(attempt, told);
     if (this.#state.isConnected) this.#send(event);
-    else if (this.#unsent.length < eventsUnsentMax) this.#unsent.push(event);
+    else keepUnsent(this.#unsent, event);
   }
 
   #nextSeq(): number {

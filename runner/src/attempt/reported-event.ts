@@ -14,3 +14,14 @@ export function reportedEvent(
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what JSON.parse answers is JSON
   return {t: 'event', task, epoch, seq, kind, data: bounded as null};
 }
+
+export const eventsUnsentMax = 1_000;
+
+/**
+ * Keeps an event for the next session, and only the newest ones: a process that starts over hears again all that its
+ * agents said, and told most of it before. The log holds everything.
+ */
+export function keepUnsent(unsent: LinkUp[], event: LinkUp): void {
+  if (unsent.length >= eventsUnsentMax) unsent.shift();
+  unsent.push(event);
+}

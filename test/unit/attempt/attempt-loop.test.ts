@@ -5,7 +5,8 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {noneSpent} from '@switchyard/shared/protocol/spending.ts';
 import {AttemptLoop, type AttemptLoopOptions} from '../../../runner/src/attempt/attempt-loop.ts';
 import {attemptKey, newAttempt, type Attempt} from '../../../runner/src/attempt/attempt-state.ts';
-import type {AttemptWork} from '../../../runner/src/attempt/attempt-work.ts';
+import type {AttemptWork, WorkObserver} from '../../../runner/src/attempt/attempt-work.ts';
+import {eventsUnsentMax} from '../../../runner/src/attempt/reported-event.ts';
 import type {Link, LinkHandlers, LinkUp} from '../../../runner/src/link/link.ts';
 import type {Journal} from '../../../runner/src/state/journal.ts';
 import {until} from '../../fixtures/until.ts';
@@ -34,6 +35,7 @@ async function started(
   const closed: string[] = [];
   const fatal: SwitchyardError[] = [];
   const heard = Promise.withResolvers<LinkHandlers>();
+  const observed = Promise.withResolvers<WorkObserver>();
   const link: Link = {
     start: handlers => heard.resolve(handlers),
     send: message => sent.push(message),
@@ -56,7 +58,10 @@ async function started(
     signingKey: () => key,
     journal,
     link,
-    work: () => noHands,
+    work: observer => {
+      observed.resolve(observer);
+      return noHands;
+    },
     bootMs: () => 5_000,
     slots: 1,
     labels: [],
@@ -68,20 +73,21 @@ async function started(
   });
   loop.start();
   const {onMessage} = await heard.promise;
-  return {loop, onMessage, sent, closed, fatal, disk};
+  return {loop, observer: await observed.promise, onMessage, sent, closed, fatal, disk};
 }
+
+const welcome = {
+  t: 'welcome',
+  session: 's',
+  protocol: 1,
+  server_time_ms: 0,
+  config,
+  verdicts: [],
+  echo: 5_000,
+} as const;
 
 test('[RN28] When the journal cannot be written, no effect leaves and the loop ends', async () => {
   const {loop, onMessage, sent, closed, fatal, disk} = await started();
-  const welcome = {
-    t: 'welcome',
-    session: 's',
-    protocol: 1,
-    server_time_ms: 0,
-    config,
-    verdicts: [],
-    echo: 5_000,
-  } as const;
   onMessage({...welcome, verdicts: []});
   disk.isFull = true;
   onMessage({t: 'offer', task: taskA, epoch: 1, envelope: 'x', expires_in_ms: 1_000});
@@ -92,6 +98,23 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
   await loop.close();
   await loop.close();
   expect(closed).toEqual(['link', 'journal']);
+});
+
+test('[RN31] Of what an agent says while there is no session, the newest is told by the next one', async () => {
+  const reported: Attempt = {
+    ...newAttempt({task: taskA, epoch: 1, spec: specOf(), branch: 'b'}),
+    state: 'reported',
+    result: {kind: 'cancelled'},
+    record: 'r',
+  };
+  const {loop, observer, onMessage, sent} = await started({attempts: new Map([[attemptKey(reported), reported]])});
+  const plan = {task: taskA, epoch: 1, spec: specOf(), branch: 'b', logTicket: ''};
+  for (let seq = 0; seq <= eventsUnsentMax; seq += 1) observer.agentEvent(plan, {seq, kind: 'said', data: null});
+  onMessage({...welcome, verdicts: []});
+  await until('the session has begun', () => sent.some(({t}) => t === 'event'));
+  const told = sent.flatMap(message => (message.t === 'event' ? [message.seq] : []));
+  expect([told.length, told[0], told.at(-1)]).toEqual([eventsUnsentMax, 1, eventsUnsentMax]);
+  await loop.close();
 });
 
 test('[BG26] an exit that is signed before the first session since a start says what was spent', async () => {
