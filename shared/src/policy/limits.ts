@@ -72,6 +72,10 @@ export const limitTable = {
   changeFileBytesMax: bytes(4_194_304, 'So much of a change lies in a file beside its reviewer.'),
   changedFilesShownMax: count(500, 'Most changed files that the prompt of a reviewer names.'),
   outcomeBytesMax: bytes(65_536, 'Longest outcome of an agent, as JSON.'),
+  historyOutcomeCharactersMax: characters(
+    1_000,
+    'Longest outcome that the history keeps whole: five hundred rows reach it in one statement.',
+  ),
   lastMessageCharactersMax: characters(100_000, 'The end of the last message of an agent, where its outcome stands.'),
   agentResultCharactersMax: characters(10_000, 'Longest text of an agent in the older API; the log has all of it.'),
   messageCharactersMax: characters(20_000, 'Longest message to a task.'),

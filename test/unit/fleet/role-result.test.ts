@@ -48,6 +48,23 @@ test('[PM16] so are those of one that failed by its outcome, and nothing is made
   expect(plain.agent).toMatchObject({result: 'done', metadata: {prompt: null, outcome: null}});
 });
 
+test('[PM25] the history is told the outcome, and of a long one its event and the commit that it is about', () => {
+  const rowOf = (outcome: Record<string, unknown> & {event: string}) => {
+    const of = new CoreWorld();
+    const machine = of.machine();
+    machine.hello();
+    of.one({agent: {type: 'reviewer'}});
+    machine.exit(machine.accept(), {kind: 'succeeded'}, {role: {prompt: 'reviewer@1.2.0', outcome}});
+    return of.told('history.attempt')[0]?.role;
+  };
+  const commit = 'a'.repeat(40);
+  const short = {event: 'pr.approved', summary: 'fine', commit};
+  expect(rowOf(short)).toEqual({prompt: 'reviewer@1.2.0', outcome: short});
+  const long = {...short, summary: 'x'.repeat(limits.historyOutcomeCharactersMax)};
+  expect(rowOf(long)).toEqual({prompt: 'reviewer@1.2.0', outcome: {event: 'pr.approved', commit}});
+  expect(rowOf({...long, commit: 7})).toEqual({prompt: 'reviewer@1.2.0', outcome: {event: 'pr.approved'}});
+});
+
 test('[PM16] the last text of an agent is cut where lists show it', () => {
   const {result, agent} = ended({kind: 'succeeded', summary: 'a'.repeat(20_000)});
   expect(agent?.result).toHaveLength(limits.agentResultCharactersMax);

@@ -56,6 +56,7 @@ const attempt: HistoryAttemptRow = {
   log_bytes: 12,
   timings: {prepare_ms: 1, run_ms: 2, finish_ms: 3},
   git: null,
+  role: null,
 };
 const audit: AuditRow = {
   kind: 'audit',
@@ -88,6 +89,23 @@ describe('the directory', () => {
       {pool: 'p1', url: 'https://example.test/a.git', seen_ms: 3},
     ]);
     expect(await rows("SELECT action FROM audit WHERE pool = 'p1'")).toEqual([{action: 'credential.created'}]);
+  });
+
+  test('[DI6] an attempt keeps the prompt that its agent was told and the outcome that it stated', async () => {
+    const outcome = {event: 'pr.approved', summary: 'it\'s "fine"', commit: 'a'.repeat(40)};
+    const told = {...attempt, role: {prompt: 'reviewer@1.2.0', outcome}};
+    const silent = {...attempt, epoch: 3, role: {prompt: 'starter@1.1.0', outcome: null}};
+    const {role: _role, ...older} = {...attempt, epoch: 4};
+    // An outbox may hold rows from before there was anything to say.
+    await deliverToDirectory(env.DB, [{...told, epoch: 2}, silent, older as HistoryAttemptRow]);
+    const found = await rows(
+      'SELECT prompt, outcome_event, role_outcome FROM attempt_history WHERE epoch > 1 ORDER BY epoch',
+    );
+    expect(found).toEqual([
+      {prompt: 'reviewer@1.2.0', outcome_event: 'pr.approved', role_outcome: JSON.stringify(outcome)},
+      {prompt: 'starter@1.1.0', outcome_event: null, role_outcome: null},
+      {prompt: null, outcome_event: null, role_outcome: null},
+    ]);
   });
 
   test('[DI2] an older row never replaces a newer one, also within one delivery', async () => {

@@ -58,9 +58,10 @@ const statements: {readonly [Kind in DirectoryRow['kind']]: readonly string[]} =
   ],
   'history.attempt': [
     `INSERT INTO attempt_history (task, epoch, pool, runner, title, repository, agent_type, task_state, outcome, code,
-       queued_ms, started_ms, finished_ms, exit_code, log_bytes, timings, git)
+       queued_ms, started_ms, finished_ms, exit_code, log_bytes, timings, git, prompt, outcome_event, role_outcome)
      SELECT ${fields('task', 'epoch', 'pool', 'runner', 'title', 'repository', 'agent_type', 'task_state', 'outcome')},
-       ${fields('code', 'queued_ms', 'started_ms', 'finished_ms', 'exit_code', 'log_bytes')}, ${json('timings')}, ${json('git')} ${from}
+       ${fields('code', 'queued_ms', 'started_ms', 'finished_ms', 'exit_code', 'log_bytes')}, ${json('timings')}, ${json('git')},
+       ${fields('role.prompt', 'role.outcome.event')}, ${json('role.outcome')} ${from}
      ON CONFLICT (task, epoch) DO NOTHING`,
     `INSERT INTO repository (pool, url, seen_ms)
      SELECT ${fields('pool', 'repository', 'finished_ms')} ${from} AND ${field('repository')} IS NOT NULL

@@ -96,10 +96,16 @@ export const attemptHistory = sqliteTable(
     /** JSON, as the runner reported it; null where the attempt was lost. */
     timings: text(),
     git: text(),
+    /** Role and version of the prompt that the agent was told, such as `reviewer@1.2.0`; null where it was none. */
+    prompt: text(),
+    /** The name of the event that the agent stated as its outcome, and as JSON all of it, or what of it is kept. */
+    outcomeEvent: text('outcome_event'),
+    roleOutcome: text('role_outcome'),
   },
   table => [
     primaryKey({columns: [table.task, table.epoch]}),
     index('attempt_history_pool').on(table.pool, table.finishedMs),
+    index('attempt_history_outcome').on(table.pool, table.outcomeEvent, table.finishedMs),
   ],
 );
 

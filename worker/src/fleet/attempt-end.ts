@@ -1,7 +1,7 @@
 import {attemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import {failureOf, type FailureNote} from '@switchyard/shared/domain/settle.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
-import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import type {ExitRecord, ToldRole} from '@switchyard/shared/protocol/exit-record.ts';
 import type {Batch, EndedAttempt} from './batch.ts';
 import type {HistoryAttemptRow} from './outbox-row.ts';
 import type {TaskRow} from './task-row.ts';
@@ -59,13 +59,22 @@ function saidBy(record: ExitRecord | null): Pick<EndedAttempt, 'said' | 'role'> 
   };
 }
 
-type Reported = Pick<HistoryAttemptRow, 'outcome' | 'code' | 'exit_code' | 'log_bytes' | 'timings' | 'git'>;
+type Reported = Pick<HistoryAttemptRow, 'outcome' | 'code' | 'exit_code' | 'log_bytes' | 'timings' | 'git' | 'role'>;
 
 function lost({log_bytes}: TaskRow): Reported {
-  return {outcome: 'lease_lost', code: 'lease_lost', exit_code: null, log_bytes, timings: null, git: null};
+  return {outcome: 'lease_lost', code: 'lease_lost', exit_code: null, log_bytes, timings: null, git: null, role: null};
 }
 
-function told({result, exit_code, log_len, timings, git}: ExitRecord): Reported {
+function told({result, exit_code, log_len, timings, git, role}: ExitRecord): Reported {
   const code = result.kind === 'failed' ? result.code : null;
-  return {outcome: result.kind, code, exit_code, log_bytes: log_len, timings, git};
+  return {outcome: result.kind, code, exit_code, log_bytes: log_len, timings, git, role: remembered(role)};
+}
+
+/** Many rows reach the directory in one statement: of a long outcome the event and the reviewed commit are kept. */
+function remembered(role: ToldRole | undefined): ToldRole | null {
+  if (role === undefined) return null;
+  const {prompt, outcome} = role;
+  if (outcome === null || JSON.stringify(outcome).length <= limits.historyOutcomeCharactersMax) return role;
+  const {event, commit} = outcome;
+  return {prompt, outcome: typeof commit === 'string' && commit.length <= 64 ? {event, commit} : {event}};
 }

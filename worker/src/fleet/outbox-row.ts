@@ -3,7 +3,7 @@ import type {AttemptEnd} from '@switchyard/shared/domain/attempt-end.ts';
 import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
 import type {RunnerId, TaskId} from '@switchyard/shared/domain/id.ts';
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
-import type {GitEvidence} from '@switchyard/shared/protocol/exit-record.ts';
+import type {GitEvidence, ToldRole} from '@switchyard/shared/protocol/exit-record.ts';
 
 /**
  * What the Fleet tells the rest of the control plane, written in the transaction that made it true and delivered
@@ -33,6 +33,8 @@ export type HistoryAttemptRow = {
   readonly log_bytes: number;
   readonly timings: {readonly prepare_ms: number; readonly run_ms: number; readonly finish_ms: number} | null;
   readonly git: GitEvidence | null;
+  /** The prompt of a role that the agent was told, and what it stated; a long outcome is only named. */
+  readonly role: ToldRole | null;
 };
 
 /** A runner as people manage it; key runner. */
