@@ -100,7 +100,7 @@ test('[RN28] When the journal cannot be written, no effect leaves and the loop e
   expect(closed).toEqual(['link', 'journal']);
 });
 
-test('[RN31] Of what an agent says while there is no session, the newest is told by the next one', async () => {
+test('[RN33] Of what an agent says while there is no session, the newest is told by the next one', async () => {
   const reported: Attempt = {
     ...newAttempt({task: taskA, epoch: 1, spec: specOf(), branch: 'b'}),
     state: 'reported',
