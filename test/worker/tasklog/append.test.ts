@@ -69,6 +69,27 @@ describe('the log of a task takes bytes', () => {
     expect(await stored()).toHaveLength(0);
   });
 
+  test.for([1, 63, 64, 65_535, 65_536])('[TL3] a compressed chunk of %i bytes is taken', async bytes => {
+    const {connect, stored} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    const whole = Uint8Array.from({length: bytes}, (_, at) => (at * at) % 251);
+    runner.socket.send(frame(0, await gzip(whole), true));
+    expect(await runner.json()).toEqual({t: 'ack', len: bytes});
+    expect(await stored()).toEqual(whole);
+  });
+
+  test.for([-1_000, -1, 1, 64_000])('[TL4] a chunk of %i bytes more than it says ends the socket', async more => {
+    const {connect, stored} = newLog();
+    const runner = await connect(1);
+    await runner.json();
+    const packed = await gzip(new Uint8Array(1_000 + Math.max(0, more)));
+    new DataView(packed.buffer).setUint32(packed.length - 4, 1_000 - Math.min(0, more), true);
+    runner.socket.send(frame(0, packed, true));
+    expect(await runner.closed()).toMatchObject({closed: 1002});
+    expect(await stored()).toHaveLength(0);
+  });
+
   test('[TL4] a compressed chunk that grows beyond the limit ends the socket', async () => {
     const {connect, stored} = newLog();
     const runner = await connect(1);

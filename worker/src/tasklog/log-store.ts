@@ -188,18 +188,9 @@ function fenceOf(sql: LogSql, known: () => Known): Pick<LogStore, 'fenced' | 'fe
   };
 }
 
-/**
- * workerd counts the memory that its output buffer grew to, which doubles, against `maxOutputLength`: 48 KiB of output
- * fail at a limit of 64 KiB. The exact limit is therefore checked here.
- */
-const INFLATE_BYTES_MAX = 2 * logPayloadBytesMax;
-
 /** Throws when the bytes are not one gzip member, or hold more than a chunk may. */
 export function rawBytesOf({isGzip, bytes}: Pick<StoredChunk, 'isGzip' | 'bytes'>): Uint8Array {
-  if (!isGzip) return bytes;
-  const raw = contentOfMember(bytes, INFLATE_BYTES_MAX);
-  if (raw.length > logPayloadBytesMax) throw new RangeError(`a chunk of ${raw.length} bytes`);
-  return raw;
+  return isGzip ? contentOfMember(bytes, logPayloadBytesMax) : bytes;
 }
 
 /** The raw bytes from an offset on, within one chunk. */
