@@ -18,6 +18,7 @@ export type OpenAsk = {
 
 type Entry = {readonly message: AskMessage; readonly resolve: (answer: PersonReply) => void};
 
+const taken: PersonReply = {decision: 'reject', text: 'another call of this id waits for a person', by: null};
 const tooOld: PersonReply = {decision: 'reject', text: 'the control plane is too old for this', by: null};
 
 /**
@@ -38,6 +39,10 @@ export class AskDesk {
   ask({task, epoch}: Pick<AskMessage, 'task' | 'epoch'>, ask: PersonAsk): OpenAsk {
     const message: AskMessage = {t: 'ask', task, epoch, ...ask};
     const key = keyOf(message);
+    const waiting = this.#open.get(key)?.message;
+    // Its answer would be that to the other call.
+    if (waiting !== undefined && (waiting.tool !== ask.tool || waiting.input !== ask.input))
+      return {answer: Promise.resolve(taken), close: () => undefined, withdraw: () => undefined};
     const {promise, resolve} = Promise.withResolvers<PersonReply>();
     const entry = {message, resolve};
     this.#open.set(key, entry);

@@ -205,3 +205,17 @@ test('[PV20] a control plane that cannot ask people rejects', async () => {
   expect(await reply).toMatchObject({decision: 'reject', by: null});
   expect(sent).toEqual([]);
 });
+
+test('[PV28] while a call waits, another one with its id is refused and takes no answer', async () => {
+  const {made, sent, ports, answer} = desk();
+  made.begin(3);
+  const first = askPerson(ports, question, {canDefer: false, withdrawn: never});
+  const other = {...question, input: {command: 'rm -rf /'}};
+  expect(await askPerson(ports, other, {canDefer: false, withdrawn: never})).toMatchObject({
+    decision: 'reject',
+    by: null,
+  });
+  made.take(answer);
+  expect(await first).toMatchObject({decision: 'approve'});
+  expect(sent).toHaveLength(1);
+});

@@ -91,6 +91,24 @@ describe('an ask', () => {
     expect(kinds(of, task)).toEqual(['approval.open', 'approval.approved']);
   });
 
+  test('[PV28] is good for the call that was shown, and for no other with its id', () => {
+    const {world: of, machine, task, attempt} = running();
+    const other = {input: '{"command":"git push --force"}'};
+    machine.say(ask(attempt));
+    machine.say(ask(attempt, other));
+    expect(of.take(machine.id, 'answer')).toMatchObject([{decision: 'reject', by: null}]);
+    expect(asked(of, task)).toMatchObject({state: 'open', input: '{"command":"git push"}'});
+    say(of, asked(of, task));
+    expect(of.take(machine.id, 'answer')).toMatchObject([{decision: 'approve'}]);
+    for (const over of [other, {tool: 'Write'}]) {
+      machine.say(ask(attempt, over));
+      expect(of.take(machine.id, 'answer')).toEqual([]);
+      expect(asked(of, task)).toMatchObject({state: 'open', ...over});
+      say(of, asked(of, task), 'reject');
+      expect(of.take(machine.id, 'answer')).toMatchObject([{decision: 'reject', by: 'ada'}]);
+    }
+  });
+
   test('[PV3] is decided once: the same again changes nothing, anything else is refused', () => {
     const {world: of, machine, task, attempt} = running();
     machine.say(ask(attempt));

@@ -45,13 +45,13 @@ export function takeAsk(batch: Batch, from: From, ask: PersonAsk): void {
     return;
   }
   const known = approvalOfAsk(sql, ask.task, ask.id);
-  if (known !== undefined && (known.epoch === ask.epoch || known.carried === 1) && known.state !== 'withdrawn') {
+  if (known !== undefined && goesOn(known, ask)) {
     const row = {...known, task: ask.task, epoch: ask.epoch, carried: 0};
     if (known.carried === 1) saveApproval(sql, row);
     sendAnswer(batch, row);
     return;
   }
-  const refusal = refusalOf(batch, task);
+  const refusal = refusalOf(batch, task, known);
   if (refusal === undefined) {
     open(batch, ask, known);
     return;
@@ -60,9 +60,19 @@ export function takeAsk(batch: Batch, from: From, ask: PersonAsk): void {
   batch.send(from.runner, {t: 'answer', task: ask.task, epoch, id, decision: 'reject', text: refusal, by: null});
 }
 
+/**
+ * Whether it is the ask that is known. What a person decided about one call says nothing about another one that has its
+ * id.
+ */
+function goesOn(known: ApprovalRow, {epoch, kind, tool, input}: PersonAsk): boolean {
+  const isSame = known.kind === kind && (kind !== 'permission' || (known.tool === tool && known.input === input));
+  return isSame && (known.epoch === epoch || known.carried === 1) && known.state !== 'withdrawn';
+}
+
 /** Why nobody is asked for a task. */
-function refusalOf({context: {sql}}: Batch, {id, state}: TaskRow): string | undefined {
+function refusalOf({context: {sql}}: Batch, {id, state}: TaskRow, known: ApprovalRow | undefined): string | undefined {
   if (state === 'cancelling') return 'the task is being cancelled';
+  if (known?.state === 'open') return 'another call of this id waits for a person';
   if (openApprovalsOf(sql, id).length < limits.asksOpenMax) return undefined;
   return `${limits.asksOpenMax} questions of this task are open already`;
 }
