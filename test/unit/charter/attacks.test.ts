@@ -52,7 +52,7 @@ test('[CA42] the lists hold well over a thousand attacks, each once', () => {
   expect(attacks.flatMap(({commands}) => commands).length).toBeGreaterThan(1_600);
 });
 
-test('[CA36] usual commands of an agent are not asked about, whatever its charter rejects', () => {
+test('[CA43] usual commands of an agent are not asked about, whatever its charter rejects', () => {
   const book = rulebook({alwaysReject: [...new Set(Object.values(wanted).flat())].filter(entry => !isUsual(entry))});
   const judged = commandsOf('usual').map(({command}) => ({
     command,
