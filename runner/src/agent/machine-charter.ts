@@ -5,9 +5,11 @@ import type {Charter} from '@switchyard/shared/domain/charter.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import {rulebookOf, type Rulebook} from '@switchyard/shared/policy/charter/rulebook.ts';
+import {lookForCgroupBase} from '../executor/cgroup.ts';
 import {readPrivateFile, writePrivateFile} from '../services/private-file.ts';
+import {readPolicyFile} from '../state/policy-file.ts';
 import {readCharterFile} from './charter-file.ts';
-import {memoryHolders, type MemoryHolder} from './machine-limits.ts';
+import {heldLimits, memoryHolders, type HeldLimit, type MemoryHolder} from './machine-limits.ts';
 
 /** Which charter a runner of this machine shall have. */
 export type CharterChoice = {
@@ -102,6 +104,21 @@ const inForceSchema = z.strictObject({
 });
 
 type InForce = {readonly path: string | null; readonly memoryHeldBy?: MemoryHolder | undefined};
+
+/**
+ * The limits of this machine that are held, and how: as the last start of its runner found it, or as one would now. Throws
+ * `charter_invalid` and `configuration_invalid`, as that start.
+ */
+export async function limitsHere(
+  choice: Pick<CharterChoice, 'stateDirectory' | 'home'>,
+): Promise<readonly HeldLimit[]> {
+  const place = findCharter(choice);
+  const charter = place === null ? null : await readCharterFile(place.path);
+  const {policy} = await readPolicyFile(join(choice.stateDirectory, 'policy.json'));
+  const known = (await charterInForce(choice.stateDirectory).read())?.memoryHeldBy;
+  const holder = known ?? ((await lookForCgroupBase())?.holdsMemory === true ? 'cgroup' : 'samples');
+  return heldLimits({policy, charter}, holder);
+}
 
 /** Which charter the runner of this machine has, as it wrote down when it started; undefined before its first start. */
 export function charterInForce(stateDirectory: string): {

@@ -1,6 +1,6 @@
 import type {Charter} from '@switchyard/shared/domain/charter.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
-import {tokenBudgetLabels} from '@switchyard/shared/domain/token-budget.ts';
+import {tokenBudgetLabels, type TokenBudget} from '@switchyard/shared/domain/token-budget.ts';
 import {sources} from '@switchyard/shared/policy/budget.ts';
 import {memoryLimitText, narrowestMemory, type MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import {passesMemoryOn} from '../executor/cgroup-memory.ts';
@@ -38,44 +38,33 @@ export async function memoryHolder(cgroupBase: string | undefined): Promise<Memo
   return cgroupBase !== undefined && (await passesMemoryOn(cgroupBase)) ? 'cgroup' : 'samples';
 }
 
-export type HeldLimit = {readonly name: 'sessions' | 'memory' | 'tokens'; readonly says: string; readonly how: string};
+type Holder = MemoryHolder | 'runner' | 'budgets';
 
-const how: Readonly<Record<MemoryHolder, string>> = {
-  cgroup: 'the kernel ends at once what goes beyond (cgroup memory.max)',
-  samples: 'looked at every 10 s: no cgroup with a memory controller is delegated to the runner',
+/** A limit of this machine, for people, and what holds it. */
+export type HeldLimit = {readonly limit: string; readonly heldBy: Holder};
+
+const how: Readonly<Record<Holder, string>> = {
+  runner: 'by the slots of the runner',
+  cgroup: 'at once, by the kernel: memory.max of a cgroup',
+  samples: 'by a look every 10 s: no cgroup with a memory controller is delegated to the runner',
+  budgets: 'by budgets of the pool for this machine: switchyard budget list',
 };
 
-/** The limits of this machine that are held, and by what, for people. */
-export function heldLimits(owner: OwnersWord, holder: MemoryHolder): readonly HeldLimit[] {
-  const {maxSessions, tokenBudget} = owner.charter?.resourceLimits ?? {};
-  const memory = memoryOf(owner);
-  const tokens = tokenBudget === undefined ? [] : tokenWords(tokenBudget);
-  return [
-    ...(maxSessions === undefined
-      ? []
-      : [
-          {
-            name: 'sessions',
-            says: `at most ${maxSessions} attempts at once`,
-            how: 'the runner offers no more slots',
-          } as const,
-        ]),
-    ...(memory === null
-      ? []
-      : [{name: 'memory', says: `each attempt holds at most ${memoryLimitText(memory)}`, how: how[holder]} as const]),
-    ...(tokens.length === 0
-      ? []
-      : [
-          {
-            name: 'tokens',
-            says: tokens.join(', '),
-            how: 'budgets of the pool for this machine (switchyard budget list)',
-          } as const,
-        ]),
-  ];
-}
+export const limitLine = ({limit, heldBy}: HeldLimit): string => `${limit} (held ${how[heldBy]})`;
 
-type TokenBudget = NonNullable<Charter['resourceLimits']['tokenBudget']>;
+/** What the charter and the policy of this machine limit. */
+export function heldLimits(owner: OwnersWord, memoryHeldBy: MemoryHolder): readonly HeldLimit[] {
+  const {maxSessions, tokenBudget = {}} = owner.charter?.resourceLimits ?? {};
+  const memory = memoryOf(owner);
+  const tokens = tokenWords(tokenBudget).join(', ');
+  const sessions = maxSessions === undefined ? null : `at most ${maxSessions} attempts at once`;
+  const found: readonly {readonly limit: string | null; readonly heldBy: Holder}[] = [
+    {limit: sessions, heldBy: 'runner'},
+    {limit: memory && `memory of each attempt: ${memoryLimitText(memory)}`, heldBy: memoryHeldBy},
+    {limit: tokens === '' ? null : `tokens: ${tokens}`, heldBy: 'budgets'},
+  ];
+  return found.flatMap(({limit, heldBy}) => (limit === null ? [] : [{limit, heldBy}]));
+}
 
 function tokenWords(budget: TokenBudget): readonly string[] {
   return [

@@ -1,11 +1,13 @@
 import {resolve} from 'node:path';
 import type {Command} from 'commander';
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import {judge, type Decision} from '@switchyard/shared/policy/charter/judge.ts';
 import type {Scene} from '@switchyard/shared/policy/charter/place.ts';
 import {lint, rulebookOf, type Finding} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {readCharterFile} from '../agent/charter-file.ts';
-import {findCharter} from '../agent/machine-charter.ts';
+import {findCharter, limitsHere} from '../agent/machine-charter.ts';
+import {limitLine, type HeldLimit} from '../agent/machine-limits.ts';
 import {diskOfAgents} from '../agent/nearest-real-path.ts';
 import {actLine} from './act-line.ts';
 import {group, leaf, text} from './leaf.ts';
@@ -98,21 +100,37 @@ function whichCommand({terminal, home, settings}: World): Command {
   return leaf(
     {
       name: 'which',
-      summary: 'the charter that a runner of this machine starts with; exit code 1 when there is none',
+      summary:
+        'the charter that a runner of this machine starts with, and what holds its limits; exit code 1 when none',
       examples: ['charter which', 'charter explain "$(switchyard charter which)" -- git push --force'],
     },
     async (_, options) => {
       const {layout} = await settings(options);
-      const found = findCharter({stateDirectory: layout.runnerDirectory, home});
-      if (options.json === true) terminal.out(JSON.stringify(found));
+      const place = {stateDirectory: layout.runnerDirectory, home};
+      const found = findCharter(place);
+      const held = await heldOrFault(place);
+      if (options.json === true) terminal.out(JSON.stringify(found && {...found, ...held}));
       else if (found === null) terminal.err('there is none: the profile of a task alone decides what its agent may do');
       else {
         terminal.out(found.path);
         if (found.passedOver !== null) terminal.err(`${found.passedOver} is there as well and is not read`);
+        for (const line of 'fault' in held ? [held.fault] : held.limits.map(limitLine)) terminal.err(line);
       }
       return found === null ? 1 : 0;
     },
   );
+}
+
+/** What holds, or what keeps a runner from starting. */
+async function heldOrFault(
+  place: Parameters<typeof limitsHere>[0],
+): Promise<{readonly limits: readonly HeldLimit[]} | {readonly fault: string}> {
+  try {
+    return {limits: await limitsHere(place)};
+  } catch (error) {
+    if (error instanceof SwitchyardError) return {fault: error.detail};
+    throw error;
+  }
 }
 
 /** One word is a command line, several are a program with its words. */

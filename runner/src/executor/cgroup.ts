@@ -3,7 +3,7 @@ import {constants} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
 import {attemptLabel, parseAttemptLabel, type AttemptName} from './attempt-name.ts';
-import {holdMemory, passMemoryOn} from './cgroup-memory.ts';
+import {holdMemory, passesMemoryOn, passMemoryOn} from './cgroup-memory.ts';
 
 /**
  * One cgroup v2 directory per attempt: the shim in its child `shim`, the agent and all it starts in its child `agent`.
@@ -55,6 +55,15 @@ export async function findCgroupBase(name = 'switchyard'): Promise<string | unde
 function upTo(top: string, from: string): readonly string[] {
   const path = join(from, '.').replace(/(?<=.)\/$/, '');
   return path === top || !path.startsWith(`${top}/`) ? [top] : [path, ...upTo(top, dirname(path))];
+}
+
+/** Whether a runner that is started here would have such a folder, and whether attempts in it can have limits of memory. */
+export async function lookForCgroupBase(): Promise<{readonly base: string; readonly holdsMemory: boolean} | undefined> {
+  const base = await findCgroupBase();
+  if (base === undefined) return undefined;
+  const holdsMemory = await passesMemoryOn(base);
+  await rmdir(base).catch(() => undefined);
+  return {base, holdsMemory};
 }
 
 async function isUsable(base: string): Promise<boolean> {

@@ -6,7 +6,8 @@ import {promisify} from 'node:util';
 import {apiClient} from '@switchyard/shared/api/client.ts';
 import {getHealth} from '@switchyard/shared/api/pool-contracts.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
-import {machineCharter} from '../agent/machine-charter.ts';
+import {limitsHere, machineCharter} from '../agent/machine-charter.ts';
+import {limitLine} from '../agent/machine-limits.ts';
 import {findCgroupBase} from '../executor/cgroup.ts';
 import {readPolicyFile} from '../state/policy-file.ts';
 import {agentClis, findAgentClis, findProgram} from './agent-clis.ts';
@@ -58,6 +59,7 @@ export async function checkMachine(check: MachineCheck): Promise<readonly Findin
     cgroupFinding,
     policyFinding,
     charterFinding,
+    limitsFinding,
     agentFinding,
     keysFinding,
   ];
@@ -189,6 +191,17 @@ async function charterFinding({layout, home}: MachineCheck): Promise<Finding> {
     const detail = error instanceof SwitchyardError ? error.detail : String(error);
     return {name: 'charter', level: 'fail', detail, fix: 'The runner does not start with it.'};
   }
+}
+
+async function limitsFinding({layout, home, platform}: MachineCheck): Promise<Finding> {
+  // Files that cannot be read are findings of their own.
+  const held = await limitsHere({stateDirectory: layout.runnerDirectory, home}).catch(() => []);
+  if (held.length === 0) return ok('limits', 'none beside those of tasks: no charter and no policy states one');
+  const detail = held.map(limitLine).join('; ');
+  if (platform !== 'linux' || !held.some(({heldBy}) => heldBy === 'samples')) return ok('limits', detail);
+  const fix =
+    'Run the runner as a service of systemd (switchyard runner service install): the kernel holds memory there.';
+  return {name: 'limits', level: 'warn', detail, fix};
 }
 
 function agentFinding({path}: MachineCheck): Finding {

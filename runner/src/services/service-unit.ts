@@ -20,7 +20,8 @@ function argv({node, main, state, slots}: UnitPlan): readonly string[] {
 /**
  * A systemd user unit. `KillMode=process` lets agents live through a restart of the runner, which adopts them again
  * (the default would kill them with the group); SIGTERM asks the runner for just that. PrivateTmp would hide the
- * sockets of tmux.
+ * sockets of tmux. What is delegated are the cgroups of attempts, so that the kernel can hold their memory: for that none
+ * of its processes may be beside them (systemd 254; an older one ignores the name of the subgroup).
  */
 export function systemdUnit(plan: UnitPlan): string {
   return `[Unit]
@@ -33,6 +34,8 @@ StartLimitIntervalSec=0
 Type=exec
 ExecStart=${argv(plan).map(systemdWord).join(' ')}
 Environment=${systemdWord(`PATH=${plan.path}`)}
+Delegate=yes
+DelegateSubgroup=runner
 Restart=always
 RestartSec=2
 KillMode=process

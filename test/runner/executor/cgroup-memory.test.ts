@@ -1,11 +1,12 @@
-import {readFile, writeFile} from 'node:fs/promises';
-import {join} from 'node:path';
-import {expect, test} from 'vitest';
-import {cgroupAt} from '../../../runner/src/executor/cgroup.ts';
+import {existsSync} from 'node:fs';
+import {readFile, rmdir, writeFile} from 'node:fs/promises';
+import {basename, dirname, join, resolve} from 'node:path';
+import {expect, onTestFinished, test} from 'vitest';
+import {cgroupAt, findCgroupBase, parseCgroup2Mounts, parseOwnCgroup} from '../../../runner/src/executor/cgroup.ts';
 import {passesMemoryOn} from '../../../runner/src/executor/cgroup-memory.ts';
 import {resourceUse} from '../../../runner/src/executor/resource-use.ts';
 import {readMeta} from '../../../runner/src/executor/run-directory.ts';
-import {cgroupBase, hostPlace, machine} from './host-harness.ts';
+import {cgroupBase, hostPlace, machine, noCgroup} from './host-harness.ts';
 
 const holdsMemory = cgroupBase !== undefined && (await passesMemoryOn(cgroupBase));
 const reason = holdsMemory ? '' : ' (skipped: no writable cgroup v2 with a memory controller on this machine)';
@@ -79,3 +80,26 @@ test('[EX42] without a cgroup a limit of memory is nobody else than the one who 
   expect(use).not.toHaveProperty('heldMemoryBytesMax');
   expect(use?.rssBytes).toBeGreaterThan(memoryBytesMax);
 });
+
+/** Where a folder for cgroups may be: in each from the own cgroup to the mount. */
+async function parents(): Promise<readonly string[]> {
+  const own = parseOwnCgroup(await readFile('/proc/self/cgroup', 'utf8'));
+  return parseCgroup2Mounts(await readFile('/proc/mounts', 'utf8')).flatMap(mount => {
+    const found = [mount];
+    for (let at = resolve(mount, `.${own}`); at.startsWith(`${mount}/`); at = dirname(at)) found.push(at);
+    return found;
+  });
+}
+
+test.skipIf(cgroupBase === undefined)(
+  `[EX43] the place for cgroups is one that can limit memory where there is one, and no other is left behind${cgroupBase === undefined ? ` (skipped: ${noCgroup})` : ''}`,
+  async () => {
+    const base = (await findCgroupBase(`switchyard-place-${process.pid}`)) ?? '';
+    onTestFinished(async () => rmdir(base));
+    const places = await parents();
+    const made = places.map(parent => join(parent, basename(base))).filter(path => existsSync(path));
+    expect(made).toEqual([base]);
+    const passing = await Promise.all(places.map(passesMemoryOn));
+    expect(await passesMemoryOn(base)).toBe(passing.includes(true));
+  },
+);

@@ -21,6 +21,8 @@ StartLimitIntervalSec=0
 Type=exec
 ExecStart=/opt/node/bin/node /opt/switchyard/runner/src/main.ts runner start --state /home/ada/.switchyard --slots 2
 Environment=PATH=/usr/local/bin:/usr/bin
+Delegate=yes
+DelegateSubgroup=runner
 Restart=always
 RestartSec=2
 KillMode=process
