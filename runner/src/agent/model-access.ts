@@ -13,7 +13,7 @@ import type {Grant} from './proxy/grant.ts';
 import {Ledger} from './proxy/ledger.ts';
 import {McpCalls} from './proxy/mcp-calls.ts';
 import {ModelProxy} from './proxy/model-proxy.ts';
-import {providers, type ProviderName} from './proxy/provider.ts';
+import type {ProviderName} from './proxy/provider.ts';
 import {readProxyFile, writeProxyFile, type ProxyFile} from './proxy/proxy-file.ts';
 import {ProxyWatch} from './proxy/proxy-watch.ts';
 import {stopResult} from './proxy/stop.ts';
@@ -75,8 +75,7 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     port,
     callTool: async (grant, tool, input) => calls.call(grant, tool, input),
     secret: Buffer.from(secret, 'base64'),
-    keyOf: async provider => keys.get(provider),
-    upstreamOf: async provider => (await keys.urls())[provider] ?? providers[provider].upstream,
+    keyOf: async provider => keys.find(provider),
     isLive,
     budgetOf,
     enlarge,
@@ -89,7 +88,7 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
   return {
     async open(grant, wanted) {
       for (const provider of wanted)
-        if ((await keys.get(provider)) === undefined)
+        if ((await keys.find(provider)) === undefined)
           throw new SwitchyardError(
             'model_refused',
             `this machine has no key for ${provider}: run switchyard keys set ${provider} on it`,

@@ -28,13 +28,13 @@ function storeCommands(world: World): readonly Command[] {
       const provider = providerOf(name);
       const at = urlOf(text(options, 'at'));
       const {keys, store: kept} = await openKeys(world, options);
-      if (verb === 'rotate' && (await keys.get(provider)) === undefined)
+      if (verb === 'rotate' && (await keys.find(provider)) === undefined)
         throw new SwitchyardError(
           'configuration_invalid',
           `there is no key for ${provider} yet: switchyard keys set ${provider}`,
         );
       const value = await secretInput(world, `Key for ${provider}: `, 'key');
-      const url = at ?? (verb === 'rotate' ? (await keys.urls())[provider] : undefined);
+      const url = at ?? (verb === 'rotate' ? (await keys.find(provider))?.url : undefined);
       await keys.set(provider, value, url);
       const place = await kept.place();
       if (options.json === true)
@@ -75,13 +75,11 @@ function readCommands(world: World): readonly Command[] {
       async (_, options) => {
         const {keys, store} = await openKeys(world, options);
         const place = await store.place();
-        const urls = await keys.urls();
         const rows = await Promise.all(
-          providerNames.map(async provider => ({
-            provider,
-            stored: (await keys.get(provider)) !== undefined,
-            url: urls[provider] ?? providers[provider].upstream,
-          })),
+          providerNames.map(async provider => {
+            const key = await keys.find(provider);
+            return {provider, stored: key !== undefined, url: key?.url ?? providers[provider].upstream};
+          }),
         );
         if (options.json === true)
           return terminal.out(
@@ -123,17 +121,16 @@ async function check(
   keys: ModelKeys,
   {name, isJson}: {readonly name: string | undefined; readonly isJson: boolean},
 ): Promise<ExitCode> {
-  const urls = await keys.urls();
   const asked = name === undefined ? providerNames : [providerOf(name)];
-  const stored = await Promise.all(asked.map(async provider => ({provider, value: await keys.get(provider)})));
-  const found = stored.flatMap(({provider, value}) => (value === undefined ? [] : [{provider, value}]));
+  const stored = await Promise.all(asked.map(async provider => ({provider, key: await keys.find(provider)})));
+  const found = stored.flatMap(({provider, key}) => (key === undefined ? [] : [{provider, ...key}]));
   if (found.length === 0)
     throw new SwitchyardError(
       'configuration_invalid',
       `there is no key here for ${asked.join(', ')}: switchyard keys set`,
     );
   const answers = await Promise.all(
-    found.map(async ({provider, value}) => ({provider, ...(await checkKey(provider, value, urls[provider]))})),
+    found.map(async ({provider, value, url}) => ({provider, ...(await checkKey(provider, value, url))})),
   );
   if (isJson) terminal.out(JSON.stringify({keys: answers}));
   else

@@ -50,7 +50,11 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   const notes: string[] = [];
   const models = new AttemptModels({
     stateDirectory: directory,
-    keys: {get: async () => 'sk-key', set: async () => undefined, delete: async () => false, urls: async () => ({})},
+    keys: {
+      find: async () => ({value: 'sk-key', url: undefined}),
+      set: async () => undefined,
+      delete: async () => false,
+    },
     wallMs: Date.now,
     awakeMs: () => performance.now(),
     random: () => 0,
@@ -120,7 +124,7 @@ test('[BG48] what was counted of an attempt is forgotten with its files', async 
   const runDir = runDirectoryOf(directory, plan);
   const models = new AttemptModels({
     stateDirectory: directory,
-    keys: {get: async () => undefined, set: async () => undefined, delete: async () => false, urls: async () => ({})},
+    keys: {find: async () => undefined, set: async () => undefined, delete: async () => false},
     wallMs: Date.now,
     awakeMs: () => performance.now(),
     random: () => 0,

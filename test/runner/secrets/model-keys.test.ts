@@ -5,7 +5,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect, onTestFinished, test} from 'vitest';
 import {fileVault} from '../../../runner/src/secrets/file-vault.ts';
-import {modelKeys} from '../../../runner/src/secrets/model-keys.ts';
+import {modelKeys, type ModelKey} from '../../../runner/src/secrets/model-keys.ts';
 import {lastJson, runCli} from '../../fixtures/cli.ts';
 
 async function folder(): Promise<string> {
@@ -60,9 +60,51 @@ test('[KV4] a gateway stands beside the key, and goes when the key is set withou
   const directory = await folder();
   const keys = modelKeys(fileVault(directory, ''), directory);
   await keys.set('anthropic', KEY, 'http://127.0.0.1:9');
-  expect(await keys.urls()).toEqual({anthropic: 'http://127.0.0.1:9'});
+  expect(await keys.find('anthropic')).toEqual({value: KEY, url: 'http://127.0.0.1:9'});
   await keys.set('anthropic', KEY, undefined);
-  expect(await keys.urls()).toEqual({});
+  expect(await keys.find('anthropic')).toEqual({value: KEY, url: undefined});
+  await writeFile(join(directory, 'model-urls.json'), '{"anthropic":"http://127.0.0.1:8"}');
+  expect(await keys.find('anthropic')).toEqual({value: KEY, url: 'http://127.0.0.1:8'});
+});
+
+test('[KV19] a key is never given out with the address of the one before or after it', async () => {
+  const directory = await folder();
+  const vault = fileVault(directory, '');
+  const seen: (ModelKey | undefined)[] = [];
+  const keys = modelKeys(
+    {
+      ...vault,
+      set: async (name, value) => {
+        seen.push(await reader.find('anthropic'));
+        await vault.set(name, value);
+        seen.push(await reader.find('anthropic'));
+      },
+    },
+    directory,
+  );
+  const reader = modelKeys(vault, directory);
+  const pairs: ModelKey[] = [
+    {value: 'sk-one', url: 'http://127.0.0.1:1'},
+    {value: 'sk-two', url: undefined},
+    {value: 'sk-three', url: 'http://127.0.0.1:3'},
+    {value: 'sk-three', url: 'http://127.0.0.1:4'},
+    {value: 'sk-five', url: 'http://127.0.0.1:5'},
+  ];
+  for (const {value, url} of pairs) await keys.set('anthropic', value, url);
+  expect(
+    seen.filter(each => each !== undefined && !pairs.some(({value, url}) => each.value === value && each.url === url)),
+  ).toEqual([]);
+  expect(seen.filter((_, index) => index % 2 === 1)).toEqual(pairs);
+  expect(await readFile(join(directory, 'model-urls.json'), 'utf8')).not.toContain('sk-');
+});
+
+test('[KV19] a key that cannot be opened is replaced, with its address', async () => {
+  const directory = await folder();
+  await modelKeys(fileVault(directory, 'open sesame'), directory).set('anthropic', KEY, 'http://127.0.0.1:9');
+  const keys = modelKeys(fileVault(directory, ''), directory);
+  await expect(keys.find('anthropic')).rejects.toMatchObject({code: 'configuration_invalid'});
+  await keys.set('anthropic', 'sk-new', undefined);
+  expect(await keys.find('anthropic')).toEqual({value: 'sk-new', url: undefined});
 });
 
 /** A provider that takes one key. */

@@ -5,6 +5,7 @@ import type {Figures} from '@switchyard/shared/policy/budget.ts';
 import {dayOf} from '@switchyard/shared/policy/budget-period.ts';
 import {costMicros} from '@switchyard/shared/policy/model-price.ts';
 import {reserve, settle, wantedFor, type AskedRequest, type Budget} from './allowance.ts';
+import type {ModelKey} from '../../secrets/model-keys.ts';
 import type {AuditEntry} from './audit-log.ts';
 import {forward} from './forward.ts';
 import {grantToken, readGrantToken, withoutTokens, type Grant} from './grant.ts';
@@ -25,9 +26,8 @@ export type ModelProxyOptions = {
   /** The port of an earlier process of this runner, whose agents still use it; 0 takes any. */
   readonly port: number;
   readonly secret: Uint8Array;
-  readonly keyOf: (provider: ProviderName) => Promise<string | undefined>;
-  /** Where the provider really is: its own address, or a gateway of the owner of this machine. */
-  readonly upstreamOf: (provider: ProviderName) => Promise<string>;
+  /** With where the provider is asked under this key, when that is not its own address. */
+  readonly keyOf: (provider: ProviderName) => Promise<ModelKey | undefined>;
   /** Whether the attempt holds its lease right now. */
   readonly isLive: (grant: Grant) => boolean;
   readonly budgetOf: (grant: Grant) => Budget;
@@ -157,14 +157,14 @@ export class ModelProxy {
         reason: 'body_too_large',
         message: `the request is larger than ${limits.modelRequestBytesMax} bytes`,
       });
-    const value = await keyOf(provider).catch(() => null);
-    if (value === null)
+    const key = await keyOf(provider).catch(() => null);
+    if (key === null)
       return refuse(response, provider, {
         status: 503,
         reason: 'key_store',
         message: 'the key store of this machine does not answer: switchyard doctor says why',
       });
-    if (value === undefined)
+    if (key === undefined)
       return refuse(response, provider, {
         status: 403,
         reason: 'no_key',
@@ -174,7 +174,7 @@ export class ModelProxy {
     const wanted = this.#request(asked, {isPost: request.method === 'POST', body});
     const refusal = await this.#refusal(grant, wanted);
     if (refusal !== undefined) return {...refuse(response, provider, refusal), model: wanted.model};
-    const used = await this.#forward(asked, {request, response, body, value});
+    const used = await this.#forward(asked, {request, response, body, key});
     const {usage} = used;
     ledger.set(grant, settle(ledger.of(grant), wanted, usage ?? noUsage));
     this.#noteStop(grant, used);
@@ -221,17 +221,17 @@ export class ModelProxy {
 
   async #forward(
     {grant, provider, path, query}: Asked,
-    {request, response, body, value}: {request: IncomingMessage; response: ServerResponse; body: Buffer; value: string},
+    {request, response, body, key}: {request: IncomingMessage; response: ServerResponse; body: Buffer; key: ModelKey},
   ): Promise<Answered> {
-    const {keyHeader} = providers[provider];
-    const upstream = await this.#options.upstreamOf(provider);
+    const {keyHeader, upstream} = providers[provider];
+    const {value, url = upstream} = key;
     try {
       const outcome = await forward(
         {
           method: request.method ?? 'POST',
           headers: request.headers,
           body,
-          url: new URL(`${upstream}${path}${query}`),
+          url: new URL(`${url}${path}${query}`),
           key: {header: keyHeader, value: keyHeader === 'authorization' ? `Bearer ${value}` : value},
           onBytes: count => this.#options.ledger.addBytes(grant, count),
         },

@@ -56,8 +56,10 @@ export async function place({
   const proxy = await ModelProxy.start({
     port: 0,
     secret,
-    keyOf: keyOf ?? (async () => held.key),
-    upstreamOf: async () => upstream ?? api.url,
+    keyOf: async () => {
+      const value = keyOf === undefined ? held.key : await keyOf();
+      return value === undefined ? undefined : {value, url: upstream ?? api.url};
+    },
     isLive: () => held.live,
     budgetOf: () => ({own, slice: held.slice}),
     enlarge: async (_, wanted) => enlarge(wanted, held),

@@ -36,7 +36,7 @@ test(
     const keys = modelKeys(fileVault(directory, ''), directory);
     await keys.set('anthropic', 'sk-first', undefined);
     const provider = await openProvider();
-    const at = await place({upstream: provider.url, keyOf: async () => keys.get('anthropic')});
+    const at = await place({upstream: provider.url, keyOf: async () => (await keys.find('anthropic'))?.value});
     const begin = async (): Promise<IncomingMessage> => {
       const headers = {'x-api-key': grantToken(secret, grant), 'content-type': 'application/json'};
       const path = '/anthropic/v1/messages';
