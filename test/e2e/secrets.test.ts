@@ -102,3 +102,25 @@ test('[SE18] of all the secrets of a machine an agent that looks everywhere sees
     ),
   ).toEqual([]);
 });
+
+test('[SE19] a secret that an agent says is masked in its events, its progress and its result as in its log', async () => {
+  const token = `ghp_${'a1B2c3D4'.repeat(5)}`;
+  const says = (...lines: readonly object[]): TaskSpecInput => {
+    const script = lines.map(line => `echo '${JSON.stringify(line)}'`).join('; ');
+    const agent = {driver: 'exec' as const, command: ['/bin/sh', '-c', script], output: 'json' as const};
+    return {prompt: 'say it', agent, attempts_max: 1};
+  };
+  const used = {type: 'tool.started', id: 'one', tool: 'Read', input: {text: token}};
+  const {id} = await bed.submit(says(used, {type: 'result', summary: `It is ${token}.`, is_error: false}));
+  const task = await bed.finished(id);
+  const log = await bed.log(id);
+  expect(task, log).toMatchObject({state: 'succeeded', result: {summary: expect.stringMatching(/^It is \S*\*{8}/)}});
+  const {events} = await bed.client.call(listTaskEvents, {params: {task: id}, query: {after: 0, limit: 100}});
+  const told = JSON.stringify([task.result, events, log]);
+  expect(told).toContain('"tool":"Read"');
+  expect(told).not.toContain(token);
+  const failing = await bed.submit(says({type: 'result', summary: `It leaked ${token}`, is_error: true}));
+  const failed = await bed.finished(failing.id);
+  expect(failed.failures).toMatchObject([{code: 'agent_failed', detail: expect.stringContaining('It leaked ')}]);
+  expect(JSON.stringify(failed.failures)).not.toContain(token);
+});

@@ -17,6 +17,7 @@ import {AUTHOR} from './attempt-tree.ts';
 import type {AttemptPlan} from './attempt-work.ts';
 import {roleComplaint} from './role-outcome.ts';
 import {runChecksRound} from './checks-run.ts';
+import {maskedEvent, maskedReading} from './masked-words.ts';
 import {claimedLines, claimLine} from './sent-lines.ts';
 import {withWaitedCall, type WaitedCall} from './waited-call.ts';
 import {turnGate, type TurnGate, type TurnGateOptions} from './turn-gate.ts';
@@ -88,7 +89,7 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       claimed: async () => claimedLines(runDir),
       decide: withWaitedCall(decide, options.waited, runDir),
       finish: options.finish,
-      onEvent: options.onEvent,
+      onEvent: event => options.onEvent(maskedEvent(log, event)),
       onDecision: async (ask, answer) => {
         const line = ask.kind === 'permission' ? decisionLine(ask.tool, answer) : undefined;
         if (line !== undefined) await log.note(line);
@@ -108,7 +109,7 @@ export function startAgent(options: AgentRunOptions): AgentRun {
           over.abort();
           endCalls();
         })
-        .then(status => ({status, read: end => session.end(end)})),
+        .then(status => ({status, read: end => maskedReading(log, session.end(end))})),
       message: async (id, text) => session.message(id, text),
     };
   });

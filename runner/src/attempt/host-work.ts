@@ -329,7 +329,7 @@ export class HostWork implements AttemptWork {
   }
 
   async #tell(plan: AttemptPlan, log: AttemptLog, detail: string): Promise<void> {
-    this.#options.observer.phaseDetail(plan, detail);
+    this.#options.observer.phaseDetail(plan, log.mask(detail));
     await log.note(detail);
   }
 
