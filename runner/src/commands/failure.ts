@@ -14,8 +14,8 @@ export type FailureView = {
 
 /** Says what went wrong and what to do next; answers the exit code. */
 export function showFailure(error: unknown, {terminal, isJson, isDebug}: FailureView): ExitCode {
-  // The parser has said it already; help and version end this way too.
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  // The parser has said it already to a person; help and version end this way too.
+  if (error instanceof CommanderError && (error.exitCode === 0 || !isJson)) return error.exitCode === 0 ? 0 : 2;
   const {code, detail, hint} = describe(error);
   if (isJson) terminal.out(JSON.stringify({error: {code, detail, hint}}));
   else {
@@ -23,13 +23,17 @@ export function showFailure(error: unknown, {terminal, isJson, isDebug}: Failure
     if (hint !== '') terminal.err(`  ${hint}`);
   }
   if (isDebug && error instanceof Error) terminal.err(stackOf(error));
-  return error instanceof UsageError ? 2 : 1;
+  return error instanceof UsageError || error instanceof CommanderError ? 2 : 1;
 }
 
 function describe(error: unknown): {code: string; detail: string; hint: string} {
   if (error instanceof SwitchyardError) return {code: error.code, detail: error.detail, hint: error.hint};
-  if (error instanceof UsageError)
-    return {code: 'usage', detail: error.message, hint: 'Add --help to the command to see what it takes.'};
+  if (error instanceof UsageError || error instanceof CommanderError)
+    return {
+      code: 'usage',
+      detail: error.message.replace(/^error: /, ''),
+      hint: 'Add --help to the command to see what it takes.',
+    };
   const detail = error instanceof Error ? error.message : String(error);
   return {code: 'internal', detail, hint: 'Run it again with SWITCHYARD_DEBUG=1 to see where it happened.'};
 }

@@ -33,11 +33,12 @@ const durationUnits: Readonly<Record<string, number>> = {
   m: 60 * second,
   min: 60 * second,
   h: 3_600 * second,
+  d: 86_400 * second,
 };
 
-/** `90s`, `10m`, `2h`, `500ms`; a number alone is seconds. Throws `UsageError` for anything else. */
+/** `90s`, `10m`, `2h`, `3d`, `500ms`; a number alone is seconds. Throws `UsageError` for anything else. */
 export function parseDuration(option: string, text: string): number {
-  const [, number, unit] = /^(\d{1,9})(ms|s|m|min|h)?$/.exec(text.trim()) ?? [];
+  const [, number, unit] = /^(\d{1,9})(ms|s|m|min|h|d)?$/.exec(text.trim()) ?? [];
   if (number === undefined)
     throw new UsageError(`${option} is ${JSON.stringify(text)}, expected a time such as 90s, 10m or 2h`);
   return Number(number) * (durationUnits[unit ?? 's'] ?? second);

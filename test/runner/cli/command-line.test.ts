@@ -79,6 +79,18 @@ test.for([
   expect(stdout).toBe('');
 });
 
+test.for([
+  [['up', '--no-such-option'], "unknown option '--no-such-option'"],
+  [['task', 'list', '--limit', '0'], '--limit'],
+  [['task'], 'unknown option'],
+] as const)('[CL14] the wrong call %j says why to a program as well', async ([args, why]) => {
+  const {code, stdout} = await cli([...args, '--json']);
+  expect({code, said: lastJson({stdout})}).toEqual({
+    code: 2,
+    said: {error: {code: 'usage', detail: expect.stringContaining(why), hint: expect.any(String)}},
+  });
+});
+
 test('[CL15] an error is its code, its detail and the next step; a stack only for who asks', async () => {
   const plain = await cli(['task', 'list']);
   expect(plain.stderr).toMatch(/^unauthorized: there is no token .*\n {2}\S.*\n$/);

@@ -32,6 +32,7 @@ test.for([
   ['10m', 600_000],
   ['10min', 600_000],
   ['2h', 7_200_000],
+  ['3d', 259_200_000],
   ['45', 45_000],
 ] as const)('[CL2] the time %s is %i ms', ([text, ms]) => {
   expect(parseDuration('--timeout', text)).toBe(ms);
