@@ -21,6 +21,8 @@ const marking: Scenario = [
   turn(say('done')),
 ];
 
+const held: Scenario = [{...turn(write('a.txt', 'a\n')), hold: 'first'}, turn(say('done'))];
+
 const agents = [
   {driver: 'codex', model: 'gpt-5'},
   {driver: 'gemini', model: 'gemini-2.5-pro'},
@@ -29,12 +31,15 @@ const agents = [
 
 let stage: Stage;
 beforeAll(async () => {
-  stage = await openStage(
-    Object.fromEntries(
-      agents.flatMap(({driver}) => [`approved-${driver}`, `rejected-${driver}`].map(name => [name, marking])),
-    ),
-    {'charter.yaml': charter, 'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 1_000}})},
-  );
+  const scenarios = agents.flatMap(({driver}) => [
+    [`approved-${driver}`, marking] as const,
+    [`rejected-${driver}`, marking] as const,
+    [`held-${driver}`, held] as const,
+  ]);
+  stage = await openStage(Object.fromEntries(scenarios), {
+    'charter.yaml': charter,
+    'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 1_000}}),
+  });
 }, 900_000);
 afterAll(async () => stage.stop(), 120_000);
 
@@ -99,5 +104,25 @@ test.for(agents)(
     expect(task.state, log.slice(-6_000)).toBe('succeeded');
     expect(log).toMatch(/denied Bash: .*rejected it: no marks/);
     await expect(show(task.branch, 'count.txt')).rejects.toThrow('does not exist');
+  },
+);
+
+test.for(agents)(
+  '[RA114] a runner that is killed in the middle of a turn of $driver goes on with the same agent: no second prompt and no second turn',
+  {timeout: 300_000},
+  async agent => {
+    const {bed, runner, api} = stage;
+    const name = `held-${agent.driver}`;
+    const prompt = `Please do the work. ${chosenBy(name)}`;
+    const id = await stage.submit({prompt, agent});
+    await expect.poll(() => api.turnsPlayed(name), {timeout: 120_000}).toEqual([0]);
+    await runner.kill('SIGKILL');
+    await runner.start();
+    api.release();
+    const task = await bed.finished(id, 200_000);
+    expect(task, (await bed.log(id)).slice(-6_000)).toMatchObject({state: 'succeeded', epoch: 1, failures: []});
+    expect(api.turnsPlayed(name)).toEqual([0, 1]);
+    const told = api.requests.filter(({scenario, tools}) => scenario === name && tools.length > 0);
+    for (const {texts} of told) expect(texts.join('\n').split(prompt)).toHaveLength(2);
   },
 );

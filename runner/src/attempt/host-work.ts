@@ -29,7 +29,6 @@ import type {AgentTools} from './agent-tools.ts';
 import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 import {roleEnd} from './role-outcome.ts';
-import {waitedCall} from './waited-call.ts';
 import {notedPromptVersion, notePromptVersion} from './role-prompt.ts';
 import {changeOf} from './told-change.ts';
 import {timeLeft} from './time-left.ts';
@@ -172,7 +171,7 @@ export class HostWork implements AttemptWork {
     const {summary, failure, deferred, putOff} = read(end);
     const failed = lastWord(status, memory) ?? failure;
     if (failed !== null || deferred === null) return {...end, summary, result: failed};
-    await keepAgentHome(trees.context, plan, putOff === undefined ? null : waitedCall(deferred, putOff));
+    await keepAgentHome(trees.context, plan, putOff === undefined ? null : {toolCall: deferred, ...putOff});
     return {...end, summary, result: {kind: 'waiting', asks: [deferred]}};
   }
 

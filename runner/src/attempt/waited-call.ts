@@ -1,8 +1,7 @@
-import {createHash} from 'node:crypto';
 import {readFile, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import * as z from 'zod';
-import type {Answer, Ask, PutOffCall} from '../agent/driver.ts';
+import type {Answer, Ask} from '../agent/driver.ts';
 import {errnoOf} from '../state/errno.ts';
 
 /** The call that an agent was put off with: what people decide on under its first name. */
@@ -10,28 +9,22 @@ export const waitedCallSchema = z.strictObject({
   /** What the agent's program called the session in which it made the call. */
   session: z.string(),
   toolCall: z.string(),
-  digest: z.string(),
+  tool: z.string(),
+  input: z.record(z.string(), z.unknown()),
 });
 export type WaitedCall = z.output<typeof waitedCallSchema>;
 
-export function waitedCall(toolCall: string, {session, ...call}: PutOffCall): WaitedCall {
-  return {session, toolCall, digest: digestOf(call)};
-}
-
-/** Of what the call does. What an agent says about a command changes from one time to the next. */
-function digestOf({tool, input}: Omit<PutOffCall, 'session'>): string {
+/** What the call does. What an agent says about a command changes from one time to the next. */
+function deedOf({tool, input}: Pick<WaitedCall, 'tool' | 'input'>): string {
   const {command, cwd} = input;
-  const deed = typeof command === 'string' ? {command, cwd} : input;
-  return createHash('sha256')
-    .update(JSON.stringify([tool, deed]))
-    .digest('hex');
+  return JSON.stringify([tool, typeof command === 'string' ? {command, cwd} : input]);
 }
 
 const FILE = 'waited-call';
 
 /**
  * Has the first call of an attempt that does exactly what the one that waited would have done decided under the name of that
- * one; any other, and a second one like it, is a call of its own. Which one it was is noted, so that another process of the
+ * one, and as it was shown to people; any other, and a second one like it, is a call of its own. Which one it was is noted, so that another process of the
  * runner takes no second one for it.
  */
 export function withWaitedCall(
@@ -41,8 +34,8 @@ export function withWaitedCall(
 ): typeof decide {
   if (waited === null) return decide;
   return async (ask, withdrawn) => {
-    const isIt = ask.kind === 'permission' && digestOf(ask) === waited.digest && (await isFirst(runDir, ask.id));
-    return decide(isIt ? {...ask, toolCall: waited.toolCall} : ask, withdrawn);
+    const isIt = ask.kind === 'permission' && deedOf(ask) === deedOf(waited) && (await isFirst(runDir, ask.id));
+    return decide(isIt ? {...ask, toolCall: waited.toolCall, input: waited.input} : ask, withdrawn);
   };
 }
 

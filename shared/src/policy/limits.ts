@@ -153,6 +153,10 @@ export const limitTable = {
     3,
     'An agent that wants to end with something missing is sent back so often in an attempt.',
   ),
+  refusedTurnsMax: count(
+    20,
+    'An agent that gives a turn up because a call was refused is told to go on until it has had so many turns.',
+  ),
   conflictsMax: count(20, 'Most files that the report of a conflict names.'),
   conflictCommitsMax: count(3, 'Most commits of each side that the report of a conflict names for a file.'),
   budgetsMax: count(200, 'Most budgets of one pool.'),

@@ -1,12 +1,13 @@
 import {fileURLToPath} from 'node:url';
 import {errorCodes, SwitchyardError, type ErrorCode} from '@switchyard/shared/domain/error.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {profileOf, toolsOf} from '@switchyard/shared/policy/tool-profile.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import type {AgentLine, Answer, Ask, Driver, DriverInput, DriverPlan, ProcessEnd, Reading, Talk} from '../driver.ts';
 import {OUR_PREFIX, TOOL_SERVER} from '../our-tools.ts';
 import {acpAgents, type AcpAgent, type AcpAgentName} from './acp-agent.ts';
 import {HELD} from './hook-call.ts';
-import {firstPrompt, goOnPrompt, interruptedPrompt, laterPrompt, resumedPrompt} from './acp-prompt.ts';
+import {firstPrompt, goOnPrompt, interruptedPrompt, laterPrompt, refusedPrompt, resumedPrompt} from './acp-prompt.ts';
 import {acpInitial, decodeAcpLine, loadId, promptId, requestIds, type AcpState} from './acp-fold.ts';
 
 const DETAIL_MAX = 4_000;
@@ -105,7 +106,8 @@ function dueBetweenTurns(state: AcpState, talk: Talk): readonly AgentLine[] {
       laterPrompt(waiting.map(({text}) => text)),
       waiting.map(({id}) => id),
     );
-  return wasInterrupted(state, hasSent) ? nextPrompt(state, goOnPrompt) : [];
+  if (wasInterrupted(state, hasSent)) return nextPrompt(state, goOnPrompt);
+  return wasRefused(state, hasSent) ? nextPrompt(state, refusedPrompt) : [];
 }
 
 /** An agent that waits for a decision of a person is left alone until that has come. */
@@ -130,12 +132,23 @@ function nextPrompt(state: AcpState, prompt: readonly object[], messages?: reado
   return [{...line(laterId(state), text, 'once'), messages}];
 }
 
-const wasInterrupted = ({end, turns}: AcpState, hasSent: Talk['hasSent']): boolean =>
-  end !== null && 'stopReason' in end && end.stopReason === 'cancelled' && hasSent(cancelId(turns - 1));
+const wasCancelled = ({end}: AcpState): boolean =>
+  end !== null && 'stopReason' in end && end.stopReason === 'cancelled';
+
+function wasInterrupted(state: AcpState, hasSent: Talk['hasSent']): boolean {
+  return wasCancelled(state) && hasSent(cancelId(state.turns - 1));
+}
+
+/** codex takes the refusal of what it asks by itself for the wish that it stops. */
+function wasRefused(state: AcpState, hasSent: Talk['hasSent']): boolean {
+  const {asked, askedTurn, turns} = state;
+  const isAnswered = askedTurn === turns - 1 && hasSent(asked.at(-1)?.id ?? '');
+  return wasCancelled(state) && isAnswered && turns <= limits.refusedTurnsMax;
+}
 
 function isDone(state: AcpState, hasSent: Talk['hasSent']): boolean {
   if (state.end === null || 'error' in state.end) return state.end !== null;
-  return !hasSent(laterId(state)) && !wasInterrupted(state, hasSent);
+  return !hasSent(laterId(state)) && !wasInterrupted(state, hasSent) && !wasRefused(state, hasSent);
 }
 
 /** An agent of this protocol does not ask whether it may end: its answer to a prompt is taken for the question. */

@@ -43,6 +43,8 @@ export type AcpState = {
   readonly asks: readonly OpenAsk[];
   /** The last questions, also those that are answered. */
   readonly asked: readonly OpenAsk['ask'][];
+  /** The turn in which the last of them was asked. */
+  readonly askedTurn: number;
   /** Calls that are not over, by their ids, as far as they were shown. */
   readonly shown: Readonly<Record<string, ShownCall>>;
   /** Requests for what we do not offer: the agent has ways of its own. */
@@ -67,6 +69,7 @@ export const acpInitial: AcpState = {
   isModeSet: false,
   asks: [],
   asked: [],
+  askedTurn: -1,
   shown: {},
   refused: [],
   turns: 0,
@@ -186,7 +189,12 @@ function onRequest(state: AcpState, {id, method, params}: AcpRequest): Decoded<A
   };
   const open = {rpcId: id, ask, allow: option(['allow_once']), reject: option(['reject_once', 'reject_always'])};
   return {
-    state: {...state, asks: [...state.asks, open], asked: [...state.asked, ask].slice(-ASKED_MAX)},
+    state: {
+      ...state,
+      asks: [...state.asks, open],
+      asked: [...state.asked, ask].slice(-ASKED_MAX),
+      askedTurn: state.turns,
+    },
     events: [],
   };
 }

@@ -47,3 +47,8 @@ export function interruptedPrompt(prompt: string, instructions: string | null): 
 
 /** After a turn that was interrupted for a message which then did not come. */
 export const goOnPrompt: readonly TextBlock[] = [block('You were interrupted by mistake. Go on with the task.')];
+
+/** After a turn that an agent gave up because a call was refused. */
+export const refusedPrompt: readonly TextBlock[] = [
+  block('Your last call was refused, and will be again. Go on with the task in another way.'),
+];

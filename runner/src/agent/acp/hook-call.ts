@@ -24,12 +24,14 @@ export function questionOf(text: string, ownPrefix: string, isHeld = false): obj
   // Ours decide for themselves who may call them.
   if (harmless.has(tool) || tool.startsWith(ownPrefix)) return null;
   const shape = shapeOf(tool, input);
-  // A command may run although the profile has none: whatever it writes is refused to it.
-  const held = isHeld && tool === SHELL ? {isHeld} : {};
+  // A command may run although the profile has none: whatever it writes is refused to it. A patch is no command: the
+  // agent applies it itself, and gives its turn up when that is refused.
+  const held = isHeld && tool === SHELL && !isPatch.test(JSON.stringify(input)) ? {isHeld} : {};
   return {sessionId: 'hook', options: hookOptions, toolCall: {toolCallId: id, title: tool, ...shape, ...held}};
 }
 
 const SHELL = 'Bash';
+const isPatch = /\bapply_?patch\b/;
 
 function shapeOf(tool: string, input: HookCall['input']): object {
   const {command, path} = input;

@@ -121,6 +121,7 @@ test('[CP21] a command of codex that its sandbox holds is asked about, also wher
   expect(await asked(call('Bash', {command: 'cat a'}))).toBe('allow');
   // Only a hook is believed, and only of a command.
   expect(await asked(call('Bash', {command: 'cat a'}), 'other')).toBe('deny');
+  expect(await asked(call('Bash', {command: "apply_patch <<'EOF'\n*** Begin Patch"}))).toBe('deny');
   expect(await asked(call('apply_patch', {command: '*** Begin Patch\n*** Add File: a\n'}))).toBe('deny');
   expect(await asked(call('view_image', {path: 'a.png'}))).toBe('allow');
 });

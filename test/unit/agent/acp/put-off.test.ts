@@ -3,10 +3,11 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect, onTestFinished, test} from 'vitest';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {acpDriver} from '../../../../runner/src/agent/acp/acp-driver.ts';
 import {acpInitial, type AcpState} from '../../../../runner/src/agent/acp/acp-fold.ts';
 import type {Ask, DriverInput, Talk} from '../../../../runner/src/agent/driver.ts';
-import {waitedCall, withWaitedCall} from '../../../../runner/src/attempt/waited-call.ts';
+import {withWaitedCall} from '../../../../runner/src/attempt/waited-call.ts';
 import {driverInput, silence} from '../driver-input.ts';
 
 const driver = acpDriver('opencode');
@@ -124,10 +125,10 @@ test('[CP17] what an agent tells of its session while it loads it counts for not
 test('[CP18] the first call like the one that waited is decided under its name, and a second one is its own', async () => {
   const runDir = mkdtempSync(join(tmpdir(), 'waited-'));
   onTestFinished(() => rmSync(runDir, {recursive: true, force: true}));
-  const waited = waitedCall('t7', {session: 'ses', tool: 'Bash', input: {command: 'a', description: 'x'}});
+  const waited = {toolCall: 't7', session: 'ses', tool: 'Bash', input: {command: 'a', description: 'x'}};
   const names: string[] = [];
   const decide = async (ask: Ask) => {
-    if (ask.kind === 'permission') names.push(ask.toolCall);
+    if (ask.kind === 'permission') names.push(`${ask.toolCall} ${String(ask.input['description'])}`);
     return {kind: 'allow', reason: ''} as const;
   };
   const ask = (id: string, command: string): Ask => ({
@@ -144,5 +145,22 @@ test('[CP18] the first call like the one that waited is decided under its name, 
   // The next process of the runner finds the same question open.
   await call(ask('p2', 'a'));
   await call(ask('p3', 'a'));
-  expect(names).toEqual(['p1', 't7', 't7', 'p3']);
+  expect(names).toEqual(['p1 y', 't7 x', 't7 x', 'p3 y']);
+});
+
+test('[CP23] an agent that gives its turn up because a call was refused is told to go on, until it has had its most turns', () => {
+  const lines = [initialized, opened, asks(7, 'a'), cancelled];
+  const refused = sent('session/prompt', 'permission-7');
+  const {state} = fold(lines);
+  expect(driver.isDone(state, refused.hasSent)).toBe(false);
+  const [prompt] = due(lines, input, refused);
+  expect(prompt).toMatchObject({id: 101, method: 'session/prompt'});
+  expect(JSON.stringify(prompt)).toContain('was refused');
+  // One that gives up by itself is let go, also later.
+  expect(driver.isDone(state, sent('session/prompt').hasSent)).toBe(true);
+  const later = {id: 101, result: {stopReason: 'cancelled'}};
+  expect(driver.isDone(fold([...lines, later]).state, refused.hasSent)).toBe(true);
+  const worn = {...state, turns: limits.refusedTurnsMax + 1, askedTurn: limits.refusedTurnsMax};
+  expect(driver.isDone(worn, refused.hasSent)).toBe(true);
+  expect(driver.isDone({...worn, turns: worn.turns - 1, askedTurn: worn.askedTurn - 1}, refused.hasSent)).toBe(false);
 });
