@@ -5,10 +5,13 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import {noFigures, type Figures} from '@switchyard/shared/policy/budget.ts';
 import {noneSpent, type Spent} from '@switchyard/shared/protocol/spending.ts';
 import {cleanUp} from '../../../worker/src/fleet/cleanup.ts';
+import {endedTask, goOn} from '../../../worker/src/fleet/going-on.ts';
+import {specOf} from '../../../worker/src/fleet/spec-row.ts';
 import {CoreWorld, type Attempt, type TestMachine} from '../../fixtures/fleet-core.ts';
 
 const turnsOf = (turns: number): Spent => ({...noneSpent, turns, cost_micros: turns * 1_000, output_tokens: turns});
 const wanted = (turns: number): Figures => ({...noFigures, turns});
+const failed = {kind: 'failed', code: 'agent_failed', detail: 'it broke', retryable: false} as const;
 const spentAll = {kind: 'failed', code: 'budget_spent', detail: 'no more', retryable: true} as const;
 
 type Family = {readonly world: CoreWorld; readonly machine: TestMachine; readonly root: Attempt};
@@ -180,6 +183,32 @@ test('[AT18] an agent that was stopped because the family has spent its budget h
   report(waits, waits.root, 1, 3);
   waits.machine.exit(other, spentAll, {spent: turnsOf(1)});
   expect(state(waits, other)).toBe('pending');
+});
+
+test('[AT20] what goes on from a sub-task belongs to its parent, while that one has not ended', () => {
+  const of = family({total: {turns_max: 10}});
+  const {world, machine, root} = of;
+  const part = child(of, root);
+  machine.exit(part, failed, {spent: turnsOf(3)});
+  const again = (task: string): string =>
+    world.run(batch => {
+      const row = world.task(task);
+      const id = goOn(batch, row, {spec: batch.spec(task), randomBytes: length => world.randomBytes(length)});
+      return () => id;
+    });
+  const next = again(part.task);
+  const attempt = machine.accept();
+  expect(world.task(next)).toMatchObject({parent: root.task, retried_from: part.task});
+  expect(report(of, attempt, 0, 10)).toBe(6);
+  machine.exit(root, failed, {spent: turnsOf(1)});
+  expect(world.task(next).state).toBe('cancelling');
+  const alone = again(part.task);
+  expect(world.task(alone)).toMatchObject({parent: null, retried_from: part.task});
+  expect(endedTask(world.task(part.task), specOf(world.sql, part.task))).toMatchObject({
+    branch: null,
+    outcome: null,
+    failure: 'agent_failed: it broke',
+  });
 });
 
 test('[AT19] a budget is kept while a sub-task still spends of it, and forgotten with the last one', () => {

@@ -39,6 +39,11 @@ export function sharePurses(batch: Batch, parent: Ref, child: string): void {
     batch.context.sql.run('INSERT OR IGNORE INTO purse_share (task, purse) VALUES (?, ?)', child, purse);
 }
 
+/** What goes on from a sub-task spends of what that one spent of, beside its own. */
+export function passOnPurses({context: {sql}}: Batch, {from, to}: {readonly from: string; readonly to: string}): void {
+  sql.run('INSERT OR IGNORE INTO purse_share (task, purse) SELECT ?, purse FROM purse_share WHERE task = ?', to, from);
+}
+
 const sessionPurse = (task: string, from: number): string => `${task}/e${from}`;
 
 /** The first attempt of those that went on with one session: they count as if they were one. */

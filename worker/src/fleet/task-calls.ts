@@ -6,12 +6,12 @@ import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import type {Batch} from './batch.ts';
 import {cancelTask} from './cancel.ts';
 import type {Caller, LogAccess, Outcome, Submission, SubmittedTasks, TaskListQuery} from './fleet-rpc.ts';
+import {endedTask, goOn} from './going-on.ts';
 import {takeMessage} from './messages.ts';
 import {outcomeOf, reading, writing, type Service} from './service.ts';
 import {submit} from './submit.ts';
 import {endOfAttempt} from './attempt-records.ts';
 import {pageOfEvents, pageOfTasks} from './task-lists.ts';
-import {readResult} from './task-columns.ts';
 import {taskById, type TaskRow} from './task-row.ts';
 import {specOf} from './spec-row.ts';
 import {positionOf, taskView, type Sight} from './views.ts';
@@ -90,9 +90,7 @@ export function retry(service: Service, caller: Caller, task: TaskId): Promise<O
     if (!isFinished(row.state)) throw new SwitchyardError('not_finished', `${task} is ${row.state}`);
     const spec = specOf(batch.context.sql, task);
     const {depends_on: _met, deadline_ms: _past, not_before_ms: _came, ...rest} = spec;
-    const submission = {specs: [{...rest, depends_on: []}], queue: true, retriedFrom: task};
-    const {ids} = submit(batch, {caller: {kind: 'root'}, submission, randomBytes});
-    const id = found(ids[0], task);
+    const id = goOn(batch, row, {spec: {...rest, depends_on: []}, randomBytes});
     return () => wholeView(core.sight(), id);
   });
 }
@@ -111,12 +109,8 @@ export function message(
       const seq = takeMessage(batch, target, text);
       return () => ({seq, task: target.id});
     }
-    const result = readResult(row.result);
-    const branch = result?.git?.pushed === true ? result.git.branch : null;
-    const ended = {spec: specOf(batch.context.sql, task), branch, summary: result?.summary ?? null};
-    const submission = {specs: [followUpSpec(ended, text)], queue: true, retriedFrom: task};
-    const {ids} = submit(batch, {caller: {kind: 'root'}, submission, randomBytes});
-    const id = found(ids[0], task);
+    const spec = followUpSpec(endedTask(row, specOf(batch.context.sql, task)), text);
+    const id = goOn(batch, row, {spec, randomBytes});
     return () => ({seq: 0, task: id});
   });
 }
