@@ -1,4 +1,5 @@
-import {readFile, stat} from 'node:fs/promises';
+import {constants} from 'node:fs';
+import {open} from 'node:fs/promises';
 import {isMap, isNode, isScalar, LineCounter, parseDocument, type Document} from 'yaml';
 import {faultText, readCharter, type Charter, type CharterFault} from '@switchyard/shared/domain/charter.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
@@ -18,11 +19,17 @@ export async function readCharterFile(path: string): Promise<Charter> {
   }
 }
 
+/** A link is followed: what counts is the file that it leads to. */
 async function readText(path: string): Promise<string> {
-  const {size} = await stat(path);
-  if (size > limits.charterBytesMax)
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const info = await file.stat();
+  if (!info.isFile()) throw new SwitchyardError('charter_invalid', 'it is no file');
+  if ((info.mode & 0o002) !== 0)
+    throw new SwitchyardError('charter_invalid', 'everybody on this machine can change it: chmod o-w');
+  if (info.size > limits.charterBytesMax)
     throw new SwitchyardError('charter_invalid', `it is longer than ${limits.charterBytesMax} bytes`);
-  return readFile(path, 'utf8');
+  // Bytes that are no text would stand for other characters than those that are meant.
+  return new TextDecoder('utf-8', {fatal: true}).decode(await file.readFile());
 }
 
 /** A key that is given twice and a tag that nobody knows are faults: what they mean is a guess. */

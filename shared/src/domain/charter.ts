@@ -1,14 +1,46 @@
 import * as z from 'zod';
-import {gitActionNames, type Condition} from '../policy/charter/condition.ts';
+import {gitActionNames, placeWords, type Condition} from '../policy/charter/condition.ts';
 import {byteCount} from '../policy/byte-size.ts';
 import type {Entry} from '../policy/charter/rulebook.ts';
 import {limits} from '../policy/limits.ts';
 import {SwitchyardError} from './error.ts';
 
-const text = z.string().min(1).max(limits.charterEntryCharactersMax);
-const texts = z
-  .union([text, z.array(text).min(1).max(limits.charterEntriesMax)])
-  .transform((given): readonly string[] => (typeof given === 'string' ? [given] : given));
+/** What nobody sees would be a part of what is meant. */
+const hidden = /[^\P{Cc}\n\r\t]|[^\P{Cf}\u200c\u200d]/u;
+const text = z
+  .string()
+  .min(1)
+  .max(limits.charterEntryCharactersMax)
+  .refine(given => !hidden.test(given), 'holds a character that cannot be seen');
+
+function listOf(each: typeof text): z.ZodType<readonly string[], string | string[]> {
+  return z
+    .union([each, z.array(each).min(1).max(limits.charterEntriesMax)])
+    .transform((given): readonly string[] => (typeof given === 'string' ? [given] : given));
+}
+
+/*
+ * What could never be met is refused: a refusal that is never met protects nobody.
+ */
+const texts = listOf(text);
+const programName = /^[^\s/]+$/;
+const aboutPrograms = 'must be the name of a program without its folder; its words stand behind it';
+const program = text.regex(programName, aboutPrograms);
+const command = z
+  .array(text)
+  .min(1)
+  .max(64)
+  .refine(([name = '']) => programName.test(name), aboutPrograms);
+const hosts = listOf(text.regex(/^(?:[\w*.-]+|\[[\da-f:.]+\])$/i, 'must be a host such as *.example.com'));
+const paths = listOf(
+  text
+    .regex(/^(?!~[^/]|\$[A-Z{]|.*\{[^}]*,[^}]*\})/, 'must be a path with *, ** and ?; ~/ begins at home')
+    .refine(
+      given => !/^@\w+$/.test(given) || Object.hasOwn(placeWords, given),
+      `must be a path or one of ${Object.keys(placeWords).join(', ')}`,
+    ),
+);
+const branches = texts.transform(given => given.map(name => name.replace(/^(?:refs\/)?heads\//, '')));
 
 /** `80%`, or 80. */
 const percent = z
@@ -24,7 +56,7 @@ const memory = z
 
 const git = z
   .strictObject({
-    push: z.strictObject({force: z.boolean().default(false), to: texts.optional()}).optional(),
+    push: z.strictObject({force: z.boolean().default(false), to: branches.optional()}).optional(),
     actions: z.array(z.enum(gitActionNames)).min(1).optional(),
   })
   .refine(given => given.push !== undefined || given.actions !== undefined, 'must hold push or actions');
@@ -35,14 +67,14 @@ const ruleSchema = z
     name: text.optional(),
     reason: text.optional(),
     tool: texts.optional(),
-    path: texts.optional(),
-    command: z.array(text).min(1).max(64).optional(),
-    read: texts.optional(),
-    write: texts.optional(),
-    delete: texts.optional(),
+    path: paths.optional(),
+    command: command.optional(),
+    read: paths.optional(),
+    write: paths.optional(),
+    delete: paths.optional(),
     git: git.optional(),
-    network: texts.optional(),
-    through: texts.optional(),
+    network: hosts.optional(),
+    through: listOf(program).optional(),
     unseen: z.literal(true).optional(),
   })
   .refine(({path, tool}) => path === undefined || tool !== undefined, {

@@ -2,7 +2,9 @@ import {mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:f
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect, onTestFinished, test} from 'vitest';
+import type {Rulebook} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {findCharter, machineCharter} from '../../../runner/src/agent/machine-charter.ts';
+import {rulingOf} from '../../../runner/src/agent/ruling.ts';
 
 const quiet = (): void => undefined;
 
@@ -43,6 +45,17 @@ test('[PV21] a machine without a charter starts, one whose charter is broken or 
   await expect(machineCharter(unnamed({beside: broken}), quiet)).rejects.toThrow('safteyHeuristics');
   await expect(machineCharter(unnamed({beside: null}), quiet)).rejects.toThrow('charter_invalid');
   await expect(machineCharter(unnamed({older: broken}), quiet)).rejects.toThrow('charter_invalid');
+});
+
+test('[CA46] the charter of a start holds until the next one, whatever becomes of its file', async () => {
+  const choice = unnamed({beside: charter('a')});
+  const started = await machineCharter(choice, quiet);
+  writeFileSync(join(choice.stateDirectory, 'charter.yaml'), 'name: b\n');
+  const call = {tool: 'Bash', input: {command: 'rm -rf x'}};
+  const decided = (book: Rulebook | undefined): string | undefined =>
+    book === undefined ? undefined : rulingOf(book, call, {workspace: '/w'}).decision;
+  expect(decided(started?.book)).toBe('reject');
+  expect(decided((await machineCharter(choice, quiet))?.book)).toBe('default');
 });
 
 test('[CA22] one charter is in force: the one that is named, else the one of the machine, else that of an older daemon', async () => {

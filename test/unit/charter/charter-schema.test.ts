@@ -1,4 +1,5 @@
-import {mkdtempSync, rmSync, writeFileSync} from 'node:fs';
+import {execFileSync} from 'node:child_process';
+import {chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, expect, test} from 'vitest';
@@ -7,12 +8,13 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import {charterIntroduction} from '@switchyard/shared/domain/charter-introduction.ts';
 import {lint, rulebookOf} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {readCharterFile} from '../../../runner/src/agent/charter-file.ts';
+import {judgeCommand, rulebook} from './charter-scene.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'charter-'));
 afterAll(() => rmSync(folder, {recursive: true, force: true}));
 
-function file(text: string): string {
-  const path = join(folder, 'charter.yaml');
+function file(text: string | Buffer, name = 'charter.yaml'): string {
+  const path = join(folder, name);
   writeFileSync(path, text);
   return path;
 }
@@ -141,10 +143,44 @@ test.for([
   [{...base, safetyHeuristics: {escalate: [{git: {}}]}}, 'escalate[0].git: must hold push or actions'],
   [{...base, safetyHeuristics: {escalate: [{git: {actions: ['nuke']}}]}}, 'escalate[0].git.actions[0]: '],
   [{...base, safetyHeuristics: {escalate: [{path: ['x'], read: ['y']}]}}, 'escalate[0].path: belongs to a tool'],
+  [{...base, role: 'a\u202eb'}, 'role: holds a character that cannot be seen'],
+  [{...base, safetyHeuristics: {alwaysReject: ['Force push to ma\u200bin']}}, 'alwaysReject[0]: holds a character'],
 ] as const)('[CA2] %j is refused with: %s', ([value, fault]) => {
   expect(() => parseCharter(value)).toThrow(
     expect.objectContaining({code: 'charter_invalid', detail: expect.stringContaining(fault)}),
   );
+});
+
+test.for([
+  {command: ['git push --force']},
+  {command: ['/usr/bin/git', 'push']},
+  {through: ['/usr/bin/sudo']},
+  {network: ['https://example.com/x']},
+  {network: ['example.com:443']},
+  {read: ['~ada/x']},
+  {write: ['$HOME/x']},
+  {delete: ['{a,b}/x']},
+  {read: ['@home']},
+  {tool: 'Write', path: ['~ada/x']},
+])('[CA44] a rule that could never be met is refused: %j', rule => {
+  expect(() => parseCharter({...base, safetyHeuristics: {alwaysReject: [rule]}})).toThrow(
+    expect.objectContaining({code: 'charter_invalid', detail: expect.stringContaining('must be')}),
+  );
+});
+
+test.for([
+  [{git: {push: {to: ['refs/heads/main']}}}, 'git push origin main'],
+  [{read: ['../x']}, 'cat ../x/a'],
+  [{read: ['a//b/']}, 'cat a/b'],
+  [{read: ['~']}, 'cat ~/x'],
+  [{read: ['@scope/package']}, 'cat @scope/package'],
+  [{read: ['src/[id]/$page.ts']}, "cat 'src/[id]/$page.ts'"],
+  [{network: ['[::1]']}, 'curl http://[::1]/'],
+  ['rm -rf ~/work', 'rm -r $HOME/work'],
+  ['rm -rf /opt/x/y', 'rm -rf /opt/x'],
+] as const)('[CA44] %j is met by: %s', ([rule, command]) => {
+  expect(judgeCommand(rulebook({alwaysReject: [rule]}), command).decision).toBe('reject');
+  expect(judgeCommand(rulebook({alwaysReject: [rule]}), 'ls /srv').decision).toBe('ask-default');
 });
 
 test.for([
@@ -158,6 +194,41 @@ test.for([
 ] as const)('[CA3] a file is refused: %j', async ([text, fault]) => {
   const refused = await readCharterFile(file(text)).catch((error: unknown) => error);
   expect(refused).toMatchObject({code: 'charter_invalid', detail: expect.stringContaining(fault)});
+});
+
+test.for([
+  ['bytes that are no text', Buffer.from([0x6e, 0x61, 0x6d, 0x65, 0x3a, 0x20, 0xff, 0x0a]), 'utf-8'],
+  ['another encoding', Buffer.from('\ufeffname: a\n', 'utf16le'), 'utf-8'],
+  ['tabs', 'name: a\nsafetyHeuristics:\n\talwaysReject: []\n', 'Tabs'],
+  ['two documents', 'name: a\n---\nname: b\n', 'multiple documents'],
+  ['a bomb of aliases', `a: &a [x]\nb: &b [${'*a,'.repeat(20)}]\nname: a\nc: [${'*b,'.repeat(20)}]\n`, 'alias count'],
+  ['deep nesting', `name: ${'['.repeat(5_000)}`, 'at line'],
+  ['a list that is empty by mistake', 'name: a\nsafetyHeuristics:\n  alwaysReject:\n', 'expected array'],
+] as const)('[CA3] a file is refused: %s', async ([, text, fault]) => {
+  const refused = await readCharterFile(file(text)).catch((error: unknown) => error);
+  expect(refused).toMatchObject({code: 'charter_invalid', detail: expect.stringContaining(fault)});
+});
+
+test('[CA45] a charter that everybody can change is refused, also behind a link, and so is what is no file', async () => {
+  const path = file('name: a\n', 'open.yaml');
+  const link = join(folder, 'link.yaml');
+  symlinkSync(path, link);
+  expect(await readCharterFile(link)).toMatchObject({name: 'a'});
+  chmodSync(path, 0o646);
+  for (const each of [path, link])
+    await expect(readCharterFile(each)).rejects.toMatchObject({detail: expect.stringContaining('everybody')});
+  for (const each of [folder, '/dev/zero', fifo()])
+    await expect(readCharterFile(each)).rejects.toMatchObject({code: 'charter_invalid'});
+});
+
+function fifo(): string {
+  const path = join(folder, 'pipe');
+  execFileSync('mkfifo', [path]);
+  return path;
+}
+
+test('[CA3] a mark of the byte order in front is none of the text', async () => {
+  expect(await readCharterFile(file('\ufeffname: a\n'))).toMatchObject({name: 'a'});
 });
 
 test('[CA3] a file that is not there is refused by its path', async () => {

@@ -56,8 +56,7 @@ function conditionOf(act: Act): readonly Condition[] | undefined {
     const [path] = act.place.paths;
     if (path !== undefined && isVital(path, scene))
       return [{kind: 'path', access: ['delete'], paths: ['@vital'], isRecursive}, ...(isRecursive ? disks : [])];
-    const inside = path !== undefined && isWithin(path, scene.workspace);
-    const pattern = inside ? `.${path.slice(scene.workspace.length)}` : (path ?? act.place.source);
+    const pattern = path === undefined ? act.place.source : patternOf(path);
     return [{kind: 'path', access: ['delete'], paths: [pattern], isRecursive}];
   }
   if (act.kind !== 'git') return undefined;
@@ -68,4 +67,10 @@ function conditionOf(act: Act): readonly Condition[] | undefined {
     return [{kind: 'push', isForced, to: names.length === 0 ? undefined : names}];
   }
   return action.kind === 'other' ? undefined : [{kind: 'git', actions: [action.kind]}];
+}
+
+/** The same place on a machine with another workspace and another home. */
+function patternOf(path: string): string {
+  if (isWithin(path, scene.workspace)) return `.${path.slice(scene.workspace.length)}`;
+  return isWithin(path, scene.home) ? `~${path.slice(scene.home.length)}` : path;
 }

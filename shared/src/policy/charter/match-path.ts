@@ -1,5 +1,5 @@
 import {limits} from '../limits.ts';
-import type {Condition} from './condition.ts';
+import {placeWords, type Condition} from './condition.ts';
 import type {Act} from './act.ts';
 import {isWithin, isVital, normalPath, type Place, type Scene} from './place.ts';
 import {mayHold} from './look-inside.ts';
@@ -40,8 +40,8 @@ const known = new WeakMap<readonly string[], Parted>();
 /** The words of `placeWords` and the patterns of a condition. */
 function parted(paths: readonly string[]): Parted {
   const parts = known.get(paths) ?? {
-    words: paths.filter(path => path.startsWith('@')),
-    patterns: paths.filter(path => !path.startsWith('@')),
+    words: paths.filter(path => Object.hasOwn(placeWords, path)),
+    patterns: paths.filter(path => !Object.hasOwn(placeWords, path)),
   };
   known.set(paths, parts).set(parts.patterns, {words: [], patterns: parts.patterns});
   return parts;

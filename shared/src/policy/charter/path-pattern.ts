@@ -39,14 +39,14 @@ export function isHeldBy(pattern: string, folder: string, scene: Scene): boolean
 }
 
 function absolutePatterns(pattern: string, {home, ownerHome, workspace}: Scene): readonly string[] {
-  if (pattern.startsWith('/')) return [pattern];
+  if (pattern.startsWith('/')) return [normalPath(pattern)];
   if (/^~(?:\/|$)/.test(pattern)) {
     const homes = new Set([home, ownerHome].flatMap(each => (each === undefined ? [] : [normalPath(each)])));
-    return [...homes].map(each => `${each}${pattern.slice(1).replace(/\/$/, '')}`);
+    return [...homes].map(each => normalPath(`${each}${pattern.slice(1)}`));
   }
   const bare = pattern.replace(/^\.\//, '').replace(/\/$/, '');
   const isName = !bare.includes('/') && bare !== '**' && !pattern.startsWith('./');
-  return [isName ? `/**/${bare}` : `${normalPath(workspace)}/${bare}`];
+  return [isName ? `/**/${bare}` : normalPath(`${workspace}/${bare}`)];
 }
 
 function sourceOf(pattern: string): string {
