@@ -46,9 +46,15 @@ export const protocolHistory = [
     schemaHash: 'bc190c8bd3bc2df2',
     change: 'A dispatched spec may limit the memory of its attempt.',
   },
+  {
+    version: 8,
+    date: '2026-11-21',
+    schemaHash: 'bc190c8bd3bc2df2',
+    change: 'A dispatched spec may name whose models its command asks.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
@@ -70,6 +76,9 @@ export const roleProtocol = 6;
 
 /** From this version on a runner understands a task that limits its memory. */
 export const memoryProtocol = 7;
+
+/** From this version on a runner understands a task whose command asks models. */
+export const modelsProtocol = 8;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

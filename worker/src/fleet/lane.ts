@@ -4,7 +4,7 @@ import {asksModel, concurrencyOf, roleOf} from '@switchyard/shared/domain/role-d
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {slotClass} from '@switchyard/shared/domain/slots.ts';
 import type {Spender} from './budget-row.ts';
-import {memoryLabel, meterLabel} from './version-label.ts';
+import {memoryLabel, meterLabel, modelsLabel} from './version-label.ts';
 
 /**
  * Tasks of one lane are alike in everything that decides whether they can be placed: class of slot, fairness key,
@@ -58,6 +58,7 @@ function needsOf({agent, budget, memory_bytes_max}: TaskSpec): readonly string[]
     ...(asksModel(agent) ? [agentLabel(agent.driver)] : []),
     ...(budget === undefined ? [] : [meterLabel]),
     ...(memory_bytes_max === undefined ? [] : [memoryLabel]),
+    ...(agent.models === undefined ? [] : [modelsLabel]),
   ];
 }
 

@@ -1,4 +1,4 @@
-import {memoryProtocol, spendingProtocol} from '@switchyard/shared/protocol/version.ts';
+import {memoryProtocol, modelsProtocol, spendingProtocol} from '@switchyard/shared/protocol/version.ts';
 
 /** The label of every runner that can keep to a budget. */
 export const meterLabel = 'switchyard=meter';
@@ -6,10 +6,14 @@ export const meterLabel = 'switchyard=meter';
 /** The label of every runner that understands how much memory a task may hold. */
 export const memoryLabel = 'switchyard=memory';
 
+/** The label of every runner that opens models to a command. */
+export const modelsLabel = 'switchyard=models';
+
 /** What runners understand from a version of the protocol on, as labels that only the Fleet gives and sees. */
 const versionLabels = [
   {label: meterLabel, since: spendingProtocol, purpose: 'to keep to a budget'},
   {label: memoryLabel, since: memoryProtocol, purpose: 'to limit its memory'},
+  {label: modelsLabel, since: modelsProtocol, purpose: 'to open models to its command'},
 ] as const;
 
 export function versionLabelsOf(protocol: number): readonly string[] {
