@@ -15,7 +15,7 @@ import {logPath} from '../services/service-log.ts';
 import {runningUp} from '../services/up-file.ts';
 import {untilInterrupted} from './interrupt.ts';
 import {flag, leaf, text} from './leaf.ts';
-import type {Surroundings} from './surroundings.ts';
+import type {CommonOptions, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
 import {duration, parseCount} from './units.ts';
 
@@ -118,19 +118,22 @@ export function serviceLogsCommand(world: Surroundings): Command {
     async (_, options) => {
       const {layout} = await world.settings(options);
       const lines = parseCount('--lines', text(options, 'lines') ?? '50', [0, 10_000]);
+      const say = printer(world, options);
       const ends = new Map<string, number>();
       for (const service of services) {
         const content = await readFile(logPath(layout.logDirectory, service)).catch(() => Buffer.alloc(0));
         ends.set(service, content.length);
         const last = content.toString('utf8').trimEnd().split('\n').slice(-lines);
-        if (lines > 0 && content.length > 0) for (const line of last) print(world, service, line);
+        if (lines > 0 && content.length > 0) for (const line of last) say(service, line);
       }
+      if ([...ends.values()].every(end => end === 0))
+        world.terminal.err(`nothing was logged so far under ${layout.logDirectory}`);
       if (!flag(options, 'follow')) return;
       return untilInterrupted(async signal => {
         for (;;) {
           for (const service of services) {
             const from = ends.get(service) ?? 0;
-            ends.set(service, await printFrom(world, {service, path: logPath(layout.logDirectory, service), from}));
+            ends.set(service, await printFrom(say, {service, path: logPath(layout.logDirectory, service), from}));
           }
           await wait(pollMs * 3, undefined, {signal});
         }
@@ -139,10 +142,11 @@ export function serviceLogsCommand(world: Surroundings): Command {
   );
 }
 
+type Say = (service: string, line: string) => void;
 type Tail = {readonly service: string; readonly path: string; readonly from: number};
 
 /** Prints what was appended and answers the new end; a file that became shorter was replaced. */
-async function printFrom(world: Surroundings, {service, path, from}: Tail): Promise<number> {
+async function printFrom(say: Say, {service, path, from}: Tail): Promise<number> {
   const size = (await stat(path).catch(() => undefined))?.size ?? 0;
   const start = size < from ? 0 : from;
   if (size === start) return start;
@@ -150,10 +154,12 @@ async function printFrom(world: Surroundings, {service, path, from}: Tail): Prom
   for await (const part of createReadStream(path, {start, end: size - 1})) parts.push(Buffer.from(part));
   const whole = Buffer.concat(parts);
   const end = whole.lastIndexOf(0x0a) + 1;
-  for (const line of whole.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) print(world, service, line);
+  for (const line of whole.subarray(0, end).toString('utf8').split('\n').slice(0, -1)) say(service, line);
   return start + end;
 }
 
-function print({terminal}: Surroundings, service: string, line: string): void {
-  terminal.out(`${terminal.paint(service === 'runner' ? 'cyan' : 'dim', service.padEnd(13))} ${line}`);
+function printer({terminal}: Surroundings, {json}: CommonOptions): Say {
+  if (json === true) return (service, line) => terminal.out(JSON.stringify({service, line}));
+  return (service, line) =>
+    terminal.out(`${terminal.paint(service === 'runner' ? 'cyan' : 'dim', service.padEnd(13))} ${line}`);
 }

@@ -214,3 +214,13 @@ test('[SV5] service install refuses a machine that is not enrolled, and one with
   const status = await cli(['runner', 'service', 'status'], {PATH: home});
   expect(status.code).toBe(1);
 });
+
+test('[CL29] logs are for people and for programs, and where there are none that is said', async () => {
+  const state = join(home, 'logged');
+  const read = async (...more: readonly string[]) => cli(['logs', '--state', state, '--lines', '1', ...more]);
+  expect(await read()).toMatchObject({code: 0, stdout: '', stderr: expect.stringContaining('nothing was logged')});
+  mkdirSync(join(state, 'log'), {recursive: true, mode: 0o700});
+  writeFileSync(join(state, 'log', 'runner.log'), 'first\nsecond "one"\n');
+  expect(await read()).toMatchObject({stdout: 'runner        second "one"\n', stderr: ''});
+  expect(lastJson(await read('--json'))).toEqual({service: 'runner', line: 'second "one"'});
+});
