@@ -19,7 +19,12 @@ and that is the host.`;
 
 const ending = `An agent that was told the prompt of a role ends its last message with one block of JSON. It is sent back while there is none
 that the schema below takes, and has failed with \`outcome_missing\` in the end. \`agent.escalation\` fails with \`agent_escalated\`,
-\`deploy.failed\` with \`deploy_failed\`; every other outcome is work done. It stands in the task as \`result.role.outcome\`.`;
+\`deploy.failed\` with \`deploy_failed\`; every other outcome is work done. It stands in the task as \`result.role.outcome\`.
+
+A reviewer looks at what \`repository.base\` (\`--base\`) names, against the branch that it is to be merged into:
+\`repository.against\` (\`--against\`), the default branch when absent. Its runner tells it the difference, so that it needs no
+command; what has no room in the prompt lies in a read-only file beside it. The outcome gets the full id of the commit that was
+reviewed as \`commit\`: hold a merge to exactly that one.`;
 
 /** What each role brings, and what its agent has to end with. */
 export function rolePage(): string {
