@@ -27,7 +27,9 @@ export function serviceCommands(world: Surroundings): Command {
       async (_, options) => {
         const manager = managerOf(world);
         const plan = await planOf(world, {...options, slots: text(options, 'slots')});
-        if (flag(options, 'print')) return terminal.out(manager.unitText(plan).trimEnd());
+        const unit = manager.unitText(plan).trimEnd();
+        if (flag(options, 'print'))
+          return terminal.out(options.json === true ? JSON.stringify({path: manager.unitPath, unit}) : unit);
         if ((await readRunnerIdentity((await world.settings(options)).layout.runnerDirectory)) === undefined)
           throw new SwitchyardError(
             'configuration_invalid',

@@ -207,6 +207,8 @@ test('[SV5] service install --print shows the unit of this machine and changes n
   expect(stdout).toContain(join(repository, 'runner/bin/switchyard.mjs'));
   expect(stdout).toContain(join(home, '.switchyard'));
   expect(existsSync(join(home, '.config'))).toBe(false);
+  const json = await cli(['runner', 'service', 'install', '--print', '--slots', '3', '--json']);
+  expect(lastJson(json)).toEqual({path: expect.any(String), unit: stdout.trimEnd()});
 });
 
 test('[SV5] service install refuses a machine that is not enrolled, and one without a service manager says what to do', async () => {
