@@ -125,7 +125,7 @@ describe('errors', () => {
 describe('limits', () => {
   const unitOf = (name: string) => {
     if (name.endsWith('Ms')) return 'ms';
-    if (name.endsWith('BytesMax')) return 'bytes';
+    if (name.endsWith('BytesMax') || name.endsWith('BytesMin')) return 'bytes';
     return name.endsWith('CharactersMax') ? 'characters' : 'count';
   };
 

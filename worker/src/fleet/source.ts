@@ -17,6 +17,7 @@ export function blockingOn(
   key: Pick<LaneKey, 'spender' | 'requires'>,
   nowMs: number,
 ): (runner: Pick<Runner, 'row' | 'labels'>) => Budget | undefined {
+  if (!spending.hasBudgets) return () => undefined;
   const spent = spentSources(spending, key, nowMs);
   return ({row, labels}) => {
     const source = sourceOf(key, labels);
