@@ -1,4 +1,4 @@
-import {expect, test} from 'vitest';
+import {expect, onTestFinished, test, vi} from 'vitest';
 import {parseCharter} from '@switchyard/shared/domain/charter.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
@@ -196,6 +196,25 @@ test('[PV19] a process that lets go of its agent decides nothing any more and wi
   made.begin(3);
   expect(await Promise.race([reply, Promise.resolve('pending')])).toBe('pending');
   expect(sent).toMatchObject([{t: 'ask'}]);
+});
+
+test('[PV19] what is over or taken back before it is asked stays open for nobody', async () => {
+  const {made, sent, ports} = desk();
+  const gone = AbortSignal.abort();
+  void askPerson({...ports, over: gone}, question, {canDefer: false, withdrawn: never});
+  expect(await askPerson(ports, question, {canDefer: false, withdrawn: gone})).toMatchObject({decision: 'reject'});
+  made.begin(3);
+  expect(sent).toEqual([]);
+});
+
+test('[PV19] an agent that was answered is waited for no longer', async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const {made, ports, answer} = desk();
+  const reply = askPerson({...ports, holdMs: 60_000}, question, {canDefer: true, withdrawn: never});
+  made.take(answer);
+  expect(await reply).toMatchObject({decision: 'approve'});
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 test('[PV20] a control plane that cannot ask people rejects', async () => {
