@@ -202,7 +202,8 @@ test('[PV19] what is over or taken back before it is asked stays open for nobody
   const {made, sent, ports} = desk();
   const gone = AbortSignal.abort();
   void askPerson({...ports, over: gone}, question, {canDefer: false, withdrawn: never});
-  expect(await askPerson(ports, question, {canDefer: false, withdrawn: gone})).toMatchObject({decision: 'reject'});
+  const other = {...question, id: 'toolu_2'};
+  expect(await askPerson(ports, other, {canDefer: false, withdrawn: gone})).toMatchObject({decision: 'reject'});
   made.begin(3);
   expect(sent).toEqual([]);
 });
