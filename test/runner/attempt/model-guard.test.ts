@@ -33,7 +33,7 @@ function hands(url: string) {
   const watch = new ProxyWatch({
     url: () => url,
     onChange: () => undefined,
-    heal: async () => undefined,
+    heal: async () => Promise.reject(new Error('nothing is to be had')),
     nowMs: () => performance.now(),
     random: () => 1,
   });

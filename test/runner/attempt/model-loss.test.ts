@@ -1,14 +1,19 @@
 import {subscribe, unsubscribe} from 'node:diagnostics_channel';
-import {mkdtempSync} from 'node:fs';
+import {once} from 'node:events';
+import {existsSync, mkdtempSync} from 'node:fs';
 import {rm} from 'node:fs/promises';
 import type {Server} from 'node:http';
+import {createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {expect, onTestFinished, test} from 'vitest';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
+import {noLimits} from '@switchyard/shared/policy/budget.ts';
 import {defaultAgentLimits} from '@switchyard/shared/policy/runaway.ts';
 import type {ModelAccess} from '../../../runner/src/agent/driver.ts';
+import {openModelDoor, type ModelDoor} from '../../../runner/src/agent/model-access.ts';
+import {USAGE_FILE} from '../../../runner/src/agent/proxy/ledger.ts';
 import {AttemptModels} from '../../../runner/src/attempt/attempt-models.ts';
 import {runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
 import type {AgentEnd, AttemptPlan, WorkObserver} from '../../../runner/src/attempt/attempt-work.ts';
@@ -117,6 +122,55 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   await models.close();
 });
 
+test('[MP17] a proxy whose port another program took meanwhile is at another one, which the next process knows', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'models-'));
+  onTestFinished(async () => rm(directory, {recursive: true, force: true}));
+  const door = async () =>
+    openModelDoor({
+      stateDirectory: directory,
+      keys: {
+        find: async () => ({value: 'sk-key', url: undefined}),
+        set: async () => undefined,
+        delete: async () => false,
+      },
+      wallMs: Date.now,
+      random: () => 0,
+      isLive: () => true,
+      budgetOf: () => ({own: noLimits, slice: noLimits}),
+      enlarge: async () => true,
+      runDirectoryOf: () => directory,
+      log: () => undefined,
+      onHealth: () => undefined,
+    });
+  const first = await door();
+  const open = async (of: ModelDoor): Promise<string> =>
+    (await of.open({task, epoch: 1}, ['anthropic'])).urls.anthropic;
+  const before = await open(first);
+  const servers = breakableServers();
+  servers.isBroken = true;
+  await expect(open(first)).rejects.toMatchObject({code: 'executor_unavailable'});
+  const other = createServer(socket => void socket.destroy());
+  // Between two tries to listen anew: the proxy is cut off as soon as it is asked.
+  await expect
+    .poll(async () => {
+      other.listen(Number(new URL(before).port), '127.0.0.1');
+      return once(other, 'listening').then(
+        () => true,
+        () => false,
+      );
+    })
+    .toBe(true);
+  onTestFinished(() => void other.close());
+  servers.isBroken = false;
+  await until('it is well', () => first.trouble() === null);
+  const after = await open(first);
+  expect(after).not.toBe(before);
+  await first.close();
+  const next = await door();
+  expect(await open(next)).toBe(after);
+  await next.close();
+});
+
 test('[BG48] what was counted of an attempt is forgotten with its files', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'models-'));
   onTestFinished(async () => rm(directory, {recursive: true, force: true}));
@@ -149,6 +203,7 @@ test('[BG48] what was counted of an attempt is forgotten with its files', async 
   const data = {...tokens, turns: 1, cost_usd: 0.5};
   (await heard.promise).agentEvent(plan, {seq: 0, kind: 'usage_update', data});
   await expect.poll(async () => models.recordOf(plan), {timeout: 20_000}).toMatchObject({spent: {turns: 1}});
+  await until('it is kept', () => existsSync(join(runDir, USAGE_FILE)));
   await work.clean(plan);
   expect(await models.recordOf(plan)).toEqual({});
   await models.close();

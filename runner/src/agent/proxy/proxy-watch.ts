@@ -44,13 +44,10 @@ export class ProxyWatch {
 
   start(): void {
     if (this.#isStopped) return;
+    clearTimeout(this.#timer);
     const pauseMs = this.#trouble === null ? Infinity : Math.max(0, this.#healMs - this.#options.nowMs());
     this.#timer = setTimeout(
-      () => {
-        this.check()
-          .catch(() => undefined)
-          .finally(() => this.start());
-      },
+      () => void this.check().catch(() => undefined),
       Math.min(limits.modelProxyCheckMs, pauseMs),
     );
     this.#timer.unref();
@@ -70,6 +67,8 @@ export class ProxyWatch {
   async check(): Promise<void> {
     this.#look ??= this.#lookNow().finally(() => {
       this.#look = undefined;
+      // From then on the next one is counted, sooner where something is wrong.
+      if (this.#timer !== undefined) this.start();
     });
     await this.#look;
   }
@@ -77,8 +76,11 @@ export class ProxyWatch {
   async #lookNow(): Promise<void> {
     this.#tell(await proxyTrouble(this.#options.url));
     if (this.#trouble !== null && this.#isTimeToHeal()) {
-      await this.#options.heal().catch(() => undefined);
-      this.#tell(await proxyTrouble(this.#options.url));
+      const isMade = await this.#options.heal().then(
+        () => true,
+        () => false,
+      );
+      if (isMade) this.#tell(await proxyTrouble(this.#options.url));
     }
     if (this.#trouble !== null) throw new SwitchyardError('executor_unavailable', this.#trouble);
   }

@@ -20,7 +20,7 @@ function watchOf(port: number, more: Partial<ProxyWatchOptions> = {}) {
   const watch = new ProxyWatch({
     url: () => `http://127.0.0.1:${port}`,
     onChange: trouble => told.push(trouble),
-    heal: async () => undefined,
+    heal: async () => Promise.reject(new Error('nothing is to be had')),
     nowMs: () => performance.now(),
     random: () => 1,
     ...more,
