@@ -52,7 +52,7 @@ test(
     const directory = await folder();
     const keys = modelKeys(fileVault(directory, ''), directory);
     await keys.set('openai', 'sk-kept', 'http://127.0.0.1/kept');
-    for (let round = 0; round < 8; round += 1) {
+    for (let round = 0; round < 5; round += 1) {
       const child = spawn(process.execPath, [writer, directory, 'anthropic'], {stdio: ['ignore', 'pipe', 'inherit']});
       onTestFinished(() => void child.kill('SIGKILL'));
       const lines = createInterface({input: child.stdout});
