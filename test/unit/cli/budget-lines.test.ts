@@ -1,6 +1,6 @@
 import {expect, test} from 'vitest';
 import type {BudgetView} from '@switchyard/shared/api/budget-contracts.ts';
-import type {ApprovalId} from '@switchyard/shared/domain/id.ts';
+import type {ApprovalId, RunnerId} from '@switchyard/shared/domain/id.ts';
 import {budgetLines} from '../../../runner/src/commands/budget-lines.ts';
 
 const nothing = {cost_usd: '0.00', tokens: 0, turns: 0};
@@ -28,4 +28,10 @@ test('[BG25] the list of budgets says what was warned of, what is spent and whic
   expect(row({warned_percent: 100, blocks: true, approval})).toMatch(
     /spent: what counts for it waits, asks for more: apr_01arz3ndektsv4rrffq69g5fav$/,
   );
+});
+
+test('[BG25] a budget that follows from a charter names its machine, and who pays', () => {
+  const runner = 'rnr_01arz3ndektsv4rrffq69g5fav' as RunnerId;
+  expect(row({runner, source: 'api'})).toMatch(/^every-day +api of rnr_01arz3ndektsv4rrffq69g5fav +total/);
+  expect(row({runner})).toMatch(/^every-day +rnr_01arz3ndektsv4rrffq69g5fav +total/);
 });
