@@ -133,10 +133,11 @@ const codecs: readonly Codec[] = [
   ...contracts.flatMap(({id, body}) => (body === undefined ? [] : [bodyCodec(`body of ${id}`, body)])),
 ];
 
-test.for(codecs)('[PB2] $name takes nothing but what it could have said itself', async codec => {
+// The largest of them takes ten seconds of a processor, and there may be few.
+test.for(codecs)('[PB2] $name takes nothing but what it could have said itself', {timeout: 120_000}, async codec => {
   await assertTakesOnlyItsOwn(codec, 150);
 });
 
-test.for(codecs)('[PB3] $name reads what was written', async codec => {
+test.for(codecs)('[PB3] $name reads what was written', {timeout: 120_000}, async codec => {
   await assertRoundTrip(codec, 40);
 });
