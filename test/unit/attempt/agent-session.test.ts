@@ -1,7 +1,8 @@
 import {expect, test} from 'vitest';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {acpDriver} from '../../../runner/src/agent/acp/acp-driver.ts';
-import {AgentSession} from '../../../runner/src/attempt/agent-session.ts';
+import type {Answer} from '../../../runner/src/agent/driver.ts';
+import {AgentSession, type SessionPorts} from '../../../runner/src/attempt/agent-session.ts';
 import {until} from '../../fixtures/until.ts';
 import {driverInput} from '../agent/driver-input.ts';
 
@@ -13,7 +14,10 @@ type Disk = {readonly output: string[]; readonly claimed: Set<string>};
 type Line = {readonly id?: unknown; readonly method?: string; readonly params?: {readonly prompt?: unknown}};
 
 /** One process of the runner with its agent; the agent says what the test lets it say. */
-function process(disk: Disk = {output: [], claimed: new Set()}) {
+function process(
+  disk: Disk = {output: [], claimed: new Set()},
+  decide: SessionPorts['decide'] = async () => ({kind: 'allow', reason: ''}),
+) {
   const written: Line[] = [];
   const queue: Uint8Array[] = disk.output.map(line => Buffer.from(line));
   queue.push(new Uint8Array());
@@ -23,7 +27,7 @@ function process(disk: Disk = {output: [], claimed: new Set()}) {
     write: async bytes => void written.push(JSON.parse(Buffer.from(bytes).toString()) as Line),
     claim: async id => !disk.claimed.has(id) && disk.claimed.add(id) !== undefined,
     claimed: async () => new Set(disk.claimed),
-    decide: async () => ({kind: 'allow', reason: ''}),
+    decide,
     finish: async () => {
       state.finished = true;
     },
@@ -137,4 +141,19 @@ test('[CP12] a turn that was interrupted for a message which the runner did not 
   next.says({id: 3, result: cancelled});
   expect(JSON.stringify((await next.wrote('session/prompt')).params)).toContain('Go on');
   expect(next.isFinished()).toBe(false);
+});
+
+test('[CP10] an agent whose turn has ended is let go when that is decided, and not before', async () => {
+  const asked = Promise.withResolvers<void>();
+  const mayEnd = Promise.withResolvers<Answer>();
+  const {begin, says, isFinished} = process(undefined, async () => {
+    asked.resolve();
+    return mayEnd.promise;
+  });
+  await begin();
+  says({id: 3, result: {stopReason: 'end_turn'}});
+  await asked.promise;
+  expect(isFinished()).toBe(false);
+  mayEnd.resolve({kind: 'allow', reason: 'complete'});
+  await until('the agent is let go', isFinished);
 });
