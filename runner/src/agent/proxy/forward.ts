@@ -76,8 +76,7 @@ function answerOf(request: Forwarded, response: ServerResponse): Promise<Incomin
   const outgoing = open(request, resolve);
   outgoing.setTimeout(SILENCE_MS_MAX, () => outgoing.destroy(new Error('the provider was silent for too long')));
   outgoing.on('error', reject);
-  // A provider that would speak another protocol gives no answer in this one, and none of this is an error to the client.
-  outgoing.on('upgrade', () => outgoing.destroy());
+  // Also without an error: a provider that would speak another protocol is cut off.
   outgoing.on('close', () => reject(new Error('the connection ended without an answer')));
   response.on('close', () => {
     if (!response.writableFinished) outgoing.destroy(new Error('the agent left'));

@@ -125,6 +125,16 @@ test.for([
   expect((await ask(at)).status).toBe(502);
 });
 
+test('[MP25] a provider that changes the protocol and stays is let go of', async () => {
+  const {url, open} = await provider(socket => {
+    socket.resume();
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n');
+  });
+  const at = await place({upstream: url});
+  expect((await ask(at)).status).toBe(502);
+  await until('the provider is let go', () => open.size === 0);
+});
+
 test('[MP25] a provider that takes a request and says nothing is let go of when the agent goes', async () => {
   const {url, open} = await provider(socket => void socket.resume());
   const at = await place({upstream: url});
