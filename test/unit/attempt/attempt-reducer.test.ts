@@ -660,4 +660,32 @@ describe('reconnecting', () => {
     after.event({kind: 'message', message: input});
     expect(after.kinds()).toEqual(['input_ack']);
   });
+
+  test('[RN20] A message whose delivery ended with its process is refused, and not tried again', () => {
+    const scene = new Scene().running();
+    const input = {t: 'input', task: taskA, epoch: 1, seq: 7, data: 'hello'} as const;
+    scene.event({kind: 'message', message: input});
+    const after = restart(scene);
+    after.event({kind: 'message', message: input});
+    expect(sent(after, 'input_ack')).toMatchObject([{seq: 7, delivered: false}]);
+    expect(after.kinds()).not.toContain('input');
+  });
+
+  test('[RN17] After a reboot a verdict that is older than the lease gives none', () => {
+    const after = restart(new Scene().running(), {sameBoot: false, now: 50});
+    const echo = after.now;
+    after.now += config.ttl_ms - config.hard_kill_ms;
+    after.welcome([{task: taskA, epoch: 1, verdict: 'keep'}], echo);
+    expect(after.kinds()).toEqual([]);
+    after.renewed();
+    expect(after.kinds()).toEqual(['extend', 'run']);
+  });
+
+  test('[RN11] A second cancel with more patience lengthens nothing', () => {
+    const scene = new Scene().running();
+    const cancel = {t: 'cancel', task: taskA, epoch: 1, reason: 'no'} as const;
+    scene.event({kind: 'message', message: {...cancel, grace_ms: 1_000}});
+    scene.event({kind: 'message', message: {...cancel, grace_ms: 60_000}});
+    expect(scene.effects).toMatchObject([{kind: 'stop', graceMs: 1_000}]);
+  });
 });
