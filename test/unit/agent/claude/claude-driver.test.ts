@@ -75,6 +75,13 @@ test('[CD14] of the calls of one turn only the first that waits can be put off',
   expect(claudeDriver.asks(later)).toMatchObject([{canDefer: true}]);
 });
 
+test('[CD14] a call of a subagent cannot be put off: it is not there any more when the program is resumed', () => {
+  const hook = line.hook('r1', 't1', bash);
+  const input = {...hook.request.input, agent_id: 'sub-1'};
+  const {state} = fold([{...hook, request: {...hook.request, input}}]);
+  expect(claudeDriver.asks(state)).toMatchObject([{id: 'r1', canDefer: false}]);
+});
+
 const answers: readonly {given: Answer; said: object}[] = [
   {given: {kind: 'allow', reason: 'why'}, said: {permissionDecision: 'allow', permissionDecisionReason: 'why'}},
   {given: {kind: 'deny', reason: 'why'}, said: {permissionDecision: 'deny', permissionDecisionReason: 'why'}},
@@ -203,6 +210,12 @@ test.for([
     failure: null,
     deferred: 't7',
   },
+  {
+    name: 'a call that was put off in a turn that broke',
+    more: {is_error: true, terminal_reason: 'tool_deferred', deferred_tool_use: {id: 't7', name: 'Bash', input: {}}},
+    failure: {code: 'agent_failed', retryable: true},
+    deferred: null,
+  },
 ])('[CD10] $name is read for what it is', ({more, failure, deferred}) => {
   const {state} = fold([...started, line.turn(more)]);
   const reading = claudeDriver.read(state, {exitCode: 0, signal: null}, silence.hasSent);
@@ -216,7 +229,10 @@ test('[CD11] an agent that ended without the result of its turn has failed, what
     {exitCode: 0, signal: null},
     {exitCode: null, signal: 'SIGKILL'},
   ])
-    expect(claudeDriver.read(fold(started).state, end, silence.hasSent).failure).toMatchObject({code: 'agent_failed', retryable: true});
+    expect(claudeDriver.read(fold(started).state, end, silence.hasSent).failure).toMatchObject({
+      code: 'agent_failed',
+      retryable: true,
+    });
   // A result that is followed by a new message of ours is not the end of the work.
   const more = fold([...started, line.turn(), line.message(uuidOf('m2'), 'started')]).state;
   expect(claudeDriver.isDone(more, silence.hasSent)).toBe(false);
