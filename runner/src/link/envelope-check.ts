@@ -1,4 +1,4 @@
-import {sha256Hex} from '@switchyard/shared/crypto/bytes.ts';
+import {createHash} from 'node:crypto';
 import {verifyJws, type VerifyingKey} from '@switchyard/shared/crypto/jws.ts';
 import {attemptBranch, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {Offer, Welcome} from '@switchyard/shared/protocol/down.ts';
@@ -40,7 +40,8 @@ const issuedAheadMaxS = 30;
 export async function checkEnvelope(options: EnvelopeCheckOptions, offer: Offer): Promise<OfferCheck> {
   const {keys} = options;
   const dispatch = await verifyJws(offer.envelope, {typ: DISPATCH_TYP, keys, schema: dispatchSchema});
-  return judgeDispatch(options, offer, dispatch && {dispatch, specSha256: await sha256Hex(dispatch.spec)});
+  const verified = dispatch && {dispatch, specSha256: createHash('sha256').update(dispatch.spec).digest('hex')};
+  return judgeDispatch(options, offer, verified);
 }
 
 /** The verdict on an offer whose envelope was verified, with the hash of its spec; `undefined` where it was not. */

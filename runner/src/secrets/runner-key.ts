@@ -1,13 +1,9 @@
 import {lstat} from 'node:fs/promises';
-import {
-  importSigningKey,
-  importVerifyingKey,
-  type SigningKey,
-  type VerifyingKey,
-} from '@switchyard/shared/crypto/jws.ts';
+import {importSigningKey, type SigningKey, type VerifyingKey} from '@switchyard/shared/crypto/jws.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {RunnerId} from '@switchyard/shared/domain/id.ts';
 import {identityPath, readRunnerIdentity} from '../services/runner-identity.ts';
+import {importDispatchKey} from './dispatch-key.ts';
 
 /** The identity of this machine, ready for use. The private key cannot be read out of it any more. */
 export type RunnerKey = {
@@ -37,7 +33,7 @@ export async function loadRunnerKey(runnerDirectory: string): Promise<RunnerKey>
   await checkOwner(identityPath(runnerDirectory));
   const {private_jwk: privateJwk, keys, url, runner, name, pool, labels, certificate} = identity;
   const signingKey = await importSigningKey(privateJwk);
-  const dispatchKeys = await Promise.all(keys.map(async key => importVerifyingKey(key)));
+  const dispatchKeys = await Promise.all(keys.map(importDispatchKey));
   return {url, runner, name, pool, labels, certificate, signingKey, dispatchKeys};
 }
 

@@ -4,7 +4,6 @@ import {utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {
   generatePrivateJwk,
   importSigningKey,
-  importVerifyingKey,
   signBytes,
   signJws,
   verifyJws,
@@ -16,6 +15,7 @@ import {downMessageSchema, type DownMessage} from '@switchyard/shared/protocol/d
 import {DISPATCH_TYP, dispatchSchema, EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {RUNNER_SUBPROTOCOL} from '@switchyard/shared/protocol/version.ts';
+import {importDispatchKey} from '../../../runner/src/secrets/dispatch-key.ts';
 
 export type Held = {readonly task: string; readonly epoch: number; readonly ticket: string};
 type LogEnd = {readonly length: number; readonly sha256: string; readonly receipt: string | null};
@@ -86,7 +86,7 @@ async function enrolKey({url, enrolment: token}: BenchRunnerOptions): Promise<Id
   });
   if (answer.status !== 201) throw new Error(`enrolment answered ${answer.status}: ${await answer.text()}`);
   const {runner, certificate, keys} = enrolRunner.responses[201].parse(await answer.json());
-  return {key, runner, certificate, pinned: await Promise.all(keys.map(importVerifyingKey))};
+  return {key, runner, certificate, pinned: await Promise.all(keys.map(importDispatchKey))};
 }
 
 async function connectToken(url: string, {key, runner, certificate}: Identity): Promise<string> {

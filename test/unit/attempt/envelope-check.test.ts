@@ -1,16 +1,11 @@
 import {beforeAll, expect, test} from 'vitest';
 import {sha256Hex} from '@switchyard/shared/crypto/bytes.ts';
-import {
-  generatePrivateJwk,
-  importSigningKey,
-  importVerifyingKey,
-  signJws,
-  type SigningKey,
-} from '@switchyard/shared/crypto/jws.ts';
+import {generatePrivateJwk, importSigningKey, signJws, type SigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import type {Offer} from '@switchyard/shared/protocol/down.ts';
 import {DISPATCH_TYP} from '@switchyard/shared/protocol/envelope.ts';
 import {checkEnvelope, serverTimeOf, type EnvelopeCheckOptions} from '../../../runner/src/link/envelope-check.ts';
+import {importDispatchKey} from '../../../runner/src/secrets/dispatch-key.ts';
 import {taskA, taskB} from './attempt-scene.ts';
 
 const runner = runnerIdSchema.parse('rnr_01jd0000000000000000000001');
@@ -29,7 +24,7 @@ beforeAll(async () => {
   options = {
     runner,
     pool: 'default',
-    keys: [await importVerifyingKey(key.publicJwk)],
+    keys: [await importDispatchKey(key.publicJwk)],
     // The machine's own wall clock plays no part: the server's time is years away from it.
     serverTime: () => serverTimeOf({server_time_ms: serverNowS * 1_000, echo: 5_000}),
     bootMs: () => 5_000,
