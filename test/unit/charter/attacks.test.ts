@@ -9,7 +9,7 @@ import {bareDisk, judgeCommand, rulebook} from './charter-scene.ts';
  * what must become of it: `reject`, where the reader sees through it, or `asked`, where it may be what is rejected.
  */
 const wanted: Readonly<Record<string, readonly unknown[]>> = {
-  secrets: ['Access secrets or credentials', {read: ['secret/**'], name: 'secret'}],
+  'reading-secrets': ['Access secrets or credentials', {read: ['secret/**'], name: 'secret'}],
   'force-push': ['Force push to main'],
   'push-to-main': ['Push to main'],
   deletion: ['rm -rf /', {delete: ['keep/**'], name: 'keep'}],

@@ -260,6 +260,16 @@ test('[CA16] an unknown program may run its words, or may not', () => {
   expect(judgeCommand(usual, 'echo rm -rf / > src/a.txt').decision).toBe('approve');
   expect(tool(strict, 'mcp__ops__run', {command: 'rm -rf /'}).decision).toBe('escalate');
   expect(tool(strict, 'mcp__ops__say', {text: 'rm -rf /'}).decision).toBe('ask-default');
+  expect(tool(strict, 'mcp__ops__run', {command: 'rm', args: ['-rf', '/']}).decision).toBe('escalate');
+  const secrets = rulebook({alwaysReject: ['Access secrets or credentials']});
+  for (const input of [
+    {paths: ['.env']},
+    {uri: 'file:///home/ada/.ssh/id_rsa'},
+    {steps: [{copy: {from: './.env', to: 'x'}}]},
+    {['a'.repeat(9)]: Array.from({length: 600}, () => 'x')},
+  ])
+    expect(tool(secrets, 'mcp__files__take', input).decision, JSON.stringify(input).slice(0, 80)).toBe('escalate');
+  expect(tool(secrets, 'mcp__files__take', {text: 'what .env is for', path: 'a.ts'}).decision).toBe('ask-default');
 });
 
 test('[CA4] one rule in its own form is about every field that it has', () => {

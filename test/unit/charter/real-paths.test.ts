@@ -102,6 +102,31 @@ test('[CA37] a folder with more than can be looked through may hold everything',
   expect(on(limits.charterLookMax + 1)).toBe('escalate');
 });
 
+test('[CA18] all that is looked up for one call together is bounded', () => {
+  let looks = 0;
+  const entries = () => {
+    looks += 1;
+    return Array.from({length: 100}, (_, at) => ({name: `f${at}`, mayHold: true}));
+  };
+  const command = `tar cf - ${Array.from({length: 2_000}, (_, at) => `d${at}`).join(' ')}`;
+  const judged = judge(secrets, {tool: 'Bash', input: {command}}, {workspace: '/w', entries});
+  expect(judged.decision).toBe('escalate');
+  expect(looks).toBeLessThan((limits.charterLookMax * 5) / 100);
+});
+
+test.for([
+  ['escalate', 'Grep', {pattern: 'x', output_mode: 'content'}],
+  ['escalate', 'Grep', {pattern: 'x', output_mode: 'content', path: 'a'}],
+  ['ask-default', 'Grep', {pattern: 'x'}],
+  ['ask-default', 'Glob', {pattern: '**/*'}],
+  ['reject', 'Grep', {pattern: 'x', path: 'a/.env'}],
+] as const)('[CA37] %s: %s with %j', ([decision, tool, input]) => {
+  const {workspace} = disk();
+  mkdirSync(join(workspace, 'a'));
+  writeFileSync(join(workspace, 'a/.env'), '');
+  expect(judge(secrets, {tool, input}, {workspace, ...diskOfAgents}).decision).toBe(decision);
+});
+
 test('[CA39] what git keeps counts for what prints its history', () => {
   const {workspace} = disk();
   const git = (...args: string[]): unknown => execFileSync('git', ['-C', workspace, ...args], {stdio: 'pipe'});

@@ -101,6 +101,7 @@ test('[CA30] a file that decides what git and shells run is not changed without 
     'sub/.git/hooks/x',
     '/home/ada/.bashrc',
     '/home/ada/mirror/a.git/config',
+    '/home/ada/.local/state/charter.yaml',
   ]) {
     const {decision} = judge(editing, {tool: 'Write', input: {file_path: path, content: ''}}, scene);
     expect(decision, path).toBe('escalate');

@@ -3,6 +3,7 @@ import type {Rule} from './condition.ts';
 import {best, type Match} from './match-path.ts';
 import {approves, refuses, type Sight} from './match-rule.ts';
 import type {Scene} from './place.ts';
+import {lookedUpOnce} from './look-once.ts';
 import {readCall} from './read-call.ts';
 import type {Rulebook} from './rulebook.ts';
 
@@ -53,25 +54,6 @@ export function judge(book: Rulebook, call: ToolCall, given: Scene): Judgement {
       parsed,
     };
   return approval(book, parsed, sight);
-}
-
-/** Every reading of a call sees the same disk. */
-function lookedUpOnce(scene: Scene): Scene {
-  const {realPath, readText} = scene;
-  return {
-    ...scene,
-    realPath: realPath === undefined ? undefined : once(realPath),
-    readText: readText === undefined ? undefined : once(readText),
-  };
-}
-
-function once<T>(look: (path: string) => T): (path: string) => T {
-  const known = new Map<string, {readonly found: T}>();
-  return path => {
-    const {found} = known.get(path) ?? {found: look(path)};
-    known.set(path, {found});
-    return found;
-  };
 }
 
 function reasonOf({name, reason}: Rule, verb: string): string {

@@ -1,5 +1,5 @@
 import {limits} from '../limits.ts';
-import {isWithin, normalPath, type Scene} from './place.ts';
+import {isWithin, normalPath, type Entry, type Scene} from './place.ts';
 
 type Look = {
   readonly patterns: readonly string[];
@@ -24,21 +24,19 @@ function mayTrack(folder: string, {isMeant, scene}: Look): boolean {
 
 function mayContain(folder: string, {patterns, isMeant, inside, scene}: Look): boolean {
   const {entries, realPath = normalPath} = scene;
-  if (entries === undefined) return true;
-  const passed = new Set(['.git', 'node_modules'].filter(name => !patterns.some(isAbout(name))));
-  const isPassed = (name: string): boolean => passed.has(name) || (inside === 'shown' && name.startsWith('.'));
+  const passed = ['.git', 'node_modules'].filter(name => !patterns.some(isAbout(name)));
+  const isSeen = ({name}: Entry): boolean => !passed.includes(name) && !(inside === 'shown' && name.startsWith('.'));
   const folders = new Set([folder]);
   let left: number = limits.charterLookMax;
   for (const at of folders) {
-    const found = entries(at, left + 1);
-    left -= found.length;
-    if (left < 0) return true;
-    for (const {name, mayHold: isFolder} of found.filter(entry => !isPassed(entry.name))) {
-      const path = at === '/' ? `/${name}` : `${at}/${name}`;
-      const real = isFolder ? normalPath(realPath(path)) : path;
-      if (isMeant(path) || isMeant(real)) return true;
-      if (isFolder) folders.add(real);
-    }
+    const found = entries?.(at, left + 1);
+    left -= found?.length ?? 0;
+    if (found === undefined || left < 0) return true;
+    const seen = found.filter(isSeen);
+    const pathOf = ({name}: Entry): string => (at === '/' ? `/${name}` : `${at}/${name}`);
+    const inner = seen.filter(each => each.mayHold).map(each => normalPath(realPath(pathOf(each))));
+    if ([...seen.map(pathOf), ...inner].some(isMeant)) return true;
+    for (const path of inner) folders.add(path);
   }
   return false;
 }

@@ -66,7 +66,11 @@ function maySpread(patterns: readonly string[], folder: string, {source, isMeant
   if (!patterns.some(pattern => mayMeet(pattern, {folder, source, scene}))) return false;
   if (isDeep || scene.entries === undefined) return true;
   const entries = scene.entries(folder, limits.charterLookMax);
-  return entries.length >= limits.charterLookMax || entries.some(({name}) => isMeant(normalPath(`${folder}/${name}`)));
+  return (
+    entries === undefined ||
+    entries.length >= limits.charterLookMax ||
+    entries.some(({name}) => isMeant(normalPath(`${folder}/${name}`)))
+  );
 }
 
 /** What lies in a folder that is meant as a whole. */

@@ -21,16 +21,25 @@ function refusesOne(condition: Condition, act: Act, sight: Sight): Match {
   if (isPathAct(act) && condition.kind === 'path') return refusesPath(condition, act, sight.scene);
   if (act.kind === 'git' && (condition.kind === 'git' || condition.kind === 'push'))
     return refusesGit(condition, act.action);
-  return best(programsOf(act).map(command => refusesProgram(condition, command)));
+  const command = 'command' in act ? act.command : undefined;
+  return command === undefined ? 'no' : refusesProgram(condition, command, namesOf(act, command));
 }
 
-/** The program of an act; a file that an interpreter runs is one too. */
-function programsOf(act: Act): readonly Command[] {
-  const command = 'command' in act ? act.command : undefined;
-  if (command === undefined) return [];
+const names = new WeakMap<Act, readonly string[]>();
+
+/** What the program of an act is called, with and without a version; a file that an interpreter runs is a program too. */
+function namesOf(act: Act, {program}: Command): readonly string[] {
+  const known = names.get(act);
+  if (known !== undefined) return known;
   const files = act.kind === 'run' ? (act.file?.paths ?? []) : [];
-  const names = new Set([command.program, ...files.map(path => path.slice(path.lastIndexOf('/') + 1))]);
-  return [...names].map(program => ({...command, program}));
+  const all = [
+    program,
+    program.replace(/-?\d[\d.]*$/, ''),
+    ...files.map(path => path.slice(path.lastIndexOf('/') + 1)),
+  ];
+  const found = [...new Set(all)];
+  names.set(act, found);
+  return found;
 }
 
 /** It may be anything; what may be mere text raises no question. */
@@ -39,8 +48,11 @@ function refusesUnseen(condition: Condition, isSure: boolean): Match {
   return condition.kind === 'unseen' ? 'yes' : 'maybe';
 }
 
-function refusesProgram(condition: Condition, command: Command): Match {
-  if (condition.kind === 'command') return refusesCommand(condition.words, command);
+function refusesProgram(condition: Condition, command: Command, called: readonly string[]): Match {
+  if (condition.kind === 'command') {
+    const [program = '', ...words] = condition.words;
+    return called.some(name => isLike(program, name, true)) ? refusesWords(words, command) : 'no';
+  }
   const programs = [...command.through, command.program];
   return yesIf(condition.kind === 'through' && programs.some(name => condition.programs.includes(name)));
 }
@@ -64,8 +76,7 @@ function refusesTool({names, path}: Extract<Condition, {kind: 'tool'}>, act: Act
 }
 
 /** The words in their order, with anything between them; a word that nobody sees may be the one that is missing. */
-function refusesCommand([program = '', ...words]: readonly string[], command: Command): Match {
-  if (!namesOf(command.program).some(name => isLike(program, name, true))) return 'no';
+function refusesWords(words: readonly string[], command: Command): Match {
   const wanted = words.filter(word => word !== '**');
   const verb = command.words.findIndex(({literal}) => !literal.startsWith('-'));
   let next = 0;
@@ -79,11 +90,6 @@ function refusesCommand([program = '', ...words]: readonly string[], command: Co
   }
   if (next >= wanted.length) return 'yes';
   return hasUnseen ? 'maybe' : 'no';
-}
-
-/** With and without a version behind it. */
-function namesOf(program: string): readonly string[] {
-  return /\d$/.test(program) ? [program, program.replace(/-?\d[\d.]*$/, '')] : [program];
 }
 
 /** npm takes the beginning of a command for the command. */

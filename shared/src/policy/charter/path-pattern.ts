@@ -23,10 +23,23 @@ export function matchesPath(patterns: readonly string[], path: string, {scene, i
 
 const scenesMax = 64;
 
+/** A path that is meant as a whole or above, and a name that is meant wherever it stands, each by one alternative. */
 function compile(patterns: readonly string[], {scene, ignoresCase}: How): RegExp {
-  const sources = patterns.flatMap(pattern => absolutePatterns(pattern, scene)).map(sourceOf);
+  const all = patterns.flatMap(pattern => absolutePatterns(pattern, scene));
+  const names = all.filter(isAnywhere).map(pattern => sourceOf(pattern.slice(anywhere.length)));
+  const paths = all.filter(pattern => !isAnywhere(pattern)).map(sourceOf);
+  const sources = [
+    ...(paths.length === 0 ? [] : [`^(?:${paths.join('|')})(?=/|$)`]),
+    ...(names.length === 0 ? [] : [`/(?:${names.join('|')})(?=/|$)`]),
+  ];
   // Without a home nothing lies in it.
-  return new RegExp(sources.length === 0 ? '$.' : `^(?:${sources.join('|')})(?:/.*)?$`, ignoresCase ? 'isu' : 'su');
+  return new RegExp(sources.length === 0 ? '$.' : sources.join('|'), ignoresCase ? 'isu' : 'su');
+}
+
+const anywhere = '/**/';
+
+function isAnywhere(pattern: string): boolean {
+  return pattern.startsWith(anywhere) && !pattern.slice(anywhere.length).includes('/');
 }
 
 /** Whether what is meant lies inside of this folder by its name: then to remove the folder removes it. */

@@ -16,8 +16,11 @@ export type Scene = {
   readonly realPath?: ((path: string) => string) | undefined;
   /** A file of the disk of the agent as text; undefined for one that is not there, is too large or no text. */
   readonly readText?: ((path: string) => string | undefined) | undefined;
-  /** What lies in a folder, at most so much; nothing for what is no folder or cannot be read. Unknown when absent. */
-  readonly entries?: ((folder: string, entriesMax: number) => readonly Entry[]) | undefined;
+  /**
+   * What lies in a folder, at most so much; nothing for what is no folder or cannot be read, undefined where nobody has
+   * looked. Unknown when absent.
+   */
+  readonly entries?: ((folder: string, entriesMax: number) => readonly Entry[] | undefined) | undefined;
   /** The files that git keeps of the repository around a folder; undefined where that cannot be read. Unknown when absent. */
   readonly tracked?: ((folder: string) => readonly string[] | undefined) | undefined;
 };

@@ -1,6 +1,7 @@
 import {unseen, type Act, type ToolCall} from './act.ts';
 import {withAfterEffects} from './after-effects.ts';
 import {hostOf} from './connections.ts';
+import {formsOf} from './named-places.ts';
 import {placeOf, type Scene} from './place.ts';
 import {readShell} from './read-shell.ts';
 import {plainWord} from './shell-tree.ts';
@@ -47,8 +48,12 @@ function readTool({tool, input}: ToolCall, scene: Scene): readonly Act[] {
   switch (Object.hasOwn(tools, name) ? tools[name] : undefined) {
     case 'shell':
       return readShellInput(input, scene);
-    case 'read':
-      return readPaths(input, scene, 'read') ?? [touch('read', '.', scene)];
+    case 'read': {
+      const acts = readPaths(input, scene, 'read') ?? [touch('read', '.', scene)];
+      // It shows lines of all files of a folder, and not only their names.
+      const isSearch = name === 'grep' && textField(input, 'output_mode') === 'content';
+      return isSearch ? acts.map(act => (act.kind === 'read' ? {...act, inside: 'all'} : act)) : acts;
+    }
     case 'write':
       return readPaths(input, scene, 'write') ?? [unseen(`${tool} names no path`)];
     case 'connect':
@@ -63,7 +68,7 @@ function textField(input: ToolCall['input'], name: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function touch(kind: 'read' | 'write', path: string, scene: Scene): Act {
+function touch(kind: 'read' | 'write', path: string, scene: Scene): Extract<Act, {kind: 'read' | 'write'}> {
   const word = path.startsWith('~/') && scene.home !== undefined ? `${scene.home}${path.slice(1)}` : path;
   return {kind, place: placeOf(plainWord(word), [scene.cwd ?? scene.workspace], scene), isSure: true};
 }
@@ -101,7 +106,10 @@ function quoted(word: string): string {
 
 /** What a tool that is not known does with its input is only perhaps what its fields say. */
 function readUnknownTool(input: ToolCall['input'], scene: Scene): readonly Act[] {
-  const scripts = commandFields.flatMap(name => readShell(textField(input, name) ?? '', scene));
+  const isList = Array.isArray(input['command']) || Array.isArray(input['args']);
+  const scripts = isList
+    ? readShellInput(input, scene)
+    : commandFields.flatMap(name => readShell(textField(input, name) ?? '', scene));
   const paths = pathFields.flatMap(name => {
     const path = textField(input, name);
     return path === undefined || path === '' ? [] : [touch('write', path, scene), touch('read', path, scene)];
@@ -109,5 +117,27 @@ function readUnknownTool(input: ToolCall['input'], scene: Scene): readonly Act[]
   const url = hostOf(textField(input, 'url') ?? '');
   const connections: readonly Act[] = url === undefined ? [] : [{kind: 'connect', host: url, isSure: true}];
   const perhaps = [...scripts, ...paths, ...connections].filter(({kind}) => kind !== 'unseen' && kind !== 'run');
-  return [{kind: 'other', isSure: true}, ...perhaps.map(act => ({...act, isSure: false}))];
+  return [
+    {kind: 'other', isSure: true},
+    ...perhaps.map((act): Act => ({...act, isSure: false})),
+    ...namedIn(input, scene),
+  ];
+}
+
+const valuesMax = 500;
+
+/** Every text in the input, however deep, that could be the name of a place. Prose is none. */
+function namedIn(input: unknown, scene: Scene): readonly Act[] {
+  const values: unknown[] = [input];
+  for (const value of values) {
+    if (values.length > valuesMax) return [unseen('the input has too many fields')];
+    if (typeof value === 'object' && value !== null) values.push(...Object.values(value));
+  }
+  const texts = values.filter(value => typeof value === 'string').filter(text => text !== '' && !/\s/.test(text));
+  return texts.flatMap(text =>
+    formsOf(plainWord(text)).map((form): Act => {
+      const {place} = touch('read', form.literal, scene);
+      return {kind: 'names', place, isSure: false};
+    }),
+  );
 }
