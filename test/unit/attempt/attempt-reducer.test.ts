@@ -114,6 +114,17 @@ describe('starting', () => {
     expect(scene.kinds()).toEqual(['clean', 'extend', 'prepare']);
   });
 
+  test('[RN16] While it waits for the older one no time of its own runs', () => {
+    const scene = new Scene().running();
+    scene.offer(taskA, 2);
+    scene.go(taskA, 2);
+    for (let waitedMs = 0; waitedMs < 3_600_000; waitedMs += config.renew_ms) {
+      scene.now += config.renew_ms;
+      scene.renewed(scene.now, [{task: taskA, epoch: 2}]);
+    }
+    expect(scene.attempt(taskA, 2)?.state).toBe('preparing');
+  });
+
   test('[PV25] An attempt begins when the one that waits has left its folder, or cannot', () => {
     const waits = {exitCode: 0, signal: null, summary: null, result: {kind: 'waiting' as const, asks: ['toolu_1']}};
     const left = (): Scene => {

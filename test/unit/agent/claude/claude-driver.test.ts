@@ -19,7 +19,10 @@ const json = (text: string | undefined): unknown => JSON.parse(text ?? 'null');
 
 test('[CD1] nothing of a repository and no login of the machine reaches a turn: only the given settings, tools and proxy count', () => {
   const model = {token: 'tok', urls: {anthropic: 'http://127.0.0.1:1/anthropic', openai: 'o', google: 'g'}};
-  const {argv, env, stdin} = claudeDriver.plan(driverInput(specOf({profile: 'readonly', model: 'opus'}), {model}));
+  const {argv, env, files, stdin} = claudeDriver.plan(
+    driverInput(specOf({profile: 'readonly', model: 'opus'}), {model}),
+  );
+  expect(files).toEqual([{path: '.claude/settings.json', text: '{}\n'}]);
   expect(argv.join(' ')).toContain('--setting-sources user --strict-mcp-config');
   expect(argv.join(' ')).toContain('--tools Read,Glob,Grep --model opus');
   expect(argv.join(' ')).not.toContain('do it');
