@@ -5,16 +5,18 @@ import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {expect, onTestFinished, test} from 'vitest';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import {commitTree, prepareTree, type Trees} from '../../../runner/src/attempt/attempt-tree.ts';
 import type {AgentEnd, AttemptPlan} from '../../../runner/src/attempt/attempt-work.ts';
 import {HostWork} from '../../../runner/src/attempt/host-work.ts';
 import {upkeep} from '../../../runner/src/attempt/upkeep.ts';
 import {LOG_FILE, runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
 import {hostExecutor} from '../../../runner/src/executor/host-executor.ts';
+import {passesMemoryOn} from '../../../runner/src/executor/cgroup-memory.ts';
 import {createRunDirectory, runFiles, writeDeadline} from '../../../runner/src/executor/run-directory.ts';
 import {Secrets} from '../../../runner/src/logs/secrets.ts';
 import {until} from '../../fixtures/until.ts';
-import {clock, machine, wallNowMs} from '../executor/host-harness.ts';
+import {cgroupBase, clock, machine, wallNowMs} from '../executor/host-harness.ts';
 import {makeGround, put, sh, task} from '../worktree/ground.ts';
 import {noAgentTools} from '../../fixtures/no-agent-tools.ts';
 
@@ -23,13 +25,13 @@ const never = new AbortController().signal;
 const nobody = () => ({answer: new Promise<never>(() => undefined), close: () => undefined, withdraw: () => undefined});
 
 /** The hands of a runner on a ground of git; `again` has the same disk and no memory, as after a restart. */
-function hands() {
+function hands(memory: MemoryLimit | null = null) {
   const {context, mirrors, upstream} = makeGround();
   const trees: Trees = {context, mirrors};
   const again = (): HostWork =>
     new HostWork({
       stateDirectory: context.root,
-      executor: hostExecutor({clock, wallNowMs, cgroupBase: undefined}),
+      executor: hostExecutor({clock, wallNowMs, cgroupBase: memory === null ? undefined : cgroupBase}),
       trees,
       observer: {phaseDetail: () => undefined, agentEvent: () => undefined, askPerson: nobody},
       nodePath: process.execPath,
@@ -44,7 +46,7 @@ function hands() {
         // Nobody listens there: the spool is all that these tests look at.
         link: {url: 'ws://127.0.0.1:1', headers: async () => ({}), nowMs: () => performance.now(), random: () => 0.5},
       }),
-      memoryOf: () => null,
+      memoryOf: () => memory,
       deadlineUnknown: () => ({softMs: clock.nowMs() + 60_000, hardMs: clock.nowMs() + 90_000}),
       wait: async ms => delay(ms),
     });
@@ -195,3 +197,29 @@ test('[HW8] messages that come before a new process speaks with the agent reach 
   expect([...said].map(([, seq]) => Number(seq))).toEqual(handed.map((_, seq) => seq));
   await work.clean(plan);
 });
+
+const holdsMemory = cgroupBase !== undefined && (await passesMemoryOn(cgroupBase));
+
+test.skipIf(!holdsMemory)(
+  `[BG40] an agent that the kernel ended at its limit of memory has failed by it, also for a runner that starts over${holdsMemory ? '' : ' (skipped: no writable cgroup v2 with a memory controller on this machine)'}`,
+  {timeout: 120_000},
+  async () => {
+    const {again, planOf} = hands({bytes: 64 * 1_048_576, by: 'charter'});
+    const command = [process.execPath, '-e', 'Buffer.alloc(200 * 1048576, 1); setInterval(() => 0, 1000)'];
+    const plan = planOf({repository: undefined, agent: {driver: 'exec', command}});
+    const work = again();
+    onTestFinished(async () => work.clean(plan));
+    await work.prepare(plan, never);
+    const killed = {
+      signal: 'SIGKILL',
+      result: {
+        kind: 'failed',
+        code: 'agent_runaway',
+        detail:
+          'killed by memory: its processes wanted more than they may hold, at most 64 MiB by the charter of this machine',
+      },
+    };
+    expect(await work.run(plan, never)).toMatchObject(killed);
+    expect(await again().run(plan, never)).toMatchObject(killed);
+  },
+);
