@@ -4,6 +4,7 @@ import {existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync}
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {expect, onTestFinished} from 'vitest';
+import {newTaskId} from '@switchyard/shared/domain/id.ts';
 import {createGit} from '../../../runner/src/worktree/git.ts';
 import {MirrorLocks} from '../../../runner/src/worktree/mirror-lock.ts';
 import {Mirrors} from '../../../runner/src/worktree/mirror.ts';
@@ -12,7 +13,8 @@ import {parseRepository} from '../../../runner/src/worktree/repository-url.ts';
 import {addWorktree} from '../../../runner/src/worktree/worktree.ts';
 
 export const author = {name: 'Tess Ter', email: 'tess@example.test'};
-export const task = 'tsk_01jd0000000000000000000001';
+/** One for each file: processes are found and ended by the name of their attempt, and several files run at once. */
+export const task: string = newTaskId(Date.now(), randomBytes);
 
 export function temporaryDirectory(): string {
   const path = realpathSync(mkdtempSync(join(tmpdir(), 'worktree-')));
