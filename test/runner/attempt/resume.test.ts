@@ -137,16 +137,21 @@ test('[PV24] what waits longer than anybody may is removed, and what nobody hold
   for (const epoch of [1, 2]) await work().clean(planOf(epoch));
 });
 
-test('[HW7] an attempt that lets go while the next one begins, and the collector, take nothing from it', async () => {
-  const {context, work, planOf} = ground();
-  for (let epoch = 1; epoch <= 10; epoch += 1) {
-    await work().prepare(planOf(epoch), never);
-    const held = {is: false};
-    const collected = collectAgentHomes(context, {isHeld: () => held.is, nowMs: Date.now()});
-    const left = work().clean(planOf(epoch));
-    held.is = true;
-    await Promise.all([work().prepare(planOf(epoch + 1), never), left, collected]);
-    expect(await readAgentHome(context.root, task)).toMatchObject({epoch: epoch + 1});
-  }
-  await work().clean(planOf(11));
-});
+// Ten attempts with their trees: a busy machine takes its time.
+test(
+  '[HW7] an attempt that lets go while the next one begins, and the collector, take nothing from it',
+  {timeout: 180_000},
+  async () => {
+    const {context, work, planOf} = ground();
+    for (let epoch = 1; epoch <= 10; epoch += 1) {
+      await work().prepare(planOf(epoch), never);
+      const held = {is: false};
+      const collected = collectAgentHomes(context, {isHeld: () => held.is, nowMs: Date.now()});
+      const left = work().clean(planOf(epoch));
+      held.is = true;
+      await Promise.all([work().prepare(planOf(epoch + 1), never), left, collected]);
+      expect(await readAgentHome(context.root, task)).toMatchObject({epoch: epoch + 1});
+    }
+    await work().clean(planOf(11));
+  },
+);
