@@ -1,8 +1,8 @@
 import {once} from 'node:events';
 import {connect, createServer, type AddressInfo, type Socket} from 'node:net';
-import {text} from 'node:stream/consumers';
 import {expect, onTestFinished, test} from 'vitest';
 import {grantToken} from '../../../../runner/src/agent/proxy/grant.ts';
+import {saidUntilClosed} from '../../../fixtures/said-until-closed.ts';
 import {until} from '../../../fixtures/until.ts';
 import {ask, body, grant, place, REAL_KEY, secret, type Place} from './proxy-place.ts';
 
@@ -14,7 +14,7 @@ async function raw({proxy}: Place, sent: string): Promise<string> {
   onTestFinished(() => void socket.destroy());
   socket.on('error', () => undefined);
   socket.write(sent);
-  return text(socket);
+  return saidUntilClosed(socket);
 }
 
 const request = (line: string, headers: readonly string[] = [], more = ''): string =>

@@ -1,8 +1,8 @@
 import {once} from 'node:events';
 import {connect, type Socket} from 'node:net';
-import {text} from 'node:stream/consumers';
 import {expect, onTestFinished, test} from 'vitest';
 import {LoopbackServer, type ServerLimits, type Serve} from '../../../../runner/src/agent/proxy/loopback-server.ts';
+import {saidUntilClosed} from '../../../fixtures/said-until-closed.ts';
 import {until} from '../../../fixtures/until.ts';
 
 const hello: Serve = async (request, response) => {
@@ -23,8 +23,14 @@ function connected({port}: LoopbackServer): Socket {
   return socket;
 }
 
+/** A request of a busy machine may be late itself; then it is made again. */
+async function answered({port}: Pick<LoopbackServer, 'port'>): Promise<Response> {
+  const answer = await fetch(`http://127.0.0.1:${port}`, {headers: {connection: 'close'}}).catch(() => undefined);
+  return answer?.status === 200 ? answer : answered({port});
+}
+
 const head = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n';
-const short: ServerLimits = {connectionsMax: 20, headersMs: 200, requestMs: 400, lookMs: 50};
+const short: ServerLimits = {connectionsMax: 20, headersMs: 500, requestMs: 1_000, lookMs: 50};
 
 test.for([
   {what: 'nothing', sent: ''},
@@ -36,8 +42,8 @@ test.for([
     const server = await serverOf(hello, short);
     const slow = connected(server);
     slow.write(sent);
-    const ended = text(slow);
-    expect(await (await fetch(`http://127.0.0.1:${server.port}`)).text()).toBe('hello');
+    const ended = saidUntilClosed(slow);
+    expect(await (await answered(server)).text()).toBe('hello');
     expect(await ended).toMatch(/^(?:HTTP\/1\.1 408 |$)/);
   },
 );
@@ -49,11 +55,11 @@ test('[MP19] an answer takes as long as it takes, beyond the time for its reques
     await answer.promise;
     response.end('done');
   }, short);
-  const asked = await fetch(`http://127.0.0.1:${server.port}`);
+  const asked = await answered(server);
   // One that is late ends only when the limits have been looked at.
   const late = connected(server);
   late.write(head);
-  await text(late);
+  await saidUntilClosed(late);
   answer.resolve();
   expect(await asked.text()).toBe('begun done');
 });
@@ -62,7 +68,7 @@ test('[MP20] headers beyond their limit are refused, and the server goes on', as
   const server = await serverOf();
   const socket = connected(server);
   socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Long: ${'a'.repeat(64_000)}\r\n\r\n`);
-  expect(await text(socket)).toMatch(/^HTTP\/1\.1 431 /);
+  expect(await saidUntilClosed(socket)).toMatch(/^HTTP\/1\.1 431 /);
   expect((await fetch(`http://127.0.0.1:${server.port}`)).status).toBe(200);
 });
 
@@ -89,7 +95,6 @@ test('[MP17] what listens anew is where it was, ends what hangs, and lets answer
 test('[MP19] more connections than there may be are turned away, and the rest are served when some have gone', async () => {
   const server = await serverOf(hello, {...short, headersMs: 60_000, requestMs: 60_000});
   const idle = Array.from({length: 30}, () => connected(server));
-  await Promise.all(idle.map(async socket => once(socket, 'connect')));
   await until(
     'some were turned away',
     () => idle.filter(({readableEnded, closed}) => readableEnded || closed).length === 10,
