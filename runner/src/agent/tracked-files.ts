@@ -1,5 +1,6 @@
-import {readFileSync, statSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {dirname, join, resolve} from 'node:path';
+import {plainBytes, smallText} from './small-text.ts';
 
 /** More than any repository has files of this many bytes of names. */
 const indexBytesMax = 33_554_432;
@@ -11,26 +12,26 @@ const entryBytes = 62;
  * (https://git-scm.com/docs/index-format); none where there is no repository, undefined where the index cannot be read.
  */
 export function trackedFiles(folder: string): readonly string[] | undefined {
-  const repository = repositoryOf(folder);
-  if (repository === undefined) return [];
   try {
-    const index = join(repository.gitFolder, 'index');
-    const info = statSync(index, {throwIfNoEntry: false});
-    // Nothing was ever added.
-    if (info === undefined) return [];
-    if (info.size > indexBytesMax) return undefined;
-    return namesIn(readFileSync(index))?.map(name => join(repository.root, name));
+    const repository = repositoryOf(folder);
+    const index = repository === undefined ? undefined : join(repository.gitFolder, 'index');
+    // Without an index nothing was ever added.
+    if (repository === undefined || index === undefined || !isThere(index)) return [];
+    const bytes = plainBytes(index, indexBytesMax);
+    return bytes && namesIn(bytes)?.map(name => join(repository.root, name));
   } catch {
     return undefined;
   }
 }
 
+function isThere(path: string): boolean {
+  return statSync(path, {throwIfNoEntry: false}) !== undefined;
+}
+
 function repositoryOf(folder: string): {readonly root: string; readonly gitFolder: string} | undefined {
   const git = join(folder, '.git');
-  const kind = statSync(git, {throwIfNoEntry: false});
-  if (kind?.isDirectory() === true) return {root: folder, gitFolder: git};
-  const named = kind?.isFile() === true ? /^gitdir: (?<path>.+)\n?$/.exec(readFileSync(git, 'utf8')) : null;
-  const path = named?.groups?.['path'];
+  if (statSync(git, {throwIfNoEntry: false})?.isDirectory() === true) return {root: folder, gitFolder: git};
+  const path = /^gitdir: (?<path>.+)\n?$/.exec(smallText(git) ?? '')?.groups?.['path'];
   if (path !== undefined) return {root: folder, gitFolder: resolve(folder, path)};
   return folder === dirname(folder) ? undefined : repositoryOf(dirname(folder));
 }
