@@ -19,6 +19,7 @@ import {mountBudgets} from './routes/budgets.ts';
 import {mountCredentials} from './routes/credentials.ts';
 import {mountDispatch} from './routes/dispatch-c.ts';
 import {degradedHealth, mountHealth} from './routes/health.ts';
+import {mountHistory} from './routes/history.ts';
 import {mountPool} from './routes/pool.ts';
 import {mountRunnerLink} from './routes/runner-link.ts';
 import {mountRunners} from './routes/runners.ts';
@@ -36,6 +37,7 @@ export function createServer(installation: Installation): Server {
   mountTaskLog(api);
   mountRunners(api);
   mountRunnerLink(api);
+  mountHistory(api);
   mountPool(api);
   mountBudgets(api);
   mountCredentials(api);

@@ -2,6 +2,7 @@ import * as agent from './agent-contracts.ts';
 import * as approval from './approval-contracts.ts';
 import * as budget from './budget-contracts.ts';
 import type {AnyContract} from './contract.ts';
+import * as history from './history-contracts.ts';
 import * as pool from './pool-contracts.ts';
 import * as queue from './queue-contracts.ts';
 import * as runner from './runner-contracts.ts';
@@ -18,6 +19,7 @@ export const contracts: readonly AnyContract[] = [
   task.retryTask,
   task.messageTask,
   task.getTaskLog,
+  history.listHistory,
   approval.listApprovals,
   approval.getApproval,
   approval.decideApproval,
