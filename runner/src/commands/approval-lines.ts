@@ -5,7 +5,8 @@ import {duration, moment} from './units.ts';
 
 /** What is asked, in one line: the question, the command or the file, not the whole input. */
 export function askedText({tool, input}: Pick<ApprovalView, 'tool' | 'input'>): string {
-  return `${tool}: ${oneLine(wordsOf(input))}`;
+  // Behind a comment, a line that looked like a part of it would be read as one.
+  return oneLine(`${tool}: ${wordsOf(input).replaceAll(/\r\n|\r|\n/g, String.raw`\n`)}`);
 }
 
 const ASKED_CHARACTERS_MAX = 100;

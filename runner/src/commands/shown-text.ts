@@ -3,7 +3,7 @@
  * direction of writing, and characters without a shape. Joiners stay, because scripts and emoji need them.
  */
 const obeyed =
-  /[\p{Cc}\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
+  /[\p{Cc}\u00ad\u061c\u115f\u1160\u180e\u2800\u3164\uffa0\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\u{e0000}-\u{e007f}]/gu;
 const obeyedInLines = new RegExp(`(?![\\n\\t])${obeyed.source}`, 'gu');
 const colour = /\u001b\[[0-9;:]*m/g;
 /** The colours of this program: one number each. */

@@ -21,7 +21,7 @@ const approval = {
 } as unknown as ApprovalView;
 
 test('[PV15] a person sees what is asked in one line, and all of its input', () => {
-  expect(askedText(approval)).toBe('Bash: git push origin main');
+  expect(askedText(approval)).toBe(String.raw`Bash: git push\norigin main`);
   const lines = approvalLines(approval).join('\n');
   expect(lines).toContain('because    the charter asks a person about: git push');
   expect(lines).toContain('until      1970-01-02T00:00:00.000Z');
@@ -29,11 +29,22 @@ test('[PV15] a person sees what is asked in one line, and all of its input', () 
   expect(lines).not.toContain('decided');
 });
 
+test.for([
+  ['ls # all\nrm -rf /', String.raw`ls # all\nrm -rf /`],
+  ['ls\r\nrm x', String.raw`ls\nrm x`],
+  ['ls \u001b[2K\rrm x', String.raw`ls \u001b[2K\nrm x`],
+  ['rm \u202ex\u3164', String.raw`rm \u202ex\u3164`],
+] as const)('[SE20] a person sees each control in what is asked: %j', ([command, shown]) => {
+  const asked = {...approval, tool: 'Bash\u001b[8m', input: {command}} as ApprovalView;
+  expect(askedText(asked)).toBe(`${String.raw`Bash\u001b[8m`}: ${shown}`.replace(String.raw`\u001b[8m`, ''));
+  expect(approvalLines(asked).join('')).not.toMatch(/[\u001b\u202e\u3164\r\n]/);
+});
+
 test('[PV15] the inbox shows what is asked on a terminal of eighty columns', () => {
   const long = {...approval, input: {command: `git push ${'x'.repeat(200)}`}} as ApprovalView;
   const [head, first] = approvalTable([approval, long], 61_000, 80);
   expect(head).toMatch(/^APPROVAL +STATE +AGE +ASKS/);
-  expect(first).toContain('Bash: git push origin main');
+  expect(first).toContain(String.raw`Bash: git push\norigin main`);
   const [, , whole] = approvalTable([approval, long], 61_000, undefined);
   expect(whole).toMatch(/Bash: git push x+…  tsk_01arz3ndektsv4rrffq69g5fav$/);
 });

@@ -21,6 +21,7 @@ test.for([
   ['\u009b2J', '\\u009b2J'],
   ['safe\u202egnp.exe', 'safe\\u202egnp.exe'],
   ['a\u200bb\u{e0041}', 'a\\u200bb\\udb40\\udc41'],
+  ['blank\u3164\u2800\uffa0', 'blank\\u3164\\u2800\\uffa0'],
   ['line\u2028break', 'line\\u2028break'],
   ['one\r\ntwo\tthree', 'one two three'],
   ['👩‍👩‍👧 äöü 漢字', '👩‍👩‍👧 äöü 漢字'],
