@@ -54,6 +54,8 @@ export type DriverPlan = {
   readonly env: Readonly<Record<string, string>>;
   /** Settings of the agent's program, written before it starts; the path is relative to `homePath`. */
   readonly files: readonly {readonly path: string; readonly text: string}[];
+  /** What of `homePath` an agent that goes on needs of an earlier attempt, as patterns; everything when absent. */
+  readonly session?: readonly string[] | undefined;
   /** `prompt`: standard input is the prompt and then ends. `stream`: it stays open for lines. */
   readonly stdin: 'prompt' | 'stream';
 };

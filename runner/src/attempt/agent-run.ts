@@ -1,5 +1,3 @@
-import {mkdir} from 'node:fs/promises';
-import {dirname, join} from 'node:path';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import type {Answer, Ask, DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
@@ -7,7 +5,7 @@ import {withDriver} from '../agent/drivers.ts';
 import type {Ruling} from '../agent/ruling.ts';
 import {toolGate, USUAL} from '../agent/tool-gate.ts';
 import type {Executor} from '../executor/executor.ts';
-import {writeRunFile, type Deadline} from '../executor/run-directory.ts';
+import type {Deadline} from '../executor/run-directory.ts';
 import type {RunStatus} from '../executor/run-status.ts';
 import {AgentSession, type NumberedEvent} from './agent-session.ts';
 import {askPerson, type PersonPorts} from './ask-person.ts';
@@ -19,6 +17,7 @@ import {roleComplaint} from './role-outcome.ts';
 import {runChecksRound} from './checks-run.ts';
 import {maskedEvent, maskedReading} from './masked-words.ts';
 import {claimedLines, claimLine} from './sent-lines.ts';
+import {settleHome} from './settled-home.ts';
 import {withWaitedCall, type WaitedCall} from './waited-call.ts';
 import {turnGate, type TurnGate, type TurnGateOptions} from './turn-gate.ts';
 
@@ -97,7 +96,7 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       onFailure: error => broken.reject(error),
     });
     const run = async (): Promise<RunStatus> => {
-      if (options.isNew) await writeSettings(input.homePath, planned.files);
+      if (options.isNew) await settleHome(options.work.trees.context, input.homePath, planned);
       return runProgram(plan, programOf(options, planned), {
         host: {executor, log, signal: options.signal},
         watch: async chunks => session.follow(chunks),
@@ -138,13 +137,6 @@ function decisionLine(tool: string, {kind, ...answer}: Answer): string | undefin
   if (kind === 'deny') return `denied ${tool}: ${reason}`;
   if (kind === 'defer') return `put off ${tool}, until a person has decided: ${reason}`;
   return kind === 'allow' && reason !== USUAL ? `allowed ${tool}: ${reason}` : undefined;
-}
-
-async function writeSettings(home: string, files: DriverPlan['files']): Promise<void> {
-  for (const {path, text} of files) {
-    await mkdir(join(home, dirname(path)), {recursive: true, mode: 0o700});
-    await writeRunFile(home, path, text);
-  }
 }
 
 function programOf(

@@ -12,6 +12,8 @@ export type AcpAgent = {
   readonly settings: readonly string[];
   /** The mode of its session that holds a profile; null where its questions do. A mode it does not have ends the attempt. */
   readonly modeOf: (profile: ToolProfile) => string | null;
+  /** Where its program keeps its sessions, as patterns in its home: all that an attempt which goes on takes over. */
+  readonly sessions: readonly string[];
   /** A hook asks before each tool, because its own questions are about too little. */
   readonly asksByHook: boolean;
   readonly setUp: (how: {
@@ -57,6 +59,7 @@ export const acpAgents = {
     args: () => [],
     provider: 'openai',
     settings: ['.codex'],
+    sessions: ['.codex/sessions', '.codex/*.sqlite', '.codex/*.sqlite-*'],
     // Its sandbox holds the profile: by itself it asks about too little.
     modeOf: profile => codexModes[profile],
     asksByHook: true,
@@ -95,6 +98,7 @@ export const acpAgents = {
     args: home => ['--acp', '--skip-trust', '--admin-policy', `${home}/${GEMINI_POLICY}`],
     provider: 'google',
     settings: ['.gemini'],
+    sessions: ['.gemini/projects.json', '.gemini/tmp/*/.project_root', '.gemini/tmp/*/chats'],
     modeOf: () => null,
     asksByHook: false,
     setUp: ({model, modelName, tools}) => ({
@@ -124,6 +128,7 @@ export const acpAgents = {
     args: () => ['acp'],
     provider: 'openai',
     settings: ['.opencode', 'opencode.json', 'opencode.jsonc'],
+    sessions: ['.local/share/opencode/opencode.db*'],
     modeOf: () => null,
     asksByHook: false,
     setUp: ({model, modelName = 'default', tools}) => ({

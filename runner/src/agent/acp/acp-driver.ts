@@ -31,12 +31,12 @@ export function acpDriver(name: AcpAgentName): Driver<AcpState> {
     answer,
     hasTaken: () => true,
     isDone,
-    isPutOff: (state, hasSent) => state.end !== null && putOffCall(state, hasSent) !== undefined,
+    isPutOff: (state, hasSent) => putOffCall(state, hasSent) !== undefined && state.turns > state.askedTurn,
     read,
   };
 }
 
-function planOf(name: AcpAgentName, {spec, program, model, homePath, nodePath}: DriverInput): DriverPlan {
+function planOf(name: AcpAgentName, {spec, program, model, homePath, nodePath, isResumed}: DriverInput): DriverPlan {
   const agent: AcpAgent = acpAgents[name];
   if (program === null)
     throw new SwitchyardError('agent_not_found', `${acpAgents[name].program} was not found on this runner`);
@@ -53,6 +53,7 @@ function planOf(name: AcpAgentName, {spec, program, model, homePath, nodePath}: 
     argv: agent.asksByHook ? [...node, hookRelay, hooks, ...own] : own,
     env: {...env, HOME: homePath},
     files,
+    session: isResumed ? agent.sessions : undefined,
     stdin: 'stream',
   };
 }

@@ -82,6 +82,14 @@ test('[CP15] an agent that can load its sessions is put off by interrupting its 
   });
 });
 
+test('[CP15] an agent is put off in a later turn as in the first', () => {
+  const later = [initialized, opened, {id: 3, result: {stopReason: 'end_turn'}}, asks(7, 'a')];
+  const talk = sent('session/prompt', 'go-on-1', 'put-off-permission-7');
+  expect(driver.isPutOff(fold(later).state, talk.hasSent)).toBe(false);
+  const over = fold([...later, {id: 101, result: {stopReason: 'cancelled'}}]).state;
+  expect(driver.isPutOff(over, talk.hasSent)).toBe(true);
+});
+
 test('[CP15] one that cannot load them is not put off, nor is a question of our own tools', () => {
   const [ask] = driver.asks(fold([unable, opened, asks(7, 'a')]).state);
   expect(ask).toMatchObject({canDefer: false});
