@@ -23,7 +23,7 @@ import {checkOffer} from './attempt/offer-check.ts';
 import {upkeep} from './attempt/upkeep.ts';
 import {agentPath} from './executor/agent-path.ts';
 import {bootClock, hostBootSources} from './executor/boot-clock.ts';
-import {findCgroupBase} from './executor/cgroup.ts';
+import {findCgroupBase, leaveCgroupBase} from './executor/cgroup.ts';
 import {isSecretName, isSecretValue, selectEnvironment} from './executor/environment.ts';
 import {hostExecutor} from './executor/host-executor.ts';
 import {identityOf} from './executor/process-identity.ts';
@@ -98,13 +98,14 @@ export async function startRunner(options: RunnerOptions): Promise<RunningRunner
     start: identityOf(process.pid, machine)?.started ?? '',
     boot_id: clock.bootId,
   });
-  try {
-    return await assemble(
-      {...options, stateDirectory},
-      {key, policy, charter, machine, cgroupBase, release: lock.release},
-    );
-  } catch (error) {
+  const release = (): void => {
+    leaveCgroupBase(cgroupBase);
     lock.release();
+  };
+  try {
+    return await assemble({...options, stateDirectory}, {key, policy, charter, machine, cgroupBase, release});
+  } catch (error) {
+    release();
     throw error;
   }
 }

@@ -1,8 +1,10 @@
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {createHash} from 'node:crypto';
+import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {deleteBudget, listBudgets, overrideBudget, putBudget} from '@switchyard/shared/api/budget-contracts.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {findCgroupBase} from '../../runner/src/executor/cgroup.ts';
 import {runCli} from '../fixtures/cli.ts';
 import {Bed, patientLease, type RunnerProcess} from '../fixtures/installation.ts';
 
@@ -88,3 +90,17 @@ test('[CA36] which limits hold, and by what, is said with the charter and by the
   expect(limits).toMatchObject([{heldBy: expect.stringMatching(/^(?:cgroup|samples)$/)}, {heldBy: 'budgets'}]);
   expect((await cli(['doctor'])).stdout).toMatch(/limits +memory of each attempt: 280 MiB by the charter/);
 });
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 8);
+const hasCgroups = (await findCgroupBase()) !== undefined;
+
+test.skipIf(!hasCgroups)(
+  `[EX44] a runner that stops leaves no place for cgroups behind where nothing runs on${hasCgroups ? '' : ' (skipped: no writable cgroup v2 on this machine)'}`,
+  async () => {
+    // What is there already is found as it is.
+    const base = await findCgroupBase(`switchyard-${hash(join(bed.folder, 'runner', 'runner'))}`);
+    expect(existsSync(join(base ?? '', 'cgroup.procs'))).toBe(true);
+    await runner.kill('SIGINT');
+    expect(existsSync(base ?? '/')).toBe(false);
+  },
+);

@@ -1,5 +1,5 @@
 import {access, mkdir, readFile, readdir, rmdir, writeFile} from 'node:fs/promises';
-import {constants} from 'node:fs';
+import {constants, rmdirSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {setTimeout as wait} from 'node:timers/promises';
 import {attemptLabel, parseAttemptLabel, type AttemptName} from './attempt-name.ts';
@@ -43,8 +43,7 @@ export async function findCgroupBase(name = 'switchyard'): Promise<string | unde
     if (!(await isUsable(base))) continue;
     const holdsMemory = await passMemoryOn(base);
     const unused = holdsMemory ? nearest : nearest === undefined ? undefined : base;
-    // One in which something still runs stays.
-    if (unused !== undefined) await rmdir(unused).catch(() => undefined);
+    leaveCgroupBase(unused);
     if (holdsMemory) return base;
     nearest ??= base;
   }
@@ -57,12 +56,21 @@ function upTo(top: string, from: string): readonly string[] {
   return path === top || !path.startsWith(`${top}/`) ? [top] : [path, ...upTo(top, dirname(path))];
 }
 
+/** Takes the folder away where nothing is in it: what runs on keeps it for the next start. */
+export function leaveCgroupBase(base: string | undefined): void {
+  try {
+    if (base !== undefined) rmdirSync(base);
+  } catch {
+    // Agents live in it, or it is gone.
+  }
+}
+
 /** Whether a runner that is started here would have such a folder, and whether attempts in it can have limits of memory. */
 export async function lookForCgroupBase(): Promise<{readonly base: string; readonly holdsMemory: boolean} | undefined> {
   const base = await findCgroupBase();
   if (base === undefined) return undefined;
   const holdsMemory = await passesMemoryOn(base);
-  await rmdir(base).catch(() => undefined);
+  leaveCgroupBase(base);
   return {base, holdsMemory};
 }
 
