@@ -40,6 +40,8 @@ test('[CL8] the options of task create make a spec that the API accepts', () => 
 test.for([
   ['--base without --repo', {base: 'main'}],
   ['--rebase without --repo', {rebase: true}],
+  ['--against without --repo', {against: 'main'}],
+  ['--against where nobody is told of a change', {repo: '.', against: 'main'}],
   ['an unknown agent', {agent: 'magic'}],
   ['exec without a command', {agent: 'exec'}],
   ['a command for the scripted agent', {agent: 'scripted', command: 'x'}],
@@ -62,6 +64,11 @@ test.for(['https://user:secret@host/r', 'https://token@host/r', 'ssh://git:secre
     expect(() => taskSpecOf('x', {...none, repo}, here)).toThrow(/--repo holds a credential(?!.*secret|.*token@)/);
   },
 );
+
+test('[CL8] a review states what it looks at and what that is to be merged into', () => {
+  const options = {...none, repo: '.', base: 'feature', against: 'main', role: 'reviewer', agent: 'claude'};
+  expect(taskSpecOf('look', options, here).repository).toMatchObject({base: 'feature', against: 'main'});
+});
 
 test('[CL8] URLs of repositories are taken as they are', () => {
   for (const repo of ['https://github.com/o/r', 'git@github.com:o/r.git', 'ssh://git@host/o/r'])
