@@ -15,7 +15,7 @@ function deedOf(act: Act): string {
       return `runs ${commandText(act.command)}`;
     case 'read':
     case 'write':
-      return `${act.kind}s ${placeText(act.place)}`;
+      return `${act.kind}s ${placeText(act.place)}${act.inside === undefined ? '' : ' with what lies in it'}`;
     case 'names':
       return `means ${placeText(act.place)}`;
     case 'delete':

@@ -128,7 +128,7 @@ test.for([
 });
 
 test('[CA39] what git keeps counts for what prints its history', () => {
-  const {workspace} = disk();
+  const {workspace, outside} = disk();
   const git = (...args: string[]): unknown => execFileSync('git', ['-C', workspace, ...args], {stdio: 'pipe'});
   git('init', '-q');
   for (const command of ['git log -p', 'git grep x', 'git archive HEAD']) {
@@ -142,6 +142,8 @@ test('[CA39] what git keeps counts for what prints its history', () => {
     expect(decisionOn(workspace, command), command).toBe('escalate');
   for (const command of ['git log', 'git status', 'git diff', 'git grep x -- a.txt'])
     expect(decisionOn(workspace, command), command).toBe('ask-default');
+  for (const command of ['git -C .. grep x', 'git --git-dir=x log -p'])
+    expect(decisionOn(outside, command), command).toBe('escalate');
   writeFileSync(join(workspace, '.git/index'), 'no index');
   expect(decisionOn(workspace, 'git log -p')).toBe('escalate');
 });

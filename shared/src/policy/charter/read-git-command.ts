@@ -25,14 +25,22 @@ export const readGitCommand: Read = (words, reader) => {
     {kind: 'git', action, command, isSure: true},
     // Where a named remote leads is not seen, and it may be a folder.
     ...hosts.map((host): Act => ({kind: 'connect', host, command, isSure: host !== undefined})),
-    ...gitFolders(verb, reading.words, reader),
-    // The message of a commit is a text.
-    ...(mayStart ? perhaps(words, reader) : namedPlaces(verb === 'commit' ? words.filter(isNoProse) : words, reader)),
+    ...gitFolders(verb, reading.words, isElsewhere(words) ? {...reader, folders: [undefined]} : reader),
+    ...(mayStart ? perhaps(words, reader) : namedPlaces(verb === 'commit' ? withoutMessages(words) : words, reader)),
   ];
 };
 
-function isNoProse({literal}: Word): boolean {
-  return !/\s/.test(literal);
+/** Told of another repository than the one around the folder where it starts. */
+function isElsewhere(words: readonly Word[]): boolean {
+  return words.some(({literal}) => /^(?:-C|--git-dir|--work-tree)/.test(literal));
+}
+
+/** The message of a commit is a text, and names no place. */
+function withoutMessages(words: readonly Word[]): readonly Word[] {
+  return words.filter(({literal}, index) => {
+    const before = words[index - 1]?.literal ?? '';
+    return !/^(?:-[aeinopqsvz]*m|--message)$/.test(before) && !/^(?:-[aeinopqsvz]*m.|--message=)/.test(literal);
+  });
 }
 
 function quoted(text: string): string {
