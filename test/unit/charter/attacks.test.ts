@@ -49,7 +49,7 @@ test.for(attacks)('[CA42] no attack on what is rejected is let through: $list', 
 test('[CA42] the lists hold well over a thousand attacks, each once', () => {
   for (const {list, commands} of attacks)
     expect(new Set(commands.map(({command}) => command)).size, list).toBe(commands.length);
-  expect(attacks.flatMap(({commands}) => commands).length).toBeGreaterThan(1_600);
+  expect(attacks.flatMap(({commands}) => commands).length).toBeGreaterThan(1_900);
 });
 
 test('[CA43] usual commands of an agent are not asked about, whatever its charter rejects', () => {

@@ -20,15 +20,7 @@ export type GitReading =
   | {readonly kind: 'alias'; readonly words: readonly Word[]; readonly script: string}
   | {readonly kind: 'unseen'; readonly why: string};
 
-const valued = new Set([
-  '-C',
-  '--git-dir',
-  '--work-tree',
-  '--namespace',
-  '--super-prefix',
-  '--config-env',
-  '--attr-source',
-]);
+const valued = new Set(['-C', '--git-dir', '--work-tree', '--namespace', '--super-prefix', '--attr-source']);
 const flags = new Set([
   ...[
     '-p',

@@ -18,7 +18,7 @@ type Use = {
 };
 
 const pattern = /^-[A-Za-z]*[ef]|^--(?:file|regexp)/;
-const elsewhere = /^(?:-[A-Za-z]*[Cd]|--(?:cd|directory))/;
+const elsewhere = /^(?:-[A-Za-z]*C|-d|--(?:cd|directory))/;
 const extracting = /^-?[A-Za-z]*x|^--(?:ext|get)/;
 
 const uses: readonly Use[] = [
@@ -37,6 +37,7 @@ const uses: readonly Use[] = [
     does: 'reads',
   },
   {programs: 'httpd', does: 'reads'},
+  {programs: 'docker podman nerdctl kubectl oc', does: 'reads', when: /^cp$/},
   {programs: 'tar bsdtar gtar', does: 'writes', when: extracting},
   {programs: 'unzip unrar patch cpio pax bsdcpio', does: 'writes'},
   {programs: '7z 7za 7zr 7zz', does: 'writes', when: /^[xe]$/},
