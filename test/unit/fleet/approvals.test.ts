@@ -212,6 +212,15 @@ describe('a task whose agent was put off', () => {
     expect(offer).toEqual({task, epoch: 2});
   });
 
+  test('[PV8] waits for what its agent was put off with, and for nothing else that it had asked', () => {
+    const {world: of, machine, task, attempt} = running();
+    for (const id of ['toolu_1', 'toolu_2']) machine.say(ask(attempt, {id}));
+    machine.exit(attempt, {kind: 'waiting', asks: ['toolu_1']});
+    expect(['toolu_1', 'toolu_2'].map(id => asked(of, task, id).state)).toEqual(['open', 'withdrawn']);
+    say(of, asked(of, task, 'toolu_1'));
+    expect(of.task(task).state).not.toBe('paused');
+  });
+
   test('[PV9] asks again in the attempt that goes on, and is answered at once', () => {
     const {world: of, machine, task} = paused();
     say(of, asked(of, task));

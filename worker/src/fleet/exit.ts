@@ -64,13 +64,16 @@ function retryOf(
   return {retryable, retryAfterMs, parks: retryable && parkingCodes.has(code)};
 }
 
-function settle(batch: Batch, row: TaskRow, record: ExitRecord): TaskRow | undefined {
+function settle(batch: Batch, held: TaskRow, record: ExitRecord): TaskRow | undefined {
   const {result} = record;
+  const waits = result.kind === 'waiting' ? {hasOpenAsks: carryAsks(batch, record, result.asks)} : {};
+  // What nobody waits for any more has been written into the history of the task by now.
+  const row = batch.task(held.id) ?? held;
   return advance(batch, row, {
     event: 'exited',
     result: result.kind,
     ...(result.kind === 'succeeded' || result.kind === 'waiting' ? {} : {note: failureOf(result)}),
-    ...(result.kind === 'waiting' ? {hasOpenAsks: carryAsks(batch, record, result.asks)} : {}),
+    ...waits,
     ...(result.kind === 'failed' ? retryOf(batch, row, result) : {}),
     change: {result: resultText(record), log_bytes: Math.max(row.log_bytes, record.log_len)},
     data: {result: result.kind, exit_code: record.exit_code, ...toldBy(record)},
