@@ -80,8 +80,8 @@ export const mutants: readonly Mutant[] = [
     invariant: 8,
     bug: 'A runner without a free slot still gets an offer.',
     file: 'worker/src/fleet/dispatch.ts',
-    find: `      freeSlots(slots, memory.live.heldBy(row.id), key.slotClass) > 0 &&`,
-    replace: `      freeSlots(slots, memory.live.heldBy(row.id), key.slotClass) >= 0 &&`,
+    find: `      freeSlots(runner.slots, memory.live.heldBy(runner.row.id), key.slotClass) > 0 &&`,
+    replace: `      freeSlots(runner.slots, memory.live.heldBy(runner.row.id), key.slotClass) >= 0 &&`,
   },
   {
     id: 'avoided-for-ever',
