@@ -6,6 +6,7 @@ import {decideApproval, listApprovals} from '@switchyard/shared/api/approval-con
 import {listTaskEvents, listTasks, messageTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
 import {call, chosenBy, say, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
+import {until} from '../fixtures/until.ts';
 import {openStage, type Stage} from './stage.ts';
 
 const edit: Scenario = [turn(write('a.txt', 'a\n')), turn(say('done'))];
@@ -27,6 +28,15 @@ beforeAll(async () => {
       ...edit,
     ],
     part: [turn(write('part.txt', 'p\n')), turn(say('done'))],
+    sparing: [
+      turn(call('create_subtask', {title: 'A part', prompt: `Please do the part. ${chosenBy('costly')}`})),
+      turn(write('own.txt', 'p\n')),
+      turn(say('done')),
+    ],
+    costly: Array.from({length: 12}, (_, n) => ({
+      ...turn(write(`part-${n}.txt`, 'p\n')),
+      ...(n === 0 ? {hold: 'first' as const} : {}),
+    })),
     edit,
   });
 }, 900_000);
@@ -103,6 +113,24 @@ test('[RA52] claude hands a part of its work to another task', {timeout: 240_000
   const {branch} = await succeeded(part.id);
   const shown = await execa('git', ['-C', stage.repository.path, 'show', `${branch}:part.txt`]);
   expect(shown.stdout).toBe('p');
+});
+
+test('[RA54] claude and the sub-task that it makes spend one budget', {timeout: 240_000}, async () => {
+  const budget = {total: {turns_max: 8}};
+  const prompt = `Please do the work. ${chosenBy('sparing')}`;
+  const id = await stage.submit({prompt, agent: {driver: 'claude'}, budget});
+  // Its part waits for the model until then, so that what is left is for that one.
+  await succeeded(id);
+  await until('the part asks', () => stage.api.turnsPlayed('costly').length > 0, 120_000);
+  stage.api.release();
+  const [part] = (await stage.bed.client.call(listTasks, {query: {parent: id}})).tasks;
+  if (part === undefined) throw new Error('no sub-task');
+  const ended = await stage.bed.finished(part.id, 120_000);
+  expect(ended, await stage.bed.log(part.id)).toMatchObject({state: 'failed', spec: {budget}});
+  expect(ended.failures.at(-1)).toMatchObject({code: 'budget_spent'});
+  const turns = [...stage.api.turnsPlayed('sparing'), ...stage.api.turnsPlayed('costly')];
+  expect(turns.length).toBeGreaterThan(3);
+  expect(turns.length).toBeLessThanOrEqual(8);
 });
 
 /** A repository whose owners state rules, and somebody brings settings that would run a program. */

@@ -158,7 +158,7 @@ test('[RA85] claude reads on in the file beside it what of a change has no room 
     call('Write', {file_path: path, content: 'nothing to see'}),
     call('Read', {file_path: path, offset: 8_990, limit: 20}),
   ];
-  await until('a request', () => stage.api.requests.some(({scenario}) => scenario === 'reads-on'), 60_000);
+  await until('a request', () => stage.api.turnsPlayed('reads-on').length > 0, 60_000);
   stage.api.release();
   const ended = await stage.bed.finished(id);
   expect(ended, await stage.bed.log(id)).toMatchObject({state: 'succeeded', result: {role: {outcome: approved}}});
