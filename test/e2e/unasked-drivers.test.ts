@@ -1,6 +1,7 @@
 import {mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {afterAll, beforeAll, expect, test} from 'vitest';
+import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {rulebookOf} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {unaskedRefusal} from '../../runner/src/agent/unasked-drivers.ts';
@@ -15,19 +16,28 @@ beforeAll(async () => {
     join(directory, 'charter.yaml'),
     'name: strict\nsafetyHeuristics: {alwaysReject: [{name: x, read: [x]}]}\n',
   );
-  writeFileSync(join(directory, 'policy.json'), JSON.stringify({version: 1, unasked_drivers: ['scripted']}));
   await bed.runner('runner');
 }, 120_000);
 afterAll(async () => bed.stop(), 60_000);
 
-test('[CP22] under a charter that refuses anything a command is not taken, and what the policy names is', async () => {
+test('[CP22] under a charter that refuses anything a command is not taken', async () => {
   const exec: TaskSpecInput = {prompt: 'x', agent: {driver: 'exec', command: ['/bin/echo', 'hello']}};
   const {id} = await bed.submit(exec);
   const task = await bed.finished(id, 60_000);
   expect(task).toMatchObject({state: 'failed', failures: [{code: 'policy_refused'}]});
-  expect(task.failures[0]?.detail).toContain('"unasked_drivers": ["scripted","exec"]');
-  const allowed = await bed.submit({prompt: 'say hello', agent: {driver: 'scripted'}});
-  expect((await bed.finished(allowed.id, 60_000)).state).toBe('succeeded');
+  expect(task.failures[0]?.detail).toContain('"unasked_drivers": ["exec"]');
+});
+
+test('[CP25] a script is judged as a whole before any line of it runs', async () => {
+  const script = async (lines: readonly string[]): Promise<TaskView> => {
+    const {id} = await bed.submit({prompt: lines.join('\n'), agent: {driver: 'scripted'}});
+    return bed.finished(id, 60_000);
+  };
+  expect((await script(['say: hello', 'run: echo hello'])).state).toBe('succeeded');
+  const refused = await script(['say: hello', 'run: cat x']);
+  expect(refused).toMatchObject({state: 'failed', failures: [{code: 'policy_refused'}]});
+  expect(refused.failures[0]?.detail).toContain('cat x');
+  expect(await bed.log(refused.id)).not.toContain('hello');
 });
 
 test('[CP22] a charter that refuses nothing, and an agent that asks, keep nobody out', () => {
@@ -40,6 +50,6 @@ test('[CP22] a charter that refuses nothing, and an agent that asks, keep nobody
   expect(unaskedRefusal(none, lenient, 'exec')).toBeUndefined();
   expect(unaskedRefusal(none, null, 'exec')).toBeUndefined();
   expect(unaskedRefusal({unasked_drivers: ['exec']}, strict, 'exec')).toBeUndefined();
-  for (const driver of ['claude', 'codex', 'gemini', 'opencode'])
+  for (const driver of ['claude', 'codex', 'gemini', 'opencode', 'scripted'])
     expect(unaskedRefusal(none, strict, driver)).toBeUndefined();
 });

@@ -1,4 +1,5 @@
 import type {AgentEventKind, AgentEventOf} from '@switchyard/shared/domain/agent-event.ts';
+import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 
@@ -56,6 +57,8 @@ export type DriverPlan = {
   readonly files: readonly {readonly path: string; readonly text: string}[];
   /** What of `homePath` an agent that goes on needs of an earlier attempt, as patterns; everything when absent. */
   readonly session?: readonly string[] | undefined;
+  /** All that the agent will do, where that is known before it starts: it asks nobody on the way. */
+  readonly calls?: readonly ToolCall[] | undefined;
   /** `prompt`: standard input is the prompt and then ends. `stream`: it stays open for lines. */
   readonly stdin: 'prompt' | 'stream';
 };

@@ -1,6 +1,8 @@
 import {fileURLToPath} from 'node:url';
+import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {Driver} from './driver.ts';
 import {decodeJsonLine, linesInitial, readEnd, silent, type LinesState} from './json-lines.ts';
+import {parseScript, type Instruction} from './script.ts';
 
 const program = fileURLToPath(new URL('scripted-agent.ts', import.meta.url));
 
@@ -9,10 +11,11 @@ export const scriptedDriver: Driver<LinesState> = {
   name: 'scripted',
   takesTyping: true,
   initial: linesInitial,
-  plan: ({promptPath, nodePath}) => ({
+  plan: ({prompt, promptPath, nodePath}) => ({
     argv: [nodePath, '--disable-warning=ExperimentalWarning', program, promptPath],
     env: {SWITCHYARD_PROMPT_FILE: promptPath},
     files: [],
+    calls: parseScript(prompt).flatMap(callOf),
     stdin: 'stream',
   }),
   decode: decodeJsonLine,
@@ -23,3 +26,19 @@ export const scriptedDriver: Driver<LinesState> = {
       : null,
   read: readEnd,
 };
+
+/** What an instruction does, in the words of the tools that other agents have. */
+function callOf(instruction: Instruction): readonly ToolCall[] {
+  switch (instruction.kind) {
+    case 'run':
+      return [{tool: 'Bash', input: {command: instruction.argv.join(' ')}}];
+    case 'write':
+    case 'append':
+    case 'replace':
+      return [{tool: 'Write', input: {file_path: instruction.path}}];
+    case 'say':
+    case 'wait':
+    case 'await':
+      return [];
+  }
+}

@@ -1,7 +1,7 @@
 import type {Rulebook} from '@switchyard/shared/policy/charter/rulebook.ts';
 
-/** Their programs do what the task says, and ask nobody before a call. */
-const unasked: ReadonlySet<string> = new Set(['exec', 'scripted']);
+/** Their programs do what nobody knows before, and ask nobody. */
+const unasked: ReadonlySet<string> = new Set(['exec']);
 
 /**
  * Why a task does not run under a charter that refuses or escalates anything: its driver cannot be held to that, and the

@@ -1,3 +1,4 @@
+import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import type {ToolCall} from '@switchyard/shared/policy/charter/act.ts';
 import type {MemoryLimit} from '@switchyard/shared/policy/memory-limit.ts';
 import type {Answer, Ask, DriverInput, DriverPlan, ProcessEnd, Reading} from '../agent/driver.ts';
@@ -96,7 +97,10 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       onFailure: error => broken.reject(error),
     });
     const run = async (): Promise<RunStatus> => {
-      if (options.isNew) await settleHome(options.work.trees.context, input.homePath, planned);
+      if (options.isNew) {
+        refuseKnown(planned.calls ?? [], ruling);
+        await settleHome(options.work.trees.context, input.homePath, planned);
+      }
       return runProgram(plan, programOf(options, planned), {
         host: {executor, log, signal: options.signal},
         watch: async chunks => session.follow(chunks),
@@ -112,6 +116,15 @@ export function startAgent(options: AgentRunOptions): AgentRun {
       message: async (id, text) => session.message(id, text),
     };
   });
+}
+
+/** Nobody can be asked on the way, so what a person would have to decide is refused like what is rejected. */
+function refuseKnown(calls: NonNullable<DriverPlan['calls']>, ruling: AgentRunOptions['ruling']): void {
+  for (const call of calls) {
+    const ruled = ruling?.(call);
+    if (ruled?.decision === 'reject' || ruled?.decision === 'escalate')
+      throw new SwitchyardError('policy_refused', `${call.tool} ${JSON.stringify(call.input)}: ${ruled.reason}`);
+  }
 }
 
 function endGate(options: AgentRunOptions): TurnGate {
