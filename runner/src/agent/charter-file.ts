@@ -1,6 +1,6 @@
 import {constants} from 'node:fs';
 import {open} from 'node:fs/promises';
-import {isMap, isNode, isScalar, LineCounter, parseDocument, type Document} from 'yaml';
+import {isAlias, isMap, isNode, isScalar, LineCounter, parseDocument, visit, type Document} from 'yaml';
 import {faultText, readCharter, type Charter, type CharterFault} from '@switchyard/shared/domain/charter.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
@@ -38,6 +38,12 @@ function charterOf(text: string): Charter {
   const document = parseDocument(text, {version: '1.2', schema: 'core', uniqueKeys: true, lineCounter});
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) throw new SwitchyardError('charter_invalid', fault.message.split('\n')[0] ?? fault.code);
+  // Such a key may be one that is there already.
+  visit(document, {
+    Pair: (_, {key}) => {
+      if (isAlias(key)) throw new SwitchyardError('charter_invalid', `the alias *${key.source} is no key`);
+    },
+  });
   const read = readCharter(document.toJS({maxAliasCount: 10}));
   if ('charter' in read) return read.charter;
   const named = read.faults.map(each => `line ${lineOf(each, document, lineCounter)}: ${faultText(each)}`);

@@ -199,6 +199,7 @@ test.for([
 test.for([
   ['bytes that are no text', Buffer.from([0x6e, 0x61, 0x6d, 0x65, 0x3a, 0x20, 0xff, 0x0a]), 'utf-8'],
   ['another encoding', Buffer.from('\ufeffname: a\n', 'utf16le'), 'utf-8'],
+  ['a key that is given twice by an alias', '&a name: a\n*a : b\n', 'alias'],
   ['tabs', 'name: a\nsafetyHeuristics:\n\talwaysReject: []\n', 'Tabs'],
   ['two documents', 'name: a\n---\nname: b\n', 'multiple documents'],
   ['a bomb of aliases', `a: &a [x]\nb: &b [${'*a,'.repeat(20)}]\nname: a\nc: [${'*b,'.repeat(20)}]\n`, 'alias count'],
