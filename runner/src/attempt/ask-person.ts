@@ -1,3 +1,4 @@
+import {createHash} from 'node:crypto';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import type {PersonQuestion, PersonReply} from '../agent/tool-gate.ts';
 import type {OpenAsk, PersonAsk} from './ask-desk.ts';
@@ -29,7 +30,7 @@ export async function askPerson(
   const asked = open({
     ...question,
     tool: tool.slice(0, 200),
-    input: whole.slice(0, limits.askInputCharactersMax),
+    input: shownInput(whole),
     reason: `${cutNote(whole.length)}${mask(reason)}`.slice(0, 2_000),
     rule: rule?.slice(0, limits.charterEntryCharactersMax) ?? null,
     expires_in_ms: ttlMs,
@@ -54,6 +55,13 @@ export async function askPerson(
   over.removeEventListener('abort', letGo);
   withdrawn.removeEventListener('abort', onWithdrawn);
   return reply;
+}
+
+/** A call that is too long to be shown keeps its own name: an approval is for all of it, and for no other with this beginning. */
+function shownInput(whole: string): string {
+  if (whole.length <= limits.askInputCharactersMax) return whole;
+  const name = `... (sha256 ${createHash('sha256').update(whole).digest('hex')})`;
+  return `${whole.slice(0, limits.askInputCharactersMax - name.length)}${name}`;
 }
 
 /** First in the reason: whoever decides must know that there is more than the input shows. */
