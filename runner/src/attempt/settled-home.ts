@@ -1,4 +1,4 @@
-import {glob, lstat, mkdir, rename} from 'node:fs/promises';
+import {glob, lstat, mkdir, realpath, rename} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
 import type {DriverPlan} from '../agent/driver.ts';
 import {writeRunFile} from '../executor/run-directory.ts';
@@ -26,7 +26,10 @@ async function keepOnly(context: WorktreeContext, home: string, patterns: readon
   const left = `${home}.left`;
   if (!(await isThere(left))) await rename(home, left);
   await mkdir(home, {recursive: true, mode: 0o700});
+  const root = await realpath(left);
   for await (const path of glob([...patterns], {cwd: left})) {
+    // Behind a link lie files of somebody else.
+    if ((await realpath(join(left, dirname(path)))) !== join(root, dirname(path))) continue;
     await mkdir(join(home, dirname(path)), {recursive: true, mode: 0o700});
     await rename(join(left, path), join(home, path));
   }

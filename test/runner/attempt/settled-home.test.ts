@@ -1,4 +1,4 @@
-import {existsSync, mkdirSync, readFileSync, renameSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, renameSync, symlinkSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {expect, test} from 'vitest';
 import {acpAgents} from '../../../runner/src/agent/acp/acp-agent.ts';
@@ -55,6 +55,16 @@ test('[CP24] a start that was broken off in the middle loses nothing of the sess
   await settleHome(context, path, {files: [], session: acpAgents.codex.sessions});
   for (const file of sessions.codex) expect(readFileSync(join(path, file), 'utf8')).toBe(file);
   expect(existsSync(join(path, '.profile'))).toBe(false);
+});
+
+test('[CP24] what a link in the home leads to stays where it is', async () => {
+  const {context, path} = home();
+  const owners = join(context.root, 'owner');
+  renameSync(join(path, '.codex'), owners);
+  symlinkSync(owners, join(path, '.codex'));
+  await settleHome(context, path, {files: [], session: acpAgents.codex.sessions});
+  expect(existsSync(join(path, '.codex'))).toBe(false);
+  expect(existsSync(join(owners, 'state_5.sqlite'))).toBe(true);
 });
 
 test('[CP24] a driver that says nothing of its session keeps everything', async () => {

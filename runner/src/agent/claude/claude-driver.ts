@@ -55,8 +55,8 @@ function plan(input: DriverInput): DriverPlan {
   return {
     argv,
     env: {...settings, ...modelEnvironment(homePath, model), ...(input.isResumed ? resumed : {})},
+    session: input.isResumed ? ['.claude/projects'] : undefined,
     files: [
-      // What an agent wrote there before it was put off must not run when it is resumed.
       {path: '.claude/settings.json', text: '{}\n'},
       ...(instructions === null ? [] : [{path: INSTRUCTIONS, text: instructions}]),
     ],

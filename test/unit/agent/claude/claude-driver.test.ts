@@ -46,6 +46,11 @@ test('[CD2] the session of a task has one name, and a resumed attempt goes on wi
   expect(again).not.toContain('--session-id');
 });
 
+test('[CP24] of what claude left in its home only its sessions are there when it goes on', () => {
+  expect(claudeDriver.plan(input).session).toBeUndefined();
+  expect(claudeDriver.plan({...input, isResumed: true}).session).toEqual(['.claude/projects']);
+});
+
 test('[CD3] what the agent has not shown to have is due, in order, and nothing that it has shown', () => {
   expect(idsDue([])).toEqual(['switchyard-initialize', `${input.task}/prompt`]);
   expect(idsDue([line.initialized])).toEqual([`${input.task}/prompt`]);
