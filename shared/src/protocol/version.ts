@@ -52,9 +52,15 @@ export const protocolHistory = [
     schemaHash: 'bc190c8bd3bc2df2',
     change: 'A dispatched spec may name whose models its command asks.',
   },
+  {
+    version: 9,
+    date: '2026-11-21',
+    schemaHash: 'bc190c8bd3bc2df2',
+    change: 'A dispatched spec may name the branch against which a change is told.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 8;
+export const PROTOCOL_VERSION = 9;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
@@ -79,6 +85,9 @@ export const memoryProtocol = 7;
 
 /** From this version on a runner understands a task whose command asks models. */
 export const modelsProtocol = 8;
+
+/** From this version on a runner understands a task that names the branch which a change is for. */
+export const againstProtocol = 9;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

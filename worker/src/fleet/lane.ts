@@ -4,7 +4,7 @@ import {asksModel, concurrencyOf, roleOf} from '@switchyard/shared/domain/role-d
 import type {TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 import {slotClass} from '@switchyard/shared/domain/slots.ts';
 import type {Spender} from './budget-row.ts';
-import {memoryLabel, meterLabel, modelsLabel} from './version-label.ts';
+import {againstLabel, memoryLabel, meterLabel, modelsLabel} from './version-label.ts';
 
 /**
  * Tasks of one lane are alike in everything that decides whether they can be placed: class of slot, fairness key,
@@ -53,12 +53,13 @@ export function laneOf(spec: TaskSpec): string {
 }
 
 /** Labels that a task needs because of what it is, whatever it requires. */
-function needsOf({agent, budget, memory_bytes_max}: TaskSpec): readonly string[] {
+function needsOf({agent, budget, memory_bytes_max, repository}: TaskSpec): readonly string[] {
   return [
     ...(asksModel(agent) ? [agentLabel(agent.driver)] : []),
     ...(budget === undefined ? [] : [meterLabel]),
     ...(memory_bytes_max === undefined ? [] : [memoryLabel]),
     ...(agent.models === undefined ? [] : [modelsLabel]),
+    ...(repository?.against === undefined ? [] : [againstLabel]),
   ];
 }
 

@@ -1,4 +1,9 @@
-import {memoryProtocol, modelsProtocol, spendingProtocol} from '@switchyard/shared/protocol/version.ts';
+import {
+  againstProtocol,
+  memoryProtocol,
+  modelsProtocol,
+  spendingProtocol,
+} from '@switchyard/shared/protocol/version.ts';
 
 /** The label of every runner that can keep to a budget. */
 export const meterLabel = 'switchyard=meter';
@@ -9,11 +14,15 @@ export const memoryLabel = 'switchyard=memory';
 /** The label of every runner that opens models to a command. */
 export const modelsLabel = 'switchyard=models';
 
+/** The label of every runner that tells a change against the branch that its task names. */
+export const againstLabel = 'switchyard=against';
+
 /** What runners understand from a version of the protocol on, as labels that only the Fleet gives and sees. */
 const versionLabels = [
   {label: meterLabel, since: spendingProtocol, purpose: 'to keep to a budget'},
   {label: memoryLabel, since: memoryProtocol, purpose: 'to limit its memory'},
   {label: modelsLabel, since: modelsProtocol, purpose: 'to open models to its command'},
+  {label: againstLabel, since: againstProtocol, purpose: 'to tell a change against a branch'},
 ] as const;
 
 export function versionLabelsOf(protocol: number): readonly string[] {
