@@ -97,9 +97,7 @@ function agent(options: TaskOptions): TaskSpecInput['agent'] {
     options.agent ?? (command === undefined ? 'scripted' : 'exec'),
     drivers.unwrap().options,
   );
-  if (driver === 'exec' && command === undefined) throw new UsageError('--agent exec needs --command');
-  if (driver !== 'exec' && command !== undefined) throw new UsageError('--command needs --agent exec');
-  if (driver !== 'exec' && models !== undefined) throw new UsageError('--models needs --agent exec');
+  refuseForeign(driver, options);
   return {
     driver,
     model,
@@ -109,6 +107,12 @@ function agent(options: TaskOptions): TaskSpecInput['agent'] {
     ...(asIs ? {prompt: 'as_is' as const} : {}),
     ...(turns === undefined ? {} : {turns_max: countOf('--turns', turns)}),
   };
+}
+
+function refuseForeign(driver: string, {command, models}: TaskOptions): void {
+  if (driver === 'exec' && command === undefined) throw new UsageError('--agent exec needs --command');
+  if (driver !== 'exec' && command !== undefined) throw new UsageError('--command needs --agent exec');
+  if (driver !== 'exec' && models !== undefined) throw new UsageError('--models needs --agent exec');
 }
 
 function modelsOf(names: string): NonNullable<NonNullable<TaskSpecInput['agent']>['models']> {
