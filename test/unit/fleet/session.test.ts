@@ -1,4 +1,5 @@
 import {describe, expect, test} from 'vitest';
+import {PROTOCOL_VERSION} from '@switchyard/shared/protocol/version.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {taskStates} from '@switchyard/shared/machine/task-machine.ts';
 import {attemptPhases, type HeldAttempt} from '@switchyard/shared/protocol/attempt-message.ts';
@@ -106,7 +107,13 @@ describe('a session', () => {
     {name: 'not signed', code: 4401, hello: {}, isSigned: false, revoked: null},
     {name: 'of another runner', code: 4401, hello: {runner: 'rnr_other'}, isSigned: true, revoked: null},
     {name: 'of a revoked runner', code: 4403, hello: {}, isSigned: true, revoked: 1},
-    {name: 'of an unknown protocol only', code: 4426, hello: {protocols: [9]}, isSigned: true, revoked: null},
+    {
+      name: 'of an unknown protocol only',
+      code: 4426,
+      hello: {protocols: [PROTOCOL_VERSION + 1]},
+      isSigned: true,
+      revoked: null,
+    },
   ])('[LP15] a hello that is $name opens no session', ({code, hello, isSigned, revoked}) => {
     const world = new CoreWorld();
     const machine = world.machine();
