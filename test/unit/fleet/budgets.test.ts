@@ -180,11 +180,12 @@ test('[BG16] a budget that has nothing left lets nothing of its scope begin, and
 test('[BG16] a budget of a repository is for its tasks alone', () => {
   const {world, machine} = opened();
   const url = 'https://example.com/a.git';
-  makeBudget(world, {id: 'a', scope: 'repository', target: url, spent: {...noFigures, turns: 20}});
+  makeBudget(world, {id: 'a', scope: 'repository', target: 'example.com/a', spent: {...noFigures, turns: 20}});
   const held = world.one({repository: {url}, fairness_key: 'same'});
+  const other = world.one({repository: {url: 'git@EXAMPLE.com:A/'}, fairness_key: 'same'});
   const free = world.one({repository: {url: 'https://example.com/b.git'}, fairness_key: 'same'});
   expect(machine.offers().map(({task}) => task)).toEqual([free]);
-  expect(world.task(held).state).toBe('queued');
+  expect([held, other].map(id => world.task(id).state)).toEqual(['queued', 'queued']);
 });
 
 test('[BG17] what waits goes on by itself when the next period begins', () => {
@@ -311,7 +312,7 @@ test('[BG22] costs are summed up by task, type, repository and day, on the day o
   ]);
   expect(Object.fromEntries(keys('type'))).toEqual({coding: turns[first], auditor: turns[second]});
   expect(Object.fromEntries(keys('repository'))).toEqual({
-    'https://example.com/a.git': turns[first],
+    'example.com/a': turns[first],
     '': turns[second],
   });
   expect(by('day').total).toMatchObject({turns: 8, attempts: 2, cost_usd: '0.008'});

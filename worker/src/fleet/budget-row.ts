@@ -1,3 +1,4 @@
+import {nameOrNull, repositoryName} from '@switchyard/shared/domain/repository-name.ts';
 import * as z from 'zod';
 import {runnerIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import {
@@ -13,7 +14,7 @@ import {limitsSchema, spentSchema, type Spent} from '@switchyard/shared/protocol
 import type {Sql} from './sql.ts';
 
 /**
- * Which attempts a budget is for. `target` is the URL of a repository, a type of agent, a source, a runner, or a source on
+ * Which attempts a budget is for. `target` is the name of a repository, a type of agent, a source, a runner, or a source on
  * a runner; null for the whole pool. Those of runners follow from charters.
  */
 export type BudgetScope =
@@ -137,6 +138,7 @@ const budgetRow = z
 
 function scopeFrom(scope: BudgetScope['scope'], target: string | null): BudgetScope {
   if (scope === 'pool' || target === null) return {scope: 'pool', target: null};
+  if (scope === 'repository') return {scope, target: repositoryName(target)};
   return scope === 'source' ? {scope, target: sourceColumn.parse(target)} : {scope, target};
 }
 
@@ -183,7 +185,7 @@ const sliceRow = z
     task,
     epoch,
     agent_type,
-    repository,
+    repository: nameOrNull(repository),
     source,
     runner: runner ?? undefined,
     spent,

@@ -1,3 +1,4 @@
+import {nameOrNull} from '@switchyard/shared/domain/repository-name.ts';
 import * as z from 'zod';
 import {agentLabel} from '@switchyard/shared/domain/labels.ts';
 import {asksModel, concurrencyOf, roleOf} from '@switchyard/shared/domain/role-defaults.ts';
@@ -35,7 +36,7 @@ const laneText = z
     fairnessKey,
     requires,
     concurrency: key === null ? null : {key, limit},
-    spender: {agent_type, repository},
+    spender: {agent_type, repository: nameOrNull(repository)},
   }));
 
 /** Text that two tasks share exactly when they share a lane. */

@@ -1,3 +1,4 @@
+import {nameOrNull} from '@switchyard/shared/domain/repository-name.ts';
 import {figuresOf} from '@switchyard/shared/domain/spending.ts';
 import {
   addFigures,
@@ -205,5 +206,5 @@ function spenderOf(
 ): Pick<Slice, 'agent_type' | 'repository' | 'source' | 'runner'> {
   const labels = runner === null ? undefined : batch.runner(runner)?.labels;
   const source = sourceOf(readLane(lane), labels ?? new Set());
-  return {agent_type, repository, source, runner: runner ?? undefined};
+  return {agent_type, repository: nameOrNull(repository), source, runner: runner ?? undefined};
 }

@@ -1,3 +1,4 @@
+import {repositoryName} from '@switchyard/shared/domain/repository-name.ts';
 import * as contracts from '@switchyard/shared/api/budget-contracts.ts';
 import {limitsOf} from '@switchyard/shared/domain/spending.ts';
 import {shareOf, type Source} from '@switchyard/shared/policy/budget.ts';
@@ -62,7 +63,7 @@ function scopeOf({
   readonly repository?: string | undefined;
   readonly agent_type?: string | undefined;
 }): BudgetScope {
-  if (repository !== undefined) return {scope: 'repository', target: repository};
+  if (repository !== undefined) return {scope: 'repository', target: repositoryName(repository)};
   if (source !== undefined) return {scope: 'source', target: source};
   return agent_type === undefined ? {scope: 'pool', target: null} : {scope: 'agent_type', target: agent_type};
 }
