@@ -183,6 +183,7 @@ test('[CL18] doctor tries each part, says how to mend it, and exits with 1 only 
     'kill',
     'policy',
     'charter',
+    'limits',
     'agents',
     'keys',
     'control plane',
