@@ -39,6 +39,7 @@ beforeAll(async () => {
     ],
     hostile: [turn(write('a.txt', 'a\n')), turn(say('done'))],
     steer: [turn(shell('while [ ! -e go ]; do sleep 0.1; done')), turn(write('a.txt', 'a\n')), turn(say('done'))],
+    halted: [turn(shell('while true; do sleep 0.1; done')), turn(write('a.txt', 'a\n')), turn(say('done'))],
     crash: [turn(write('a.txt', 'a\n')), {...turn(shell('echo once >> count.txt')), hold: 'first'}, turn(say('done'))],
     budget: [turn(shell('true')), turn(shell('true')), turn(shell('true')), turn(say('done'))],
     busy: [
@@ -160,6 +161,22 @@ test('[RA6] a message of a person reaches the turn that is under way', async () 
       ({scenario, texts}) => scenario === 'steer' && texts.some(text => text.includes('Mind the gap')),
     ),
   ).toBe(true);
+});
+
+test('[RA115] a message that interrupts ends what claude is doing, and claude goes on with the message', async () => {
+  const id = await stage.submit(claude('halted'));
+  await stage.bed.until(id, 'the tool runs', () => stage.api.turnsPlayed('halted').includes(0));
+  const loops = (): readonly number[] =>
+    stage.bed.leftovers().filter(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('while true'));
+  await expect.poll(() => loops().length, {timeout: 20_000}).toBeGreaterThan(0);
+  const body = {text: 'Stop that, please.', interrupt: true};
+  await stage.bed.client.call(messageTask, {params: {task: id}, body});
+  const task = await stage.bed.finished(id);
+  expect(task.state, await stage.bed.log(id)).toBe('succeeded');
+  expect(await show(task.branch, 'a.txt')).toBe('a');
+  const heard = stage.api.requests.filter(({scenario, turn: at}) => scenario === 'halted' && at === 1);
+  expect(heard.some(({texts}) => texts.some(text => text.includes('Stop that, please.')))).toBe(true);
+  expect(loops()).toEqual([]);
 });
 
 async function writeGo(id: string): Promise<void> {

@@ -1,5 +1,6 @@
 import {isFinal} from '../executor/run-status.ts';
 import type {AgentRun} from './agent-run.ts';
+import type {MessageHow} from './agent-session.ts';
 import type {ProgramPorts} from './program-life.ts';
 
 const POLL_MS = 50;
@@ -26,11 +27,11 @@ export class AgentMail {
   }
 
   /** False when the agent takes no message, or none any more. */
-  async send(id: string, text: string): Promise<boolean> {
+  async send(id: string, text: string, how: MessageHow = {}): Promise<boolean> {
     const turn = this.#turn.catch(() => undefined).then(async () => this.#opened());
     this.#turn = turn;
     await turn;
-    return (await this.#hand?.(id, text)) === true;
+    return (await this.#hand?.(id, text, how)) === true;
   }
 
   /** Waits, not for ever, until the agent can be spoken to, or never will be. */

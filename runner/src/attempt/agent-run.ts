@@ -59,7 +59,7 @@ export type AgentRun = {
   /** Resolves when nothing of the agent writes any more; rejects when the signal aborts. */
   readonly ended: Promise<{readonly status: RunStatus; readonly read: (end: ProcessEnd) => Reading}>;
   /** False when the agent takes no message, or none any more. */
-  readonly message: (id: string, text: string) => Promise<boolean>;
+  readonly message: AgentSession<unknown>['message'];
 };
 
 /** Starts the agent of an attempt unless it was started, and keeps up the conversation with it until it has ended. */
@@ -113,7 +113,7 @@ export function startAgent(options: AgentRunOptions): AgentRun {
           endCalls();
         })
         .then(status => ({status, read: end => maskedReading(log, session.end(end))})),
-      message: async (id, text) => session.message(id, text),
+      message: async (id, text, how) => session.message(id, text, how),
     };
   });
 }

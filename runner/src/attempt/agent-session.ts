@@ -7,6 +7,9 @@ export type NumberedEvent = AgentEvent & {
   readonly seq: number;
 };
 
+/** `interrupt`: the agent leaves what it is doing for the message, where its program can be told so. */
+export type MessageHow = {readonly interrupt?: boolean | undefined};
+
 export type SessionPorts = {
   /** @throws SwitchyardError not_running when nobody reads any more */
   readonly write: (bytes: Uint8Array) => Promise<void>;
@@ -67,12 +70,17 @@ export class AgentSession<State> {
   }
 
   /** Hands a message over; false when this agent takes none, or takes none any more. */
-  async message(id: string, text: string): Promise<boolean> {
+  async message(id: string, text: string, {interrupt = false}: MessageHow = {}): Promise<boolean> {
     const line = this.#driver.encode(this.#state, {kind: 'message', id, text});
     if (line === null || this.#isEnding) return false;
     if (line === 'later') return this.#wait(id, text);
     this.#messages.add(id);
-    return this.#send(line);
+    const isSent = await this.#send(line);
+    const stop =
+      interrupt && isSent ? this.#driver.encode(this.#state, {kind: 'interrupt', id: `${id}/interrupt`}) : null;
+    // The agent has the message by now: it is the next that it turns to.
+    if (stop !== null && stop !== 'later') await this.#send(stop);
+    return isSent;
   }
 
   end(end: ProcessEnd): Reading {

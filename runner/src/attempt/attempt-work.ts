@@ -12,6 +12,9 @@ export type AttemptPlan = {
   readonly logTicket: string;
 };
 
+/** A message of a person by its number among those of the task; the agent may have to leave what it is doing for it. */
+export type Said = {readonly seq: number; readonly data: string; readonly interrupt?: true | undefined};
+
 export type AgentEnd = {
   readonly exitCode: number | null;
   readonly signal: string | null;
@@ -69,8 +72,8 @@ export interface AttemptWork {
   seal(plan: AttemptPlan, closing: {readonly line: string}, signal: AbortSignal): Promise<SealedLog>;
   /** Saves what is unsaved, then leaves no process, worktree or file of the attempt. */
   clean(plan: AttemptPlan): Promise<void>;
-  /** A message of a person, by its number among those of the task. False when the agent takes none. */
-  input(plan: AttemptPlan, message: {readonly seq: number; readonly data: string}): Promise<boolean>;
+  /** False when the agent takes none. */
+  input(plan: AttemptPlan, message: Said): Promise<boolean>;
   /** The time of the task is nearly used up: says so to people, and to an agent that takes messages. */
   warn(plan: AttemptPlan, leftMs: number): Promise<void>;
   /** The lease now ends at this time of the boot clock: the shim's dead-man's switch is told. */

@@ -26,7 +26,7 @@ import {agentOutput, checksOutput, moveOutput} from './attempt-program.ts';
 import {farewell, isOver, overWithin} from './program-life.ts';
 import {findTree, instructionsOf, prepareTree, treeOfCommit, type Trees} from './attempt-tree.ts';
 import type {AgentTools} from './agent-tools.ts';
-import type {AgentEnd, AttemptPlan, AttemptWork, Completion, SealedLog, WorkObserver} from './attempt-work.ts';
+import type {AgentEnd, AttemptPlan, AttemptWork, Completion, Said, SealedLog, WorkObserver} from './attempt-work.ts';
 import {complete} from './completion.ts';
 import {roleEnd} from './role-outcome.ts';
 import {notedPromptVersion, notePromptVersion} from './role-prompt.ts';
@@ -249,9 +249,10 @@ export class HostWork implements AttemptWork {
     await discard(trees.context, runDirectoryOf(stateDirectory, plan));
   }
 
-  async input(plan: AttemptPlan, {seq, data}: {readonly seq: number; readonly data: string}): Promise<boolean> {
-    if (!(await this.#hold(plan).mail.send(`${plan.task}/message/${seq}`, data))) return false;
-    await (await this.#log(plan)).note('a message was handed to the agent');
+  async input(plan: AttemptPlan, {seq, data, interrupt}: Said): Promise<boolean> {
+    if (!(await this.#hold(plan).mail.send(`${plan.task}/message/${seq}`, data, {interrupt}))) return false;
+    const how = interrupt === true ? ', which was interrupted' : '';
+    await (await this.#log(plan)).note(`a message was handed to the agent${how}`);
     return true;
   }
 

@@ -5,7 +5,7 @@ import type {DownMessage, LeaseConfig, Offer, Welcome} from '@switchyard/shared/
 import type {AttemptResult, ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import type {UpMessage} from '@switchyard/shared/protocol/up.ts';
 import type {Attempt, AttemptRef, WorkVerb} from './attempt-state.ts';
-import type {AgentEnd, AttemptPlan, Completion, SealedLog} from './attempt-work.ts';
+import type {AgentEnd, AttemptPlan, Completion, Said, SealedLog} from './attempt-work.ts';
 
 /** What this process knows. `attempts` and `maxEpochs` are what the journal holds, the rest is of this process only. */
 export type RunnerState = {
@@ -92,7 +92,7 @@ export type RunnerEffect =
   | {readonly kind: 'stop'; readonly plan: AttemptPlan; readonly graceMs: number}
   | {readonly kind: 'seal'; readonly plan: AttemptPlan; readonly line: string}
   | {readonly kind: 'sign'; readonly of: AttemptRef; readonly record: Omit<ExitRecord, 'runner'>}
-  | {readonly kind: 'input'; readonly plan: AttemptPlan; readonly seq: number; readonly data: string}
+  | ({readonly kind: 'input'; readonly plan: AttemptPlan} & Said)
   /** The time of the task is nearly used up. */
   | {readonly kind: 'warn'; readonly plan: AttemptPlan; readonly leftMs: number}
   /** An event that had no arrow: counted, never hidden. */

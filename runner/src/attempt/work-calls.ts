@@ -172,9 +172,9 @@ export class WorkCalls {
     });
   }
 
-  #input({plan, seq, data}: Extract<WorkEffect, {kind: 'input'}>): void {
+  #input({plan, seq, data, interrupt}: Extract<WorkEffect, {kind: 'input'}>): void {
     const {task, epoch} = plan;
-    this.#work.input(plan, {seq, data}).then(
+    this.#work.input(plan, {seq, data, interrupt}).then(
       delivered => this.#hooks.inputDone({task, epoch}, seq, delivered),
       (error: unknown) => {
         this.#hooks.log(`${attemptKey(plan)}: a message was not delivered: ${failureOf(error).detail}`);

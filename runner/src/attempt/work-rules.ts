@@ -1,6 +1,6 @@
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {attemptKey, inputsKept, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
-import type {Completion} from './attempt-work.ts';
+import type {Completion, Said} from './attempt-work.ts';
 import type {WorkAnswer, WorkFailure} from './runner-state.ts';
 import {advance, emit, put, refuse, retryLater, sendExit, sign, stateOf, type Turn} from './turn.ts';
 
@@ -147,7 +147,7 @@ export function stopWith(turn: Turn, attempt: Attempt, result: AttemptResult, gr
 }
 
 /** At most once per sequence number: the journal knows of the delivery before it is tried. */
-export function onInput(turn: Turn, input: AttemptRef & {readonly seq: number; readonly data: string}): void {
+export function onInput(turn: Turn, input: AttemptRef & Said): void {
   const attempt = turn.attempts.get(attemptKey(input));
   if (attempt === undefined) {
     refuse(turn, input, 'input');
@@ -156,7 +156,8 @@ export function onInput(turn: Turn, input: AttemptRef & {readonly seq: number; r
   const known = attempt.inputs.find(({seq}) => seq === input.seq);
   if (known === undefined && attempt.state === 'running' && !attempt.isHeldBack) {
     put(turn, {...attempt, inputs: [...attempt.inputs.slice(1 - inputsKept), {seq: input.seq, delivered: null}]});
-    emit(turn, {kind: 'input', plan: planOf(attempt), seq: input.seq, data: input.data});
+    const {seq, data, interrupt} = input;
+    emit(turn, {kind: 'input', plan: planOf(attempt), seq, data, interrupt});
   } else if (known?.delivered !== null) {
     acknowledgeInput(turn, attempt, {seq: input.seq, delivered: known?.delivered ?? false});
   }

@@ -87,14 +87,23 @@ function message(world: Surroundings): Command {
       name: 'message <task> [text...]',
       summary:
         'send a message to the agent, or go on from a task that has ended; without text it is read from standard input',
-      examples: ['task message tsk_… "use the other database"', 'task message tsk_… < notes.txt'],
+      examples: [
+        'task message tsk_… "use the other database"',
+        'task message tsk_… --interrupt "stop that, and run the tests first"',
+        'task message tsk_… < notes.txt',
+      ],
+      configure: command =>
+        command.option('--interrupt', 'the agent leaves what it is doing right now for the message'),
     },
     async ([id, ...words], options) => {
       const params = {task: taskId(id)};
       const client = await world.client(options);
       const said = words.length === 0 ? await world.readInput(limits.messageCharactersMax) : words.join(' ');
       if (said.trim() === '') throw new UsageError('the message is empty');
-      const {seq, task} = await client.call(messageTask, {params, body: {text: said}});
+      const {seq, task} = await client.call(messageTask, {
+        params,
+        body: {text: said, ...(flag(options, 'interrupt') ? {interrupt: true} : {})},
+      });
       if (options.json === true) return terminal.out(JSON.stringify({seq, task}));
       const other = task === params.task ? '' : ` of ${task}, which goes on from it`;
       terminal.out(

@@ -118,7 +118,11 @@ export const messageTask = contract({
     'Send a message to the agent of a task; it is kept until the agent takes it. After the end a new task goes on with it.',
   auth: 'write',
   params,
-  body: z.strictObject({text: z.string().min(1).max(limits.messageCharactersMax)}),
+  body: z.strictObject({
+    text: z.string().min(1).max(limits.messageCharactersMax),
+    /** The agent leaves what it is doing for it; otherwise it hears of it before its next step. */
+    interrupt: z.boolean().optional(),
+  }),
   /** `task` has the message as its prompt, with `seq` 0, where the one that was named has ended. */
   responses: {202: z.object({seq: z.int(), task: taskIdSchema})},
 });

@@ -6,7 +6,7 @@
 export function repositoryName(address: string): string {
   if (/^file:/i.test(address)) return address.replace(/\/+$/, '');
   const url = URL.parse(address);
-  const short = /^(?:[^@/]*@)?([^:/@]+):(.*)$/s.exec(address);
+  const short = /^(?:[^@/]*@)?([^:/@[\]]+):(.*)$/s.exec(address);
   if (url !== null && url.host !== '') return nameOf(url.hostname, url.pathname);
   return short === null ? address : nameOf(short[1] ?? '', short[2] ?? '');
 }

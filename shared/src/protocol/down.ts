@@ -85,6 +85,8 @@ export const inputSchema = z.strictObject({
   ...attemptRef,
   seq: z.int().nonnegative(),
   data: z.string().max(limits.messageCharactersMax),
+  /** The agent leaves what it is doing for it, instead of hearing of it in its own time. */
+  interrupt: z.literal(true).optional(),
 });
 
 /** Answers `spending` where a budget holds: the slice of the attempt, by totals, from now on. */

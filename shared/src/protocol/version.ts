@@ -58,9 +58,15 @@ export const protocolHistory = [
     schemaHash: 'bc190c8bd3bc2df2',
     change: 'A dispatched spec may name the branch against which a change is told.',
   },
+  {
+    version: 10,
+    date: '2026-11-21',
+    schemaHash: '4ce26bff6c475a2d',
+    change: 'An `input` may interrupt what the agent is doing.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 9;
+export const PROTOCOL_VERSION = 10;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
@@ -88,6 +94,9 @@ export const modelsProtocol = 8;
 
 /** From this version on a runner understands a task that names the branch which a change is for. */
 export const againstProtocol = 9;
+
+/** From this version on a runner interrupts an agent for a message. */
+export const interruptProtocol = 10;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);

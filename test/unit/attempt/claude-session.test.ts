@@ -56,6 +56,22 @@ test('[CD20] an agent is not ended while it has not shown what became of a messa
   await until('the agent is ended', () => seen.isFinished);
 });
 
+test('[CD24] a message that interrupts is written before the interruption, and the agent lives on for it', async () => {
+  const {made, says, written, seen} = session();
+  await made.message('m0', 'in your own time');
+  expect(written.filter(text => text.includes('"interrupt"'))).toEqual([]);
+  expect(await made.message('m1', 'stop that', {interrupt: true})).toBe(true);
+  const at = (text: string): number => written.findIndex(each => each.includes(text));
+  expect(at('stop that')).toBeGreaterThanOrEqual(0);
+  expect(at('"subtype":"interrupt"')).toBeGreaterThan(at('stop that'));
+  const [first, message] = [uuidOf('m0'), uuidOf('m1')];
+  says(line.message(first, 'completed'), line.message(message, 'queued'), line.turn({is_error: true}));
+  says(line.message(message, 'started'), line.says('more'));
+  expect(seen.isFinished).toBe(false);
+  says(line.turn(), line.message(message, 'completed'));
+  await until('the agent is ended', () => seen.isFinished);
+});
+
 test('[CD21] what the agent takes back is called off, and an answer that comes nevertheless is not given', async () => {
   const asked = Promise.withResolvers<AbortSignal>();
   const answer = Promise.withResolvers<Answer>();

@@ -1,4 +1,5 @@
 import {describe, expect, test} from 'vitest';
+import {interruptProtocol, protocolVersions} from '@switchyard/shared/protocol/version.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {retryDelayMs} from '@switchyard/shared/domain/retry.ts';
 import {cancelTask} from '../../../worker/src/fleet/cancel.ts';
@@ -174,7 +175,7 @@ describe('the life of a task', () => {
       of.run(batch => {
         const row = batch.task(id);
         if (row === undefined) throw new Error('no task');
-        const seq = takeMessage(batch, row, text);
+        const seq = takeMessage(batch, row, {text});
         return () => seq;
       });
     expect(send('before')).toBe(1);
@@ -191,6 +192,29 @@ describe('the life of a task', () => {
     expect(of.take(machine.id, 'input')).toMatchObject([{seq: 2}]);
     machine.exit(attempt);
     expect(() => send('too late')).toThrow('already_finished');
+  });
+
+  test('[TK16] a message that interrupts says so to a runner that understands it', () => {
+    const {world: of, machine} = world();
+    const id = of.one();
+    const say = (): number =>
+      of.run(batch => {
+        const row = batch.task(id);
+        if (row === undefined) throw new Error('no task');
+        const seq = takeMessage(batch, row, {text: 'stop that', interrupt: true});
+        return () => seq;
+      });
+    const attempt = machine.accept();
+    machine.say({t: 'phase', ...attempt, seq: 1, phase: 'running', detail: ''});
+    say();
+    expect(of.take(machine.id, 'input')).toEqual([
+      {t: 'input', ...attempt, seq: 1, data: 'stop that', interrupt: true},
+    ]);
+    machine.hello(1, [{...attempt, phase: 'running', spool_len: 0} as never]);
+    expect(of.take(machine.id, 'input')).toMatchObject([{seq: 1, interrupt: true}]);
+    const protocols = protocolVersions.filter(version => version < interruptProtocol);
+    machine.hello(1, [{...attempt, phase: 'running', spool_len: 0} as never], {protocols});
+    expect(of.take(machine.id, 'input')).toEqual([{t: 'input', ...attempt, seq: 1, data: 'stop that'}]);
   });
 
   test('[TK13] phases and events are kept once, in order, and overtaken ones change nothing', () => {

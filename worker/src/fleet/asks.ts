@@ -163,7 +163,7 @@ export function giveUpSession(batch: Batch, row: TaskRow): void {
     ({tool, input, state, text}) => `- ${tool} ${input.slice(0, shownInputMax)}: ${state}${text ? `: ${text}` : ''}`,
   );
   const said = ['People decided on what an earlier attempt at this task had asked them:', ...lines].join('\n');
-  takeMessage(batch, next, said.slice(0, limits.messageCharactersMax));
+  takeMessage(batch, next, {text: said.slice(0, limits.messageCharactersMax)});
 }
 
 /** What the agent of a task asked. */

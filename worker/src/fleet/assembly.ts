@@ -17,6 +17,7 @@ import successor from '../../../migrations/fleet/0012_successor.sql';
 import subtaskEnd from '../../../migrations/fleet/0013_subtask_end.sql';
 import purse from '../../../migrations/fleet/0014_purse.sql';
 import charterBudget from '../../../migrations/fleet/0015_charter_budget.sql';
+import interrupt from '../../../migrations/fleet/0016_interrupt.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -52,6 +53,7 @@ export const migrations = [
   {name: '0013_subtask_end', statements: subtaskEnd},
   {name: '0014_purse', statements: purse},
   {name: '0015_charter_budget', statements: charterBudget},
+  {name: '0016_interrupt', statements: interrupt},
 ];
 
 /** Time and chance of the platform. */

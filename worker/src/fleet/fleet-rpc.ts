@@ -14,6 +14,7 @@ import type {ApprovalState} from '@switchyard/shared/machine/approval-machine.ts
 import type {TaskState} from '@switchyard/shared/machine/task-machine.ts';
 import type {PublicJwk} from '@switchyard/shared/protocol/envelope.ts';
 import type {BudgetChange, Grant, OverrideChange} from './budget-calls.ts';
+import type {Message} from './messages.ts';
 import type {CostQuery, Costs} from './cost-views.ts';
 
 /**
@@ -152,7 +153,7 @@ export interface FleetRpc {
   retry(caller: Caller, task: TaskId): Promise<Outcome<TaskView>>;
   message(
     caller: Caller,
-    request: {readonly task: TaskId; readonly text: string},
+    request: {readonly task: TaskId} & Message,
   ): Promise<Outcome<{readonly seq: number; readonly task: TaskId}>>;
   /**
    * Also remembers, when `live`, that the TaskLog must hear of the end of this task and of its attempts. `not_found` for

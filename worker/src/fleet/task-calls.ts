@@ -7,7 +7,7 @@ import type {Batch} from './batch.ts';
 import {cancelTask} from './cancel.ts';
 import type {Caller, LogAccess, Outcome, Submission, SubmittedTasks, TaskListQuery} from './fleet-rpc.ts';
 import {endedTask, goOn} from './going-on.ts';
-import {takeMessage} from './messages.ts';
+import {takeMessage, type Message} from './messages.ts';
 import {outcomeOf, reading, writing, type Service} from './service.ts';
 import {submit} from './submit.ts';
 import {endOfAttempt} from './attempt-records.ts';
@@ -99,17 +99,17 @@ export function retry(service: Service, caller: Caller, task: TaskId): Promise<O
 export function message(
   service: Service,
   caller: Caller,
-  {task, text}: {readonly task: TaskId; readonly text: string},
+  {task, ...said}: {readonly task: TaskId} & Message,
 ): Promise<Outcome<{readonly seq: number; readonly task: TaskId}>> {
   const {randomBytes} = service;
   return writing(service, {caller, scope: 'write'}, batch => {
     const row = found(batch.task(task), task);
     const target = isFinished(row.state) ? liveSuccessor(batch, task) : row;
     if (target !== undefined) {
-      const seq = takeMessage(batch, target, text);
+      const seq = takeMessage(batch, target, said);
       return () => ({seq, task: target.id});
     }
-    const spec = followUpSpec(endedTask(row, specOf(batch.context.sql, task)), text);
+    const spec = followUpSpec(endedTask(row, specOf(batch.context.sql, task)), said.text);
     const id = goOn(batch, row, {spec, randomBytes});
     return () => ({seq: 0, task: id});
   });

@@ -49,7 +49,7 @@ export function mountTasks(api: Api): void {
     api,
     contracts.messageTask,
   )(async ({fleet, caller, params, body}) => {
-    const sent = unwrap(await fleet.message(caller, {task: params.task, text: body.text}));
+    const sent = unwrap(await fleet.message(caller, {task: params.task, ...body}));
     return {status: 202, body: {seq: sent.seq, task: sent.task}};
   });
 }

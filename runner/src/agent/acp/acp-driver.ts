@@ -27,7 +27,8 @@ export function acpDriver(name: AcpAgentName): Driver<AcpState> {
     due: (state, input, talk) => [...refusals(state), ...due(acpAgents[name], {state, input, talk})],
     asks,
     // A second prompt in the middle of a turn is not in the protocol: the turn is interrupted for it, and then it is due.
-    encode: (state, command) => (command.kind === 'message' ? 'later' : cancel(state)),
+    // Any message interrupts: this protocol has no other way to hand one over.
+    encode: (_state, command) => (command.kind === 'message' ? 'later' : null),
     answer,
     hasTaken: () => true,
     isDone,
