@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import {expect, test} from 'vitest';
 import {repositoryName} from '@switchyard/shared/domain/repository-name.ts';
 
@@ -23,7 +24,21 @@ test.for(['https://git.example/acme/app-2', 'https://git.example/acme', 'git@oth
   },
 );
 
-test('[BG49] a folder of a machine is known by its whole path, and no text breaks it', () => {
+test('[BG49] a folder of a machine is known by its whole path', () => {
   expect(repositoryName('file:///srv/App/')).toBe('file:///srv/App');
   expect(repositoryName('https://git.example/%E0%A4%A')).toBe('git.example/%e0%a4%a');
+});
+
+test('[BG49] no text breaks it, and a name is its own name', () => {
+  const address = fc.oneof(
+    fc.string({unit: 'binary'}),
+    fc.webUrl(),
+    fc.tuple(fc.domain(), fc.string()).map(parts => parts.join(':')),
+  );
+  fc.assert(
+    fc.property(address, text => {
+      const name = repositoryName(text);
+      expect(repositoryName(name)).toBe(name);
+    }),
+  );
 });
