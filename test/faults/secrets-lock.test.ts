@@ -6,12 +6,12 @@ import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {fileURLToPath} from 'node:url';
 import {expect, onTestFinished, test} from 'vitest';
-import {providerNames} from '../../../runner/src/agent/proxy/provider.ts';
-import {fileVault} from '../../../runner/src/secrets/file-vault.ts';
-import {gitCredentials} from '../../../runner/src/secrets/git-credentials.ts';
-import {modelKeys} from '../../../runner/src/secrets/model-keys.ts';
-import {stateLayout} from '../../../runner/src/services/state-layout.ts';
-import {runCli} from '../../fixtures/cli.ts';
+import {providerNames} from '../../runner/src/agent/proxy/provider.ts';
+import {fileVault} from '../../runner/src/secrets/file-vault.ts';
+import {gitCredentials} from '../../runner/src/secrets/git-credentials.ts';
+import {modelKeys} from '../../runner/src/secrets/model-keys.ts';
+import {stateLayout} from '../../runner/src/services/state-layout.ts';
+import {runCli} from '../fixtures/cli.ts';
 
 async function folder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'secrets-'));
@@ -43,7 +43,7 @@ test('[KV15] of ten commands that change secrets at once none is lost', {timeout
     expect(await git.find({protocol: 'https', host, path: ''})).toMatchObject({password: `git-${host}`});
 });
 
-const writer = fileURLToPath(new URL('../../fixtures/write-keys.ts', import.meta.url));
+const writer = fileURLToPath(new URL('../fixtures/write-keys.ts', import.meta.url));
 
 test(
   '[KV16] a change that is killed leaves the old or the new secrets, whole, and no lock',

@@ -3,13 +3,13 @@ import {existsSync, readdirSync, readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {describe, expect, test} from 'vitest';
-import {Mirrors} from '../../../runner/src/worktree/mirror.ts';
-import {mirrorOf, type WorktreeContext} from '../../../runner/src/worktree/places.ts';
-import {parseRepository} from '../../../runner/src/worktree/repository-url.ts';
-import {addWorktree, removeAttempt} from '../../../runner/src/worktree/worktree.ts';
-import {commitAll, makeGround, makeWorktree, put, sh, task, type Ground} from './ground.ts';
+import {Mirrors} from '../../runner/src/worktree/mirror.ts';
+import {mirrorOf, type WorktreeContext} from '../../runner/src/worktree/places.ts';
+import {parseRepository} from '../../runner/src/worktree/repository-url.ts';
+import {addWorktree, removeAttempt} from '../../runner/src/worktree/worktree.ts';
+import {commitAll, makeGround, makeWorktree, put, sh, task, type Ground} from '../runner/worktree/ground.ts';
 
-const fixture = join(import.meta.dirname, 'fixtures', 'add-worktree.ts');
+const fixture = join(import.meta.dirname, '..', 'runner', 'worktree', 'fixtures', 'add-worktree.ts');
 
 /** Kills the adding process when it announces `step`, plus a moment that differs from run to run of the table. */
 async function addAndKill(args: readonly string[], step: string): Promise<boolean> {

@@ -6,9 +6,9 @@ import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterEach, beforeEach, expect, test} from 'vitest';
 
-import {TaskLogServer} from './task-log-server.ts';
+import {TaskLogServer} from '../runner/logs/task-log-server.ts';
 
-const script = join(import.meta.dirname, 'spool-process.ts');
+const script = join(import.meta.dirname, '..', 'runner', 'logs', 'spool-process.ts');
 let directory: string;
 let server: TaskLogServer;
 
