@@ -59,8 +59,9 @@ const controlPlaneDrainMs = 5_000;
 const workerVariables = ['SWITCHYARD_LEASE', 'DISPATCH_SECRET', 'DISPATCH_POOL'];
 const plainVariables = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'LC_ALL', 'TZ', 'NODE_EXTRA_CA_CERTS', ...workerVariables];
 /**
- * Requests go to workerd without passing through the Node beside it, which only starts and stops it: that one may be slow
- * and should be small. Starting leaves hundreds of megabytes of freed buffers, which glibc keeps unless it is told not to.
+ * What waits for most of its life should be small, and may be slow: requests go to workerd without passing through the Node
+ * beside it, and a runner lives on a machine that others work on. Starting leaves hundreds of megabytes of freed buffers, which
+ * glibc keeps unless it is told not to.
  */
 const frugalNode = {
   args: ['--max-semi-space-size=2', '--optimize-for-size'],
@@ -214,11 +215,14 @@ function runnerSpec(parts: Parts, {program, layout, slots, env}: InstallationOpt
     name: 'runner',
     command: () => ({
       file: program.node,
-      args: [program.main, ...args],
-      env: only(
-        env,
-        Object.keys(env).filter(name => !ownVariables.test(name)),
-      ),
+      args: [...frugalNode.args, program.main, ...args],
+      env: {
+        ...only(
+          env,
+          Object.keys(env).filter(name => !ownVariables.test(name)),
+        ),
+        ...frugalNode.env,
+      },
       cwd: layout.root,
     }),
     gate: (_, signal) => parts.runnerGate(signal),
