@@ -1,5 +1,5 @@
 import {glob, lstat, mkdir, realpath, rename} from 'node:fs/promises';
-import {dirname, join} from 'node:path';
+import {basename, dirname, join} from 'node:path';
 import type {DriverPlan} from '../agent/driver.ts';
 import {writeRunFile} from '../executor/run-directory.ts';
 import type {WorktreeContext} from '../worktree/places.ts';
@@ -24,16 +24,25 @@ export async function settleHome(
 
 async function keepOnly(context: WorktreeContext, home: string, patterns: readonly string[]): Promise<void> {
   const left = `${home}.left`;
-  if (!(await isThere(left))) await rename(home, left);
+  if (await isThere(left)) {
+    // Broken off before, or made by the agent: what lies in the home is sorted like the rest.
+    await mkdir(home, {recursive: true, mode: 0o700});
+    await move(patterns, home, left);
+    await discard(context, home);
+  } else await rename(home, left);
   await mkdir(home, {recursive: true, mode: 0o700});
-  const root = await realpath(left);
-  for await (const path of glob([...patterns], {cwd: left})) {
-    // Behind a link lie files of somebody else.
-    if ((await realpath(join(left, dirname(path)))) !== join(root, dirname(path))) continue;
-    await mkdir(join(home, dirname(path)), {recursive: true, mode: 0o700});
-    await rename(join(left, path), join(home, path));
-  }
+  await move(patterns, left, home);
   await discard(context, left);
+}
+
+/** Behind a link lie files of somebody else: they stay where they are. */
+async function move(patterns: readonly string[], from: string, to: string): Promise<void> {
+  const root = join(await realpath(dirname(from)), basename(from));
+  for await (const path of glob([...patterns], {cwd: from})) {
+    if ((await realpath(join(from, dirname(path)))) !== join(root, dirname(path))) continue;
+    await mkdir(join(to, dirname(path)), {recursive: true, mode: 0o700});
+    await rename(join(from, path), join(to, path));
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {

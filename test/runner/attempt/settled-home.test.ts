@@ -57,6 +57,24 @@ test('[CP24] a start that was broken off in the middle loses nothing of the sess
   expect(existsSync(join(path, '.profile'))).toBe(false);
 });
 
+test('[CP24] what the agent made beside its home hides nothing in it', async () => {
+  const {context, path} = home();
+  mkdirSync(`${path}.left`);
+  await settleHome(context, path, {files: [], session: acpAgents.codex.sessions});
+  for (const file of sessions.codex) expect(readFileSync(join(path, file), 'utf8')).toBe(file);
+  for (const file of planted) expect([file, existsSync(join(path, file))]).toEqual([file, false]);
+});
+
+test('[CP24] a link beside the home leads nowhere', async () => {
+  const {context, path} = home();
+  const owners = join(context.root, 'owner');
+  renameSync(path, owners);
+  symlinkSync(owners, `${path}.left`);
+  await settleHome(context, path, {files: [], session: acpAgents.codex.sessions});
+  expect(existsSync(join(path, '.codex'))).toBe(false);
+  for (const file of sessions.codex) expect(readFileSync(join(owners, file), 'utf8')).toBe(file);
+});
+
 test('[CP24] what a link in the home leads to stays where it is', async () => {
   const {context, path} = home();
   const owners = join(context.root, 'owner');

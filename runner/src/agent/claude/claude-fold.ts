@@ -171,11 +171,11 @@ function openRequest(state: ClaudeState, {request_id: id, request}: ClaudeReques
     case 'hook_callback': {
       if (request.callback_id === STOP_HOOK)
         return {kind: 'ask', via: 'hook', ask: {kind: 'stop', id, said: state.said.text}};
-      const {tool_name: tool, tool_input: input = {}, tool_use_id: toolCall, agent_id: subagent} = request.input;
+      const {tool_name: tool, tool_input: input = {}, tool_use_id: toolCall, agent_id: child} = request.input;
       if (tool === undefined || toolCall === undefined) return undefined;
-      // A subagent ends with its program and is not there any more when that is resumed. Of several calls of one turn
-      // the program keeps only one that was put off, so the others wait in it.
-      const canDefer = subagent === undefined && !state.requests.some(isPermission);
+      // An agent that another one started ends with its program and is not there any more when that is resumed. Of
+      // several calls of one turn the program keeps only one that was put off, so the others wait in it.
+      const canDefer = child === undefined && !state.requests.some(isPermission);
       return {kind: 'ask', via: 'hook', ask: {kind: 'permission', id, tool, input, toolCall, canDefer}};
     }
     // Only where a hook was skipped: the same question, from the program's own rules.
