@@ -34,7 +34,8 @@ test('[CP25] a script is judged as a whole before any line of it runs', async ()
     return bed.finished(id, 60_000);
   };
   expect((await script(['say: hello', 'run: echo hello'])).state).toBe('succeeded');
-  const refused = await script(['say: hello', 'run: cat x']);
+  // Longer than a failure may say.
+  const refused = await script(['say: hello', `run: cat x ${'y'.repeat(8_000)}`]);
   expect(refused).toMatchObject({state: 'failed', failures: [{code: 'policy_refused'}]});
   expect(refused.failures[0]?.detail).toContain('cat x');
   expect(await bed.log(refused.id)).not.toContain('hello');

@@ -22,6 +22,8 @@ import {settleHome} from './settled-home.ts';
 import {withWaitedCall, type WaitedCall} from './waited-call.ts';
 import {turnGate, type TurnGate, type TurnGateOptions} from './turn-gate.ts';
 
+const SHOWN_CHARACTERS_MAX = 500;
+
 export type AgentRunOptions = {
   readonly plan: AttemptPlan;
   readonly input: DriverInput;
@@ -123,9 +125,12 @@ function refuseKnown(calls: NonNullable<DriverPlan['calls']>, ruling: AgentRunOp
   for (const call of calls) {
     const ruled = ruling?.(call);
     if (ruled?.decision === 'reject' || ruled?.decision === 'escalate')
-      throw new SwitchyardError('policy_refused', `${call.tool} ${JSON.stringify(call.input)}: ${ruled.reason}`);
+      throw new SwitchyardError('policy_refused', `${ruled.reason}: ${call.tool} ${shownInput(call)}`);
   }
 }
+
+const shownInput = ({input}: NonNullable<DriverPlan['calls']>[number]): string =>
+  JSON.stringify(input).slice(0, SHOWN_CHARACTERS_MAX);
 
 function endGate(options: AgentRunOptions): TurnGate {
   const {plan, input, runDir, cwd, environment, memory, executor, log, tell, work} = options;
