@@ -1,4 +1,4 @@
-import {readdirSync, readFileSync} from 'node:fs';
+import {readdirSync} from 'node:fs';
 import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
@@ -93,8 +93,7 @@ const show = async (branch: string | null, path: string, on: Stage = stage): Pro
   (await execa('git', ['-C', on.repository.path, 'show', `${branch}:${path}`])).stdout;
 
 /** Living processes of the agent. */
-const agentsOf = ({bed}: Stage): readonly number[] =>
-  bed.leftovers().filter(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('stream-json'));
+const agentsOf = ({bed}: Stage): readonly number[] => bed.processesWith('stream-json');
 
 test('[RA20] a call that the charter escalates waits for a person, and runs once when it is approved', async () => {
   const id = await stage.submit(claude('granted'));

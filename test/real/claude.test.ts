@@ -166,8 +166,7 @@ test('[RA6] a message of a person reaches the turn that is under way', async () 
 test('[RA115] a message that interrupts ends what claude is doing, and claude goes on with the message', async () => {
   const id = await stage.submit(claude('halted'));
   await stage.bed.until(id, 'the tool runs', () => stage.api.turnsPlayed('halted').includes(0));
-  const loops = (): readonly number[] =>
-    stage.bed.leftovers().filter(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('while true'));
+  const loops = (): readonly number[] => stage.bed.processesWith('while true');
   await expect.poll(() => loops().length, {timeout: 20_000}).toBeGreaterThan(0);
   const body = {text: 'Stop that, please.', interrupt: true};
   await stage.bed.client.call(messageTask, {params: {task: id}, body});
