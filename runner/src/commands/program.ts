@@ -8,6 +8,7 @@ import {controlPlaneCommand} from './control-plane-command.ts';
 import {demoCommand} from './demo-command.ts';
 import {doctorCommand} from './doctor-command.ts';
 import {downCommand, serviceLogsCommand, statusCommand} from './down-command.ts';
+import {historyCommand} from './history-command.ts';
 import {keysCommands} from './keys-commands.ts';
 import {loginCommand} from './login-command.ts';
 import {poolCommands} from './pool-commands.ts';
@@ -34,6 +35,7 @@ export function program(world: Surroundings): Command {
     .addCommand(serviceLogsCommand(world))
     .addCommand(demoCommand(world))
     .addCommand(taskCommands(world))
+    .addCommand(historyCommand(world))
     .addCommand(approvalCommands(world))
     .addCommand(runnerCommands(world))
     .addCommand(attachCommand(world))

@@ -56,8 +56,11 @@ export function taskListCommand(world: Surroundings): Command {
   );
 }
 
-/** `--state` is the state directory everywhere: who means the state of tasks would get an empty installation. */
-function statesOf(list: string | undefined, directory: string | undefined): string | undefined {
+/**
+ * The states of `--states`. `--state` is the state directory everywhere: who means the state of tasks would get an empty
+ * installation. Throws `UsageError`.
+ */
+export function statesOf(list: string | undefined, directory: string | undefined): string | undefined {
   const isState = (name: string): name is TaskState => taskStates.some(state => state === name);
   if (directory?.split(',').every(isState) === true)
     throw new UsageError(`--state is the state directory; tasks that are ${directory} are --states ${directory}`);

@@ -4,6 +4,7 @@ import {agentSchema} from '../domain/task-spec.ts';
 import {taskStates} from '../machine/task-machine.ts';
 import {limits} from '../policy/limits.ts';
 import {statedOutcomeSchema} from '../protocol/exit-record.ts';
+import {commaList} from './comma-list.ts';
 import {contract} from './contract.ts';
 
 /** An attempt that has ended, as it is remembered after its task was forgotten. */
@@ -47,6 +48,8 @@ export const listHistory = contract({
       .string()
       .regex(/^\d{1,16}\.tsk_[0-9a-z]{26}\.\d{1,9}$/, 'expected next of the page before')
       .optional(),
+    /** States of the task to which the attempt led. */
+    state: commaList(z.enum(taskStates)).optional(),
     /** The event that the agent stated as its outcome, such as `pr.approved`. */
     outcome: z.string().max(100).optional(),
     agent_type: agentSchema.shape.type.unwrap().optional(),

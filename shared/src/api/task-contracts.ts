@@ -3,6 +3,7 @@ import {taskIdSchema} from '../domain/id.ts';
 import {taskSpecSchema} from '../domain/task-spec.ts';
 import {taskStates} from '../machine/task-machine.ts';
 import {limits} from '../policy/limits.ts';
+import {commaList} from './comma-list.ts';
 import {contract} from './contract.ts';
 import {taskEventSchema, taskViewSchema} from './task-view.ts';
 
@@ -12,13 +13,6 @@ const pageQuery = {
   /** From `next` of the page before; opaque. */
   cursor: z.string().max(200).optional(),
 };
-
-/** A comma-separated list in the query. */
-const list = <T extends z.ZodType<unknown, string>>(item: T) =>
-  z
-    .string()
-    .transform(text => text.split(','))
-    .pipe(z.array(item).min(1).max(20));
 
 export const createTask = contract({
   id: 'createTask',
@@ -54,7 +48,7 @@ export const listTasks = contract({
   auth: 'read',
   query: z.strictObject({
     ...pageQuery,
-    state: list(z.enum(taskStates)).optional(),
+    state: commaList(z.enum(taskStates)).optional(),
     repository: z.string().max(2_048).optional(),
     /** Only what the agent of this task made. */
     parent: taskIdSchema.optional(),

@@ -33,6 +33,7 @@ test('[CL13] the commands are those of the documentation', () => {
     'task cancel',
     'task retry',
     'task message',
+    'history',
     'approvals list',
     'approvals show',
     'approvals approve',

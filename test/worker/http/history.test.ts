@@ -44,7 +44,13 @@ test('[DI7] what its agent stated is found by its event, after the task was forg
   const {pool, token} = await newPool();
   const outcome = {event: 'pr.approved', summary: 'fine', commit: 'a'.repeat(40)};
   const told = ended(pool, 5, {role: {prompt: 'reviewer@1.2.0', outcome}});
-  const lost = ended(pool, 6, {agent_type: 'coding', outcome: 'lease_lost', code: 'lease_lost', exit_code: null});
+  const lost = ended(pool, 6, {
+    agent_type: 'coding',
+    task_state: 'queued',
+    outcome: 'lease_lost',
+    code: 'lease_lost',
+    exit_code: null,
+  });
   await deliverToDirectory(env.DB, [told, lost, ended((await newPool()).pool, 7)]);
   const {attempts} = await page(token, '');
   expect(attempts.map(({task}) => task)).toEqual([lost.task, told.task]);
@@ -53,6 +59,7 @@ test('[DI7] what its agent stated is found by its event, after the task was forg
   expect(await page(token, '?outcome=pr.approved')).toEqual(found);
   expect(await page(token, `?agent_type=reviewer&task=${told.task}`)).toEqual(found);
   expect((await page(token, '?repository=https://example.test/b.git')).attempts).toEqual([]);
+  expect(await page(token, '?state=failed,succeeded')).toEqual(found);
 });
 
 test('[DI7] pages show each attempt once, also those that ended at the same time', async () => {

@@ -19,17 +19,24 @@ const query = `SELECT task, epoch, runner, title, repository, agent_type, task_s
  FROM attempt_history
  WHERE pool = ?1 AND (?2 IS NULL OR outcome_event = ?2) AND (?3 IS NULL OR agent_type = ?3)
    AND (?4 IS NULL OR repository = ?4) AND (?5 IS NULL OR task = ?5)
-   AND (?6 IS NULL OR (finished_ms, task, epoch) < (?6, ?7, ?8))
- ORDER BY finished_ms DESC, task DESC, epoch DESC LIMIT ?9`;
+   AND (?6 IS NULL OR task_state IN (SELECT value FROM json_each(?6)))
+   AND (?7 IS NULL OR (finished_ms, task, epoch) < (?7, ?8, ?9))
+ ORDER BY finished_ms DESC, task DESC, epoch DESC LIMIT ?10`;
 
 export async function readHistory(
   database: D1Database,
   pool: string,
-  {limit, cursor, outcome, agent_type, repository, task}: HistoryQuery,
+  {limit, cursor, state, outcome, agent_type, repository, task}: HistoryQuery,
 ): Promise<{readonly attempts: PastAttempt[]; readonly next: string | null}> {
   const [atMs, before, epoch] = cursor?.split('.') ?? [];
   const place = cursor === undefined ? [null, null, null] : [Number(atMs), before ?? null, Number(epoch)];
-  const filters = [outcome ?? null, agent_type ?? null, repository ?? null, task ?? null];
+  const filters = [
+    outcome ?? null,
+    agent_type ?? null,
+    repository ?? null,
+    task ?? null,
+    state === undefined ? null : JSON.stringify(state),
+  ];
   const {results} = await database
     .prepare(query)
     .bind(pool, ...filters, ...place, limit + 1)
