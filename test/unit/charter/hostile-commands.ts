@@ -193,6 +193,8 @@ export const hostileCommands: readonly (readonly ['reject' | 'unseen', string])[
   ['unseen', 'rm $FLAGS /'],
   ['unseen', '{rm,-rf,/}'],
   ['unseen', 'rm -rf {/,}'],
+  ['unseen', 'rm -rf {x},/}'],
+  ['unseen', 'rm -rf {}\\{,/}'],
   ['unseen', 'rm -rf /{bin,usr}'],
   ['unseen', 'python3 -c "import shutil; shutil.rmtree(\'/\')"'],
   ['unseen', "node -e \"require('fs').rmSync('/', {recursive: true})\""],

@@ -55,6 +55,7 @@ export class WordBuilder {
   isPlain = true;
   #unknownAt: number | undefined;
   #globAt: number | undefined;
+  #hasWholeBrace = false;
   readonly #scripts: ShellNode[] = [];
   readonly #variables: string[] = [];
 
@@ -70,6 +71,18 @@ export class WordBuilder {
   addGlob(character: string): void {
     this.#globAt ??= this.literal.length;
     this.literal += character;
+  }
+
+  /** A brace that stands for itself, as far as it goes. */
+  addWholeBrace(text: string): void {
+    this.#hasWholeBrace = true;
+    this.add(text);
+  }
+
+  /** Bash pairs an opening brace with the first closing one behind a comma: `{a},b}` is two words. */
+  addClosingBrace(): void {
+    if (this.#hasWholeBrace) this.addUnknown();
+    else this.add('}');
   }
 
   addUnknown(scripts: readonly ShellNode[] = []): void {

@@ -43,6 +43,8 @@ function readPiece(cursor: Cursor, word: WordBuilder): void {
       return word.addGlob(character);
     case '{':
       return readBrace(cursor, word);
+    case '}':
+      return word.addClosingBrace();
     case '~':
       return readTilde(cursor, word);
     default:
@@ -123,7 +125,7 @@ function readBackticks(cursor: Cursor, word: WordBuilder): void {
 function readBrace(cursor: Cursor, word: WordBuilder): void {
   const inner = take(cursor, /[\w-]*\}/y);
   if (inner === undefined) word.addUnknown();
-  else word.add(`{${inner}`);
+  else word.addWholeBrace(`{${inner}`);
 }
 
 function readTilde(cursor: Cursor, word: WordBuilder): void {
