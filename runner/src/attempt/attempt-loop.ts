@@ -4,7 +4,7 @@ import {taskIdSchema, type RunnerId} from '@switchyard/shared/domain/id.ts';
 import type {AnswerMessage} from '@switchyard/shared/protocol/ask-message.ts';
 import type {DownMessage, Offer} from '@switchyard/shared/protocol/down.ts';
 import {EXIT_TYP} from '@switchyard/shared/protocol/envelope.ts';
-import {exitRecordSchema, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
 import {PROTOCOL_VERSION} from '@switchyard/shared/protocol/version.ts';
 import type {Link, LinkUp} from '../link/link.ts';
 import type {MachineMetrics} from '../link/machine-metrics.ts';
@@ -13,7 +13,7 @@ import {AskDesk} from './ask-desk.ts';
 import {reduce} from './attempt-reducer.ts';
 import {attemptKey, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
 import type {AttemptPlan, AttemptWork, WorkObserver} from './attempt-work.ts';
-import {understoodBy} from './exit-facts.ts';
+import {recordToSign, understoodBy} from './exit-facts.ts';
 import {keepUnsent, reportedEvent} from './reported-event.ts';
 import {isWorking, nextLookMs, statedSlots} from './clock-rules.ts';
 import {journalChange} from './journal-change.ts';
@@ -278,14 +278,13 @@ export class AttemptLoop {
     return attempt === undefined || attempt.logTicket === null ? 0 : this.#calls.spoolLength(planOf(attempt));
   }
 
-  async #sign({of, record}: Extract<RunnerEffect, {kind: 'sign'}>): Promise<void> {
+  async #sign({of, record, isPlain}: Extract<RunnerEffect, {kind: 'sign'}>): Promise<void> {
     let answer: WorkAnswer;
     try {
-      const used = await this.#options.usedBy(of);
-      const payload = exitRecordSchema.parse({
-        ...understoodBy(this.#protocol, {...record, ...used}),
-        runner: this.#options.runner,
-      });
+      const protocol = this.#protocol;
+      const used = isPlain ? {} : await this.#options.usedBy(of);
+      const understood = {...understoodBy(protocol, {...record, ...used}), runner: this.#options.runner};
+      const payload = recordToSign(understood, {protocol, isPlain});
       answer = {verb: 'sign', record: await signJws(this.#options.signingKey(), {typ: EXIT_TYP}, payload)};
     } catch (error) {
       answer = {verb: 'failed', of: 'sign', failure: failureOf(error)};

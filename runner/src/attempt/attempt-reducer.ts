@@ -161,6 +161,8 @@ function resume(turn: Turn, stored: Attempt): void {
       });
       return;
     case 'exited':
+      // Of another boot it has no time of its own: the one for its log begins again.
+      put(turn, {...attempt, endBootMs: attempt.endBootMs ?? turn.nowBootMs});
       if (attempt.sealed === null) seal(turn, attempt);
       else sign(turn, attempt);
       return;

@@ -8,6 +8,9 @@ import {leaseLost, stopWith} from './work-rules.ts';
 /** A verb of the port that never answers must not hold a slot for ever; agents have the time of their task. */
 const workMaxMs = 30 * 60_000;
 
+/** A log that is not whole on the server so long after the end of its agent never will be, and no exit without it. */
+export const sealMaxMs = 4 * 60 * 60_000;
+
 /**
  * What the passing of time alone decides. It runs before every event, so that a machine that slept fences what it may
  * no longer run before it looks at anything else.
@@ -58,11 +61,13 @@ function applyDeadline(turn: Turn, attempt: Attempt): void {
 }
 
 /** When the state that an attempt is in must have ended, by the task's own time or by that of the machine. */
-function timeoutBootMs({state, isHeldBack, spec, goBootMs, agentStartBootMs, agentEndBootMs}: Attempt): number | null {
+function timeoutBootMs({state, isHeldBack, spec, ...attempt}: Attempt): number | null {
+  const {goBootMs, agentStartBootMs, agentEndBootMs, endBootMs} = attempt;
   if (isHeldBack) return null;
   if (state === 'preparing') return goBootMs === null ? null : goBootMs + workMaxMs;
   if (state === 'running') return agentStartBootMs === null ? null : agentStartBootMs + timeoutMsOf(spec);
   if (state === 'finishing') return agentEndBootMs === null ? null : agentEndBootMs + workMaxMs;
+  if (state === 'exited') return endBootMs === null ? null : endBootMs + sealMaxMs;
   return null;
 }
 
@@ -73,6 +78,8 @@ function applyTimeout(turn: Turn, attempt: Attempt): void {
   if (at === null || turn.nowBootMs < at) return;
   if (attempt.state === 'running') {
     stopWith(turn, attempt, {kind: 'timed_out'}, timeoutGraceMs);
+  } else if (attempt.state === 'exited') {
+    advance(turn, attempt, 'gone', {goneWhy: `its log was not whole on the server within ${sealMaxMs} ms`});
   } else {
     const detail = `${attempt.state} did not end within ${workMaxMs} ms`;
     stopWith(turn, attempt, {kind: 'failed', code: 'unavailable', detail, retryable: true}, 0);

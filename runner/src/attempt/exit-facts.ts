@@ -1,5 +1,12 @@
-import type {AttemptResult, ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
-import {resourcesProtocol, roleProtocol, spendingProtocol} from '@switchyard/shared/protocol/version.ts';
+import {utf8} from '@switchyard/shared/crypto/bytes.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
+import {exitRecordSchema, type AttemptResult, type ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {
+  longExitProtocol,
+  resourcesProtocol,
+  roleProtocol,
+  spendingProtocol,
+} from '@switchyard/shared/protocol/version.ts';
 import type {Attempt} from './attempt-state.ts';
 
 /** What is signed, from what was observed. `undefined` until both the result and the whole log are known. */
@@ -40,6 +47,47 @@ export function understoodBy(
     ...(spent === undefined || protocol < spendingProtocol ? {} : {spent}),
     ...(resources === undefined || protocol < resourcesProtocol ? {} : {resources}),
   };
+}
+
+/** What a control plane takes that does not know of longer records. */
+const shortRecordCharacters = 65_536;
+/** The header, the signature and the dots of a compact JWS. */
+const jwsCharacters = 512;
+
+/**
+ * The record to sign for a control plane of this protocol: whole where it fits, else with less and less of what only
+ * explains the end, because an exit that cannot be sent would be held for ever. `isPlain` begins with the least.
+ * Throws where not even that is a record.
+ */
+export function recordToSign(
+  record: ExitRecord,
+  {protocol, isPlain}: {protocol: number; isPlain: boolean},
+): ExitRecord {
+  const charactersMax = protocol < longExitProtocol ? shortRecordCharacters : limits.exitRecordCharactersMax;
+  const bytesMax = Math.floor(((charactersMax - jwsCharacters) * 3) / 4);
+  const forms = formsOf(record);
+  const [whole = record, ...shorter] = isPlain ? forms.slice(-1) : forms;
+  const fitting = [whole, ...shorter].find(form => {
+    const read = exitRecordSchema.safeParse(form);
+    return read.success && utf8(JSON.stringify(read.data)).length <= bytesMax;
+  });
+  return exitRecordSchema.parse(fitting ?? forms.at(-1));
+}
+
+/** From the whole record to the plainest one that still says how the attempt ended and where its work is. */
+function formsOf(record: ExitRecord): readonly ExitRecord[] {
+  const unnamed = withoutConflicts(record);
+  const unstated = unnamed.role === undefined ? unnamed : {...unnamed, role: {...unnamed.role, outcome: null}};
+  const {role: _role, spent: _spent, resources: _resources, ...least} = unstated;
+  const result = least.result.kind === 'succeeded' ? ({kind: 'succeeded'} as const) : least.result;
+  return [record, unnamed, unstated, {...least, result}];
+}
+
+function withoutConflicts(record: ExitRecord): ExitRecord {
+  const rebase = record.git?.rebase;
+  if (record.git === null || rebase === undefined) return record;
+  const {conflicts, conflicts_more: more} = rebase;
+  return {...record, git: {...record.git, rebase: {...rebase, conflicts: [], conflicts_more: more + conflicts.length}}};
 }
 
 const resultBytesMax = 32_768;

@@ -9,7 +9,7 @@ import {
   heldItems,
   put,
   refuse,
-  retryLater,
+  reportLater,
   sendAccept,
   sendExit,
   spendEpoch,
@@ -159,8 +159,7 @@ export function onWelcome(turn: Turn, welcome: Welcome): void {
     nextRenewBootMs: turn.nowBootMs + welcome.config.renew_ms,
   };
   for (const verdict of welcome.verdicts) onVerdict(turn, verdict, welcome.echo);
-  for (const attempt of turn.attempts.values())
-    if (attempt.state === 'reported' && attempt.exitSentBootMs !== turn.nowBootMs) sendExit(turn, attempt);
+  for (const attempt of turn.attempts.values()) if (attempt.state === 'reported') sendExit(turn, attempt);
 }
 
 function onVerdict(turn: Turn, verdict: Verdict, echo: number): void {
@@ -192,7 +191,7 @@ export function onExitAck(turn: Turn, of: AttemptRef): void {
 
 type ExitNack = Extract<DownMessage, {t: 'exit_nack'}>;
 
-/** The log is completed, or the record signed anew, and the exit sent again; more slowly each time it is refused. */
+/** The log is completed, or the record signed anew, and the exit sent again; more slowly each time, and not for ever. */
 export function onExitNack(turn: Turn, nack: ExitNack): void {
   const attempt = turn.attempts.get(attemptKey(nack));
   if (attempt?.state !== 'reported') {
@@ -200,7 +199,7 @@ export function onExitNack(turn: Turn, nack: ExitNack): void {
     return;
   }
   emit(turn, {kind: 'notice', of: {task: nack.task, epoch: nack.epoch}, text: `the exit was refused: ${nack.why}`});
-  retryLater(turn, attempt, nack.why === 'log_incomplete' && attempt.logTicket !== null ? 'seal' : 'sign');
+  reportLater(turn, attempt, nack.why === 'log_incomplete' && attempt.logTicket !== null ? 'seal' : 'sign', nack.why);
 }
 
 export type Message = Extract<RunnerEvent, {kind: 'message'}>['message'];

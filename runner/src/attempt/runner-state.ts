@@ -91,7 +91,13 @@ export type RunnerEffect =
   | {readonly kind: 'finish'; readonly plan: AttemptPlan; readonly end: AgentEnd}
   | {readonly kind: 'stop'; readonly plan: AttemptPlan; readonly graceMs: number}
   | {readonly kind: 'seal'; readonly plan: AttemptPlan; readonly line: string}
-  | {readonly kind: 'sign'; readonly of: AttemptRef; readonly record: Omit<ExitRecord, 'runner'>}
+  /** `isPlain`: the record was refused as it is, again and again, and is to say no more than it must. */
+  | {
+      readonly kind: 'sign';
+      readonly of: AttemptRef;
+      readonly record: Omit<ExitRecord, 'runner'>;
+      readonly isPlain: boolean;
+    }
   | ({readonly kind: 'input'; readonly plan: AttemptPlan} & Said)
   /** The time of the task is nearly used up. */
   | {readonly kind: 'warn'; readonly plan: AttemptPlan; readonly leftMs: number}

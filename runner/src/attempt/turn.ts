@@ -138,7 +138,9 @@ export function seal(turn: Turn, attempt: Attempt): Attempt {
 
 export function sign(turn: Turn, attempt: Attempt): Attempt {
   const record = exitRecordOf(attempt);
-  if (record !== undefined) emit(turn, {kind: 'sign', of: {task: attempt.task, epoch: attempt.epoch}, record});
+  const of = {task: attempt.task, epoch: attempt.epoch};
+  const isPlain = attempt.retry?.verb === 'sign' && attempt.retry.count >= plainFrom;
+  if (record !== undefined) emit(turn, {kind: 'sign', of, record, isPlain});
   return attempt;
 }
 
@@ -193,6 +195,21 @@ export function spendEpoch(turn: Turn, {task, epoch}: Attempt): void {
     epochs.delete(oldest);
   }
   turn.change = {...turn.change, maxEpochs: epochs};
+}
+
+/** Refusals after which a record says no more than it must; */
+const plainFrom = 4;
+/** and after which the attempt is let go, some four minutes after the first: it would hold its slot and its task for ever. */
+const refusalsMax = 12;
+
+/** The record of an exit could not be made, or was refused. It is tried again, and again, and in the end let go. */
+export function reportLater(turn: Turn, attempt: Attempt, verb: 'seal' | 'sign', why: string): void {
+  const {retry} = retryLater(turn, attempt, verb);
+  if (retry === null || retry.count + 1 < refusalsMax) return;
+  const of = {task: attempt.task, epoch: attempt.epoch};
+  const text = `the exit could not be reported in ${refusalsMax} tries and is given up: the lease runs out`;
+  emit(turn, {kind: 'notice', of, text});
+  advance(turn, attempt, 'gone', {goneWhy: `its exit could not be reported: ${why}`.slice(0, 200)});
 }
 
 const retryFirstMs = 1_000;

@@ -1,8 +1,8 @@
 import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
-import {attemptKey, inputsKept, planOf, type Attempt, type AttemptRef} from './attempt-state.ts';
+import {attemptKey, inputsKept, planOf, type Attempt, type AttemptRef, type WorkVerb} from './attempt-state.ts';
 import type {Completion, Said} from './attempt-work.ts';
 import type {WorkAnswer, WorkFailure} from './runner-state.ts';
-import {advance, emit, put, refuse, retryLater, sendExit, sign, stateOf, type Turn} from './turn.ts';
+import {advance, emit, put, refuse, reportLater, retryLater, sendExit, sign, stateOf, type Turn} from './turn.ts';
 
 export function onAnswer(turn: Turn, of: AttemptRef, answer: WorkAnswer): void {
   const attempt = turn.attempts.get(attemptKey(of));
@@ -94,7 +94,7 @@ function onSigned(turn: Turn, attempt: Attempt, record: string): void {
   else refuse(turn, attempt, 'sign');
 }
 
-function onFailed(turn: Turn, attempt: Attempt, {of, failure}: {of: string; failure: WorkFailure}): void {
+function onFailed(turn: Turn, attempt: Attempt, {of, failure}: {of: WorkVerb; failure: WorkFailure}): void {
   const text = `${of} failed: ${failure.code}: ${failure.detail}`;
   emit(turn, {kind: 'notice', of: {task: attempt.task, epoch: attempt.epoch}, text});
   if (of === 'prepare' || of === 'run' || of === 'finish') {
@@ -106,15 +106,22 @@ function onFailed(turn: Turn, attempt: Attempt, {of, failure}: {of: string; fail
     advance(turn, attempt, 'gone', {goneWhy: failure.detail.slice(0, 200)});
     return;
   }
-  const asked: Record<string, readonly Attempt['state'][]> = {
-    stop: ['stopping'],
-    kill: ['fenced'],
-    clean: ['fenced'],
-    seal: ['exited', 'reported'],
-    sign: ['exited', 'reported'],
-  };
-  const verb = (['stop', 'kill', 'clean', 'seal', 'sign'] as const).find(each => each === of);
-  if (verb !== undefined && asked[verb]?.includes(attempt.state) === true) retryLater(turn, attempt, verb);
+  tryAgain(turn, attempt, {of, failure});
+}
+
+/** The states that a verb belongs to which must succeed in the end. */
+const retried: Readonly<Partial<Record<WorkVerb, readonly Attempt['state'][]>>> = {
+  stop: ['stopping'],
+  kill: ['fenced'],
+  clean: ['fenced'],
+  seal: ['exited', 'reported'],
+  sign: ['exited', 'reported'],
+};
+
+function tryAgain(turn: Turn, attempt: Attempt, {of, failure}: {of: WorkVerb; failure: WorkFailure}): void {
+  if (retried[of]?.includes(attempt.state) !== true) return;
+  if (of === 'sign') reportLater(turn, attempt, of, failure.detail);
+  else retryLater(turn, attempt, of);
 }
 
 /**

@@ -72,6 +72,10 @@ export const limitTable = {
   changeFileBytesMax: bytes(4_194_304, 'So much of a change lies in a file beside its reviewer.'),
   changedFilesShownMax: count(500, 'Most changed files that the prompt of a reviewer names.'),
   outcomeBytesMax: bytes(65_536, 'Longest outcome of an agent, as JSON.'),
+  exitRecordCharactersMax: characters(
+    400_000,
+    'Longest signed exit record: the longest outcome, summary and report of conflicts fit into it together.',
+  ),
   historyOutcomeCharactersMax: characters(
     1_000,
     'Longest outcome that the history keeps whole: five hundred rows reach it in one statement.',

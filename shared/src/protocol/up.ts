@@ -64,7 +64,11 @@ export const agentEventSchema = z.strictObject({
 });
 
 /** `record` is the compact JWS of an `ExitRecord`; sent again until `exit_ack`. */
-export const exitSchema = z.strictObject({t: z.literal('exit'), ...attemptRef, record: z.string().max(65_536)});
+export const exitSchema = z.strictObject({
+  t: z.literal('exit'),
+  ...attemptRef,
+  record: z.string().max(limits.exitRecordCharactersMax),
+});
 
 export const drainingSchema = z.strictObject({t: z.literal('draining'), held: z.int().nonnegative()});
 

@@ -64,9 +64,15 @@ export const protocolHistory = [
     schemaHash: '4ce26bff6c475a2d',
     change: 'An `input` may interrupt what the agent is doing.',
   },
+  {
+    version: 11,
+    date: '2026-11-21',
+    schemaHash: '53ca7930fdef6f29',
+    change: 'The record of an `exit` may be as long as all that it may say.',
+  },
 ] as const;
 
-export const PROTOCOL_VERSION = 10;
+export const PROTOCOL_VERSION = 11;
 
 /** From this version on an agent can ask a person. */
 export const askProtocol = 3;
@@ -97,6 +103,9 @@ export const againstProtocol = 9;
 
 /** From this version on a runner interrupts an agent for a message. */
 export const interruptProtocol = 10;
+
+/** From this version on the record of an exit may be longer than 65,536 characters. */
+export const longExitProtocol = 11;
 
 /** Every version that this code speaks: a message that a peer of an older one does not know is skipped by it. */
 export const protocolVersions: readonly number[] = protocolHistory.map(({version}) => version);
