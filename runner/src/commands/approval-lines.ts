@@ -39,7 +39,7 @@ function wordsOf(input: ApprovalView['input']): string {
 
 /** One approval for a person: what is asked and why, then how it was decided. */
 export function approvalLines(approval: ApprovalView): readonly string[] {
-  const {id, task, state, epoch, reason, rule, expires_ms, decided_by, decided_ms, text} = approval;
+  const {id, task, state, epoch, reason, rule, expires_ms, decided_by, decided_ms, text, granted} = approval;
   const rows: readonly (readonly [string, string | null])[] = [
     ['approval', id],
     ['task', task === null ? null : `${task}, attempt ${epoch}`],
@@ -48,6 +48,7 @@ export function approvalLines(approval: ApprovalView): readonly string[] {
     ['rule', rule],
     ['until', state === 'open' ? moment(expires_ms) : null],
     ['decided', decided_ms === null ? null : `${moment(decided_ms)} by ${decided_by ?? 'nobody'}`],
+    ['granted', granted === null ? null : grantedText(granted)],
     ['said', text === '' ? null : text],
   ];
   return [
@@ -55,6 +56,15 @@ export function approvalLines(approval: ApprovalView): readonly string[] {
     ...rows.flatMap(([name, value]) => (value === null ? [] : [`  ${name.padEnd(11)}${oneLine(value)}`])),
     ...inputLines(approval.input),
   ];
+}
+
+function grantedText({cost_usd: cost, tokens, turns, until_ms: untilMs}: NonNullable<ApprovalView['granted']>): string {
+  const amounts = [
+    cost === null ? null : `$${cost}`,
+    tokens === null ? null : `${tokens} tokens`,
+    turns === null ? null : `${turns} turns`,
+  ];
+  return `${amounts.filter(amount => amount !== null).join(', ')} until ${moment(untilMs)}`;
 }
 
 /** Whoever decides has to see all of it. */

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import {approvalIdSchema, taskIdSchema} from '../domain/id.ts';
 import {approvalKinds, approvalStates} from '../machine/approval-machine.ts';
 import {limits} from '../policy/limits.ts';
-import {isStated, overrideMs, statedLimits, unstated} from './budget-contracts.ts';
+import {isStated, limitsSchema, overrideMs, statedLimits, unstated} from './budget-contracts.ts';
 import {contract} from './contract.ts';
 
 const timeMs = z.int().nonnegative();
@@ -33,6 +33,8 @@ export const approvalViewSchema = z
     decided_by: z.string().nullable(),
     /** The answer, or the reason of the decision. */
     text: z.string().nullable(),
+    /** Of a budget, what was granted: limits of its period that hold so long; null is as before. */
+    granted: z.object({...limitsSchema.shape, until_ms: timeMs}).nullable(),
   })
   .meta({id: 'Approval'});
 export type ApprovalView = z.output<typeof approvalViewSchema>;
@@ -72,7 +74,7 @@ export const decideApproval = contract({
   method: 'post',
   path: '/v1/approvals/:approval/decision',
   summary:
-    'Decide: approve or reject a tool call, answer a question, grant more of a budget or reject that. A grant is an override, which only an admin may make. The first decision stands; the same again changes nothing.',
+    'Decide: approve or reject a tool call, answer a question, grant more of a budget or reject that. A grant is an override, which only an admin may make. The first decision stands: the same again changes nothing, another is refused with already_decided.',
   auth: 'write',
   params,
   body: z.discriminatedUnion('decision', [

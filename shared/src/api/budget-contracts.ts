@@ -18,7 +18,7 @@ const repository = repositorySchema.shape.url.regex(
 );
 
 const spendingSchema = z.object({cost_usd: usd, tokens: count, turns: count});
-const limitsSchema = z.object({cost_usd: usd.nullable(), tokens: count.nullable(), turns: count.nullable()});
+export const limitsSchema = z.object({cost_usd: usd.nullable(), tokens: count.nullable(), turns: count.nullable()});
 
 export const budgetViewSchema = z
   .object({

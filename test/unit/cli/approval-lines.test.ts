@@ -18,6 +18,7 @@ const approval = {
   decided_ms: null,
   decided_by: null,
   text: null,
+  granted: null,
 } as unknown as ApprovalView;
 
 test('[PV15] a person sees what is asked in one line, and all of its input', () => {
@@ -47,6 +48,13 @@ test('[PV15] the inbox shows what is asked on a terminal of eighty columns', () 
   expect(first).toContain(String.raw`Bash: git push\norigin main`);
   const [, , whole] = approvalTable([approval, long], 61_000, undefined);
   expect(whole).toMatch(/Bash: git push x+…  tsk_01arz3ndektsv4rrffq69g5fav$/);
+});
+
+test('[BG50] what was granted of a budget is shown', () => {
+  const granted = {cost_usd: '50.00', tokens: null, turns: 9, until_ms: 86_400_000};
+  const shown = approvalLines({...approval, kind: 'budget', state: 'approved', granted}).join('\n');
+  expect(shown).toContain('granted    $50.00, 9 turns until 1970-01-02T00:00:00.000Z');
+  expect(approvalLines(approval).join('\n')).not.toContain('granted');
 });
 
 test('[BG25] the question of a budget belongs to no task', () => {

@@ -124,6 +124,11 @@ describe('an ask', () => {
     expect(answered).toMatchObject({state: 'answered', text: 'blue'});
     expect(say(of, answered, 'answer', 'blue')).toEqual(answered);
     expect(() => say(of, answered, 'answer', 'red')).toThrow('already_decided');
+    machine.say(ask(attempt, {id: 'toolu_4'}));
+    const approved = say(of, asked(of, task, 'toolu_4'), 'approve');
+    expect(say(of, approved, 'approve')).toEqual(approved);
+    for (const other of ['reject', 'grant', 'answer'] as const)
+      expect(() => say(of, approved, other)).toThrow(`${approved.id} is approved by ada`);
   });
 
   test('[PV4] that nobody decides in time is rejected by the clock, also for a Fleet that was not there', () => {

@@ -141,10 +141,41 @@ test('[BG35] the same grant again changes nothing, and what was decided is not d
   const ask = await place.open();
   valueOf(await place.grant(ask.id, 30));
   place.world.nowMs += 60_000;
-  expect(valueOf(await place.grant(ask.id, 900)).state).toBe('approved');
-  expect((await place.budget())?.override?.limits.turns).toBe(30);
+  const granted = {cost_usd: null, tokens: null, turns: 30, until_ms: place.world.nowMs - 60_000 + hourMs};
+  expect(valueOf(await place.grant(ask.id, 30, {why: 'again'}))).toMatchObject({state: 'approved', granted});
+  expect((await place.budget())?.override?.until_ms).toBe(granted.until_ms);
   const reject = {id: ask.id, decision: 'reject', text: ''} as const;
   expect(await decideApproval(place.service, root, reject)).toMatchObject({ok: false, code: 'already_decided'});
+});
+
+test('[BG50] another grant is refused with what was granted and how to change it, also after a restart', async () => {
+  const place = await spentPlace();
+  const ask = await place.open();
+  valueOf(await place.grant(ask.id, 30));
+  const until = new Date(place.world.nowMs + hourMs).toISOString();
+  place.world.restart();
+  const refused = {
+    ok: false,
+    code: 'already_decided',
+    detail: `${ask.id} is granted by root: 30 turns until ${until}; switchyard budget override all sets other limits`,
+  };
+  expect(await place.grant(ask.id, 900)).toEqual(expect.objectContaining(refused));
+  expect(await place.grant(ask.id, 30, {forMs: 2 * hourMs})).toEqual(expect.objectContaining(refused));
+  expect(await place.grant(ask.id, 30, {limits: {...turns(30), tokens: 5}})).toEqual(expect.objectContaining(refused));
+  expect((await place.budget())?.override?.limits.turns).toBe(30);
+  expect(valueOf(await place.grant(ask.id, 30)).state).toBe('approved');
+});
+
+test('[BG50] a grant from before its amount was kept is no grant of another amount', async () => {
+  const place = await spentPlace();
+  const ask = await place.open();
+  valueOf(await place.grant(ask.id, 30));
+  place.world.sql.run('UPDATE approval SET granted = NULL');
+  expect((await place.asks())[0]?.granted).toBeNull();
+  expect(await place.grant(ask.id, 900)).toMatchObject({
+    code: 'already_decided',
+    detail: `${ask.id} is granted by root; switchyard budget override all sets other limits`,
+  });
 });
 
 test('[BG35] a grant that is spent, or over, is followed by a new question', async () => {

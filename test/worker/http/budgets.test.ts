@@ -81,6 +81,12 @@ test('[BG35] a budget that is spent asks in the inbox, and a grant there lets it
     expect(await problem(await decide(wrong))).toMatchObject({status: 400, code: 'invalid_request'});
   expect(await problem(await decide(grant, await readToken(token)))).toMatchObject({code: 'forbidden'});
   expect(await json(await decide(grant), 200)).toMatchObject({state: 'approved', text: 'release day'});
+  expect(await json(await decide(grant), 200)).toMatchObject({granted: {turns: 9, tokens: null, cost_usd: null}});
+  expect(await problem(await decide({...grant, turns_max: 90}))).toMatchObject({
+    status: 409,
+    code: 'already_decided',
+    detail: expect.stringMatching(/: 9 turns until 2.*; switchyard budget override every-day sets other limits$/),
+  });
   const {budgets} = await json<{budgets: BudgetView[]}>(await call('/v1/budgets', {token}), 200);
   expect(budgets).toMatchObject([{approval: null, blocks: false, override: {limits: {turns: 9}}}]);
 });

@@ -3,6 +3,7 @@ import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
 import type {ApprovalId, TaskId} from '@switchyard/shared/domain/id.ts';
 import type {ApprovalKind, ApprovalState} from '@switchyard/shared/machine/approval-machine.ts';
 import type {ApprovalPage} from './fleet-rpc.ts';
+import {grantedView} from './granted.ts';
 import type {Sql} from './sql.ts';
 
 /** What a person was asked, and what became of it. Times are milliseconds since 1970 by the clock of the Fleet. */
@@ -28,6 +29,8 @@ export type ApprovalRow = {
   readonly decided_by: string | null;
   /** The answer, or why it was decided so. */
   readonly text: string | null;
+  /** Of a budget, what was granted, as `grantedText` says it. */
+  readonly granted: string | null;
 };
 
 const columns = [
@@ -47,6 +50,7 @@ const columns = [
   'decided_ms',
   'decided_by',
   'text',
+  'granted',
 ] as const satisfies readonly (keyof ApprovalRow)[];
 
 const upsert = `INSERT INTO approval (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
@@ -119,8 +123,10 @@ export function pageOfApprovals(
   return {approvals: rows.map(approvalView), next: rows.length === limit ? (rows.at(-1)?.id ?? null) : null};
 }
 
-export function approvalView({ask, carried: _carried, input, ...row}: ApprovalRow): ApprovalView {
+export function approvalView(approval: ApprovalRow): ApprovalView {
+  const {ask, carried: _carried, input, ...row} = approval;
   const json = parseJson(input);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what parseJson answers is JSON
-  return {...row, tool_call: ask, input: (json === undefined ? input : json) as ApprovalView['input']};
+  const asked = (json === undefined ? input : json) as ApprovalView['input'];
+  return {...row, tool_call: ask, input: asked, granted: grantedView(approval)};
 }

@@ -21,6 +21,7 @@ import {
 import {approvalStep, settleApproval, type Settlement} from './approval-step.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import type {Batch} from './batch.ts';
+import {decidedText, grantedText, type Granted} from './granted.ts';
 import {openMessagesMax, takeMessage} from './messages.ts';
 import {pinnedTo, unpinned} from './session-pin.ts';
 import type {TaskRow} from './task-row.ts';
@@ -89,6 +90,7 @@ function open(batch: Batch, ask: PersonAsk, known: ApprovalRow | undefined): voi
     decided_ms: null,
     decided_by: null,
     text: null,
+    granted: null,
   };
   saveApproval(context.sql, row);
   memory.askingTasks.add(task);
@@ -109,7 +111,13 @@ const decisions = {
   reject: 'rejected',
   answer: 'answered',
 } as const satisfies Partial<Record<ApprovalEvent, ApprovalState>>;
-export type Decision = {readonly decision: keyof typeof decisions; readonly text: string; readonly by: string};
+export type Decision = {
+  readonly decision: keyof typeof decisions;
+  readonly text: string;
+  readonly by: string;
+  /** Stated by a grant alone. */
+  readonly granted?: Granted;
+};
 
 const takes = {permission: 'approve', question: 'answer', budget: 'grant'} as const satisfies Record<
   ApprovalKind,
@@ -120,15 +128,29 @@ const takes = {permission: 'approve', question: 'answer', budget: 'grant'} as co
  * The word of a person. The first stands, and the same again changes nothing. Throws `not_found`, `already_decided`, or
  * `invalid_request` for an answer to what is no question, and the other way round.
  */
-export function decide(batch: Batch, id: string, {decision, text, by}: Decision): ApprovalRow {
+export function decide(batch: Batch, id: string, {decision, text, by, granted}: Decision): ApprovalRow {
   const row = approvalById(batch.context.sql, id);
   if (row === undefined) throw new SwitchyardError('not_found', `there is no approval ${id}`);
-  // Other words are another answer: whoever gave them has to know that nobody hears them.
-  if (row.state === decisions[decision] && (decision !== 'answer' || row.text === text)) return row;
-  if (row.state !== 'open') throw new SwitchyardError('already_decided', `${id} is ${row.state}`);
-  const next = settle(batch, row, {event: decision, by, text});
+  const said = granted === undefined ? row : {...row, granted: grantedText(granted)};
+  if (isSame(row, {decision, text, granted: said.granted})) return row;
+  if (row.state !== 'open') throw new SwitchyardError('already_decided', decidedText(row));
+  const next = settle(batch, said, {event: decision, by, text});
   if (next !== undefined) return next;
   throw new SwitchyardError('invalid_request', `${id} is a ${row.kind}: ${takes[row.kind]} or reject it`);
+}
+
+/**
+ * Other words are another answer, and another amount another grant: whoever gave them has to know that nobody hears them.
+ * The reason of a decision is none.
+ */
+function isSame(
+  {state, kind, text: said, granted: before}: ApprovalRow,
+  {decision, text, granted}: Pick<Decision, 'decision' | 'text'> & Pick<ApprovalRow, 'granted'>,
+): boolean {
+  if (state !== decisions[decision]) return false;
+  if (decision === 'reject') return true;
+  if (decision !== takes[kind]) return false;
+  return decision === 'answer' ? said === text : before === granted;
 }
 
 /** Rejects what nobody decided in time. Runs at the start of every batch. */

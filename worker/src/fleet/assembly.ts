@@ -18,6 +18,7 @@ import subtaskEnd from '../../../migrations/fleet/0013_subtask_end.sql';
 import purse from '../../../migrations/fleet/0014_purse.sql';
 import charterBudget from '../../../migrations/fleet/0015_charter_budget.sql';
 import interrupt from '../../../migrations/fleet/0016_interrupt.sql';
+import granted from '../../../migrations/fleet/0017_granted.sql';
 import {deliverToDirectory} from '../db/directory.ts';
 import type {Environment} from '../environment.ts';
 import {installationSecret, signingJwks} from '../installation-secrets.ts';
@@ -54,6 +55,7 @@ export const migrations = [
   {name: '0014_purse', statements: purse},
   {name: '0015_charter_budget', statements: charterBudget},
   {name: '0016_interrupt', statements: interrupt},
+  {name: '0017_granted', statements: granted},
 ];
 
 /** Time and chance of the platform. */

@@ -38,6 +38,7 @@ export function askForMore(batch: Batch, budget: Budget): void {
     decided_ms: null,
     decided_by: null,
     text: null,
+    granted: null,
   };
   saveApproval(context.sql, row);
   memory.approvalDueMs = Math.min(memory.approvalDueMs, row.expires_ms);

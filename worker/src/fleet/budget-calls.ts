@@ -79,7 +79,8 @@ export function grantBudget(service: Service, caller: Caller, {id, ...grant}: Gr
     const asked = approvalById(batch.context.sql, id);
     const budget =
       asked?.kind === 'budget' && asked.state === 'open' ? grantable(batch, asked, grant.limits) : undefined;
-    const row = decide(batch, id, {decision: 'grant', text: grant.why, by: nameOf(batch.memory, caller)});
+    const by = nameOf(batch.memory, caller);
+    const row = decide(batch, id, {decision: 'grant', text: grant.why, by, granted: grant});
     batch.audit({actor: actorOf(caller), action: 'approval.grant', target: id, detail: row.tool});
     // The same decision again changes nothing.
     if (budget !== undefined) override(batch, caller, {budget, change: {id: budget.id, ...grant}});
