@@ -7,9 +7,10 @@ export default defineConfig({
   test: {
     // For the two cores of the smallest machine that the suites must suit: much of what they do is to wait for processes.
     maxWorkers: 3,
-    // Ends what hangs; a busy machine is no failure.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Ends what hangs. A busy machine is no failure: a test of thirty commands takes seconds, or a minute.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    setupFiles: ['./test/property/same-chance.ts'],
     expect: {poll: {timeout: 20_000}},
     projects: [
       {

@@ -1,6 +1,8 @@
+import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
 import {targetOf} from '../architecture/layers.ts';
 import {codeOf, importsOf, sources, type Source} from '../architecture/source-tree.ts';
+import {everyProperty} from './fuzz-settings.ts';
 import {inventory, leftOut} from './inventory.ts';
 import {fuzzCommand} from './main.ts';
 
@@ -47,6 +49,19 @@ describe('the inventory', () => {
     expect(reasons.map(({modules}) => modules.source)).toEqual([]);
   });
 });
+
+test.skipIf(process.env['SWITCHYARD_FUZZ_SECONDS'] !== undefined)(
+  '[PB26] two properties without settings see the same values, as in every other run',
+  () => {
+    const seen = [1, 2].map(() => {
+      const values: number[] = [];
+      fc.assert(fc.property(fc.integer(), value => void values.push(value)));
+      return values;
+    });
+    expect(seen[0]).toEqual(seen[1]);
+    expect(fc.readConfigureGlobal().seed).toBe(everyProperty.seed);
+  },
+);
 
 test('[PB24] the command gives every property its seconds, and refuses what is no time', () => {
   expect(fuzzCommand(['--seconds', '5']).environment).toEqual({SWITCHYARD_FUZZ_SECONDS: '5'});

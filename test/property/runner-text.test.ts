@@ -208,10 +208,11 @@ describe('a pattern of the policy', () => {
   });
 
   test('[PB11] takes no longer for a text that was made to nearly match', () => {
-    const startMs = performance.now();
+    // Of this thread: others of a busy machine take none of it.
+    const before = process.threadCpuUsage();
     expect(matches('https://git.test/*-*-*-*-*-x', `https://git.test/${'-'.repeat(1_900)}`)).toBe(false);
     expect(matches('**a**a**a**a**x', 'a'.repeat(2_000))).toBe(false);
-    expect(performance.now() - startMs).toBeLessThan(500);
+    expect(process.threadCpuUsage(before).user / 1_000).toBeLessThan(500);
   });
 
   test('[PB11] any pattern of any policy is judged', () => {

@@ -5,7 +5,7 @@ export type Received =
   | {readonly bytes: Uint8Array}
   | {readonly closed: number; readonly reason: string};
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 20_000;
 
 /** The messages of a socket in their order, waited for one by one. */
 export type Inbox = {

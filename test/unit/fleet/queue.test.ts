@@ -210,7 +210,7 @@ describe('the order of the queue', () => {
 
   test(
     '[QU12] adding and taking a task costs the same number of statements with 100,000 tasks waiting',
-    {timeout: 60_000},
+    {timeout: 240_000},
     () => {
       const {of, machine} = idle();
       machine.hello(1);

