@@ -89,7 +89,7 @@ const nack = (scene: Scene, why: 'log_incomplete' | 'bad_signature' | 'invalid' 
 /** Each try is refused: plays until the attempt is let go, and answers which tries were plain. */
 function refusedForEver(scene: Scene, refuse: () => void): boolean[] {
   const plain: boolean[] = [];
-  for (let tries = 0; tries < 100 && scene.attempt()?.state !== 'fenced'; tries += 1) {
+  for (let tries = 0; tries < 1_000 && scene.attempt()?.state !== 'fenced'; tries += 1) {
     refuse();
     for (let waited = 0; waited < 60 && !scene.kinds().includes('sign'); waited += 1) scene.tick(1_000);
     plain.push(...scene.effects.flatMap(effect => (effect.kind === 'sign' ? [effect.isPlain] : [])));
@@ -104,9 +104,10 @@ test('[RN35] an exit that is refused again and again says no more than it must, 
     nack(scene);
     scene.answer({verb: 'sign', record: 'signed'});
   });
-  expect(plain.slice(0, 5)).toEqual([false, false, false, false, true]);
-  expect(plain.at(-1)).toBe(true);
-  expect(scene.now - begun).toBeGreaterThan(120_000);
+  const whole = plain.indexOf(true);
+  expect(whole).toBeGreaterThan(8);
+  expect(plain.slice(whole)).not.toContain(false);
+  expect(scene.now - begun).toBeGreaterThan(30 * 60_000);
   expect(scene.attempt()).toMatchObject({state: 'fenced', goneWhy: expect.stringContaining('invalid')});
   expect(scene.all.filter(({kind}) => kind === 'clean')).toHaveLength(1);
   scene.tick(config.renew_ms);
@@ -126,7 +127,7 @@ test('[RN35] so does one whose record cannot be made', () => {
 
 test('[RN35] a record is not made plain because its log was late', () => {
   const scene = new Scene().reported();
-  for (let tries = 0; tries < 6; tries += 1) {
+  for (let tries = 0; tries < 20; tries += 1) {
     nack(scene, 'log_incomplete');
     for (let waited = 0; waited < 60 && !scene.kinds().includes('seal'); waited += 1) scene.tick(1_000);
     scene.answer({verb: 'seal', sealed: {length: 3, sha256: 'a'.repeat(64), receipt: `receipt-${tries}`, dropped: 0}});

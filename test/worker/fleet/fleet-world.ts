@@ -47,13 +47,21 @@ export type TestPool = ReturnType<typeof newPool>;
 
 export type Machine = {readonly id: RunnerId; readonly key: SigningKey; readonly x: string};
 
-export async function enrolledMachine({stub}: TestPool, labels: readonly string[] = []): Promise<Machine> {
+/** `x`: a public key that is not its own. */
+export async function enrolledMachine({stub}: TestPool, labels: readonly string[] = [], x?: string): Promise<Machine> {
   const key = await importSigningKey(await generatePrivateJwk());
   const id = newRunnerId(Date.now(), randomBytes);
   const token = {id: toHex(randomBytes(8)), hash: await sha256Hex(id)};
   valueOf(await stub.createEnrolment(root, {...token, labels: [], expiresAtMs: Date.now() + 60_000}));
-  valueOf(await stub.enrol(token, {runner: id, name: 'machine', labels, jwk: key.publicJwk}));
-  return {id, key, x: key.publicJwk.x};
+  valueOf(
+    await stub.enrol(token, {
+      runner: id,
+      name: 'machine',
+      labels,
+      jwk: {...key.publicJwk, ...(x !== undefined && {x})},
+    }),
+  );
+  return {id, key, x: x ?? key.publicJwk.x};
 }
 
 export type HelloOptions = {

@@ -46,6 +46,19 @@ describe('the socket of a runner', () => {
     expect(await (await connect(pool, machine)).inbox.closed()).toMatchObject({closed: 4403});
   });
 
+  test('[FL45] a frame that cannot be checked ends its connection, and the next one is heard', async () => {
+    const pool = newPool();
+    const machine = await enrolledMachine(pool);
+    // No key that the platform can read: checking its signature throws.
+    const unreadable = await enrolledMachine(pool, [], 'AAAA');
+    const session = await connect(pool, unreadable);
+    const {nonce} = await session.expect('challenge');
+    await session.hello(nonce);
+    expect(await session.inbox.closed()).toMatchObject({closed: 1011});
+    await (await connect(pool, unreadable)).expect('challenge');
+    await welcomed(pool, machine);
+  });
+
   test('[FL14] the newest session replaces the older one with 4409, and keeps what that one held', async () => {
     const pool = newPool();
     const machine = await enrolledMachine(pool);
@@ -108,10 +121,11 @@ describe('the socket of a runner', () => {
     const log_sha256 = 'ab'.repeat(32);
     const receipt = await (await seals()).receipt({...ref, length: 7, sha256: log_sha256});
     const stranger = {...machine, key: await importSigningKey(await generatePrivateJwk())};
+    const other = await enrolledMachine(pool);
     for (const [signer, change, why] of [
       [machine, {log_len: 7, log_sha256}, 'log_incomplete'],
       [machine, {log_len: 8, log_sha256, log_receipt: receipt}, 'log_incomplete'],
-      [machine, {runner: stranger.id.replace(/.$/, '0') as never}, 'invalid'],
+      [machine, {runner: other.id}, 'invalid'],
       [stranger, {}, 'bad_signature'],
     ] as const) {
       session.send(await exitOf(signer, ref, change));

@@ -12,11 +12,27 @@ import {charge, chargeLate, emptyPurse} from './spending.ts';
 import {advance, type Advance} from './task-step.ts';
 import type {CheckedExit, From, Ref} from './up-work.ts';
 
+type Reported = {readonly ref: Ref; readonly exit: CheckedExit};
+
 /**
- * Ends an attempt by the word of its runner. The fence comes first: what is not this runner's current attempt is `gone`
- * whatever its record says. An exit that is in is acknowledged again; one that cannot be taken is told why.
+ * Ends an attempt by the word of its runner. An exit that is in is acknowledged again; one that cannot be taken is told
+ * why. So is one that breaks this code: closing the connection for it would bring the same exit again with the next one,
+ * for ever, and with it whatever else its runner has to say.
  */
-export function takeExit(batch: Batch, from: From, {ref, exit}: {readonly ref: Ref; readonly exit: CheckedExit}): void {
+export function takeExit(batch: Batch, from: From, reported: Reported): void {
+  const mark = batch.mark();
+  try {
+    decideExit(batch, from, reported);
+  } catch {
+    batch.rollBack(mark);
+    batch.context.refuse('exit.failed');
+    const {task, epoch} = reported.ref;
+    batch.send(from.runner, {t: 'exit_nack', task, epoch, why: 'invalid'});
+  }
+}
+
+/** The fence comes first: what is not this runner's current attempt is `gone` whatever its record says. */
+function decideExit(batch: Batch, from: From, {ref, exit}: Reported): void {
   const row = heldRow(batch, from, ref);
   if (row === undefined || row.state === 'offered') {
     if (exit.ok && exit.record.spent !== undefined) chargeLate(batch, from, {ref, spent: exit.record.spent});

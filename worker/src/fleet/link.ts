@@ -150,9 +150,13 @@ export class Link {
     const done = Promise.withResolvers<void>();
     const enter = async (): Promise<void> => {
       const isPlain = messages.every(isChecked);
-      const checked = isPlain ? messages.filter(isChecked) : await this.check(from, from.connection, messages);
+      const checked = isPlain
+        ? messages.filter(isChecked)
+        : await this.check(from, from.connection, messages).catch(() => undefined);
       if (before !== undefined) await before;
-      done.resolve(this.#apply(from, checked));
+      // Whatever the reason, the frames behind this one must not wait for it: the connection would be deaf for ever.
+      if (checked === undefined) this.#giveUp(from);
+      done.resolve(checked === undefined ? undefined : this.#apply(from, checked));
     };
     return {entered: enter(), done: done.promise};
   }
@@ -164,9 +168,13 @@ export class Link {
         return () => undefined;
       });
     } catch {
-      this.#parts.core.refuse('frame.failed');
-      this.#parts.sockets.close(from.connection, 1011, 'the frame could not be handled: connect again');
+      this.#giveUp(from);
     }
+  }
+
+  #giveUp({connection}: From): void {
+    this.#parts.core.refuse('frame.failed');
+    this.#parts.sockets.close(connection, 1011, 'the frame could not be handled: connect again');
   }
 }
 
