@@ -1,4 +1,5 @@
-import type {AnswerMessage, AskMessage} from '@switchyard/shared/protocol/ask-message.ts';
+import type {AnswerMessage, AskMessage, AskWithdrawnMessage} from '@switchyard/shared/protocol/ask-message.ts';
+import {limits} from '@switchyard/shared/policy/limits.ts';
 import {askProtocol, callProtocol} from '@switchyard/shared/protocol/version.ts';
 import type {PersonReply} from '../agent/tool-gate.ts';
 import type {LinkUp} from '../link/link.ts';
@@ -16,7 +17,12 @@ export type OpenAsk = {
   readonly withdraw: () => void;
 };
 
-type Entry = {readonly message: AskMessage; readonly resolve: (answer: PersonReply) => void};
+type Entry = {
+  readonly message: AskMessage;
+  readonly resolve: (answer: PersonReply) => void;
+  /** The control plane may know of it. */
+  isSaid: boolean;
+};
 
 const taken: PersonReply = {decision: 'reject', text: 'another call of this id waits for a person', by: null};
 const tooOld: PersonReply = {decision: 'reject', text: 'the control plane is too old for this', by: null};
@@ -24,11 +30,14 @@ const tooOld: PersonReply = {decision: 'reject', text: 'the control plane is too
 /**
  * What agents of this runner ask people. Nothing of it is kept: an agent that waits is found by its own output after a
  * crash and asks again, and every session with the control plane begins with all that is open. The control plane knows
- * an ask by its id and answers each time.
+ * an ask by its id and answers each time. What was taken back is said again with every session as well: the connection
+ * that it was said over, if there was one, may have been the end of it.
  */
 export class AskDesk {
   readonly #send: (message: LinkUp) => void;
   readonly #open = new Map<string, Entry>();
+  /** Oldest first. */
+  readonly #withdrawn = new Map<string, AskWithdrawnMessage>();
   /** Of the session; null while there is none. */
   #protocol: number | null = null;
 
@@ -44,7 +53,8 @@ export class AskDesk {
     if (waiting !== undefined && (waiting.tool !== ask.tool || waiting.input !== ask.input))
       return {answer: Promise.resolve(taken), close: () => undefined, withdraw: () => undefined};
     const {promise, resolve} = Promise.withResolvers<PersonReply>();
-    const entry = {message, resolve};
+    const entry: Entry = {message, resolve, isSaid: false};
+    this.#withdrawn.delete(key);
     this.#open.set(key, entry);
     this.#say(entry);
     const close = (): boolean => this.#open.get(key) === entry && this.#open.delete(key);
@@ -52,14 +62,17 @@ export class AskDesk {
       answer: promise,
       close,
       withdraw: () => {
-        if (close() && this.#protocol !== null) this.#send({t: 'ask_withdrawn', task, epoch, id: ask.id});
+        if (close() && entry.isSaid) this.#withdraw({t: 'ask_withdrawn', task, epoch, id: ask.id});
       },
     };
   }
 
-  /** A session has begun. */
-  begin(protocol: number): void {
+  /** A session has begun. Of an attempt that is not held any more the control plane has closed everything. */
+  begin(protocol: number, isHeld: (of: AttemptRef) => boolean): void {
     this.#protocol = protocol;
+    for (const [key, message] of this.#withdrawn)
+      if (isHeld(message)) this.#send(message);
+      else this.#withdrawn.delete(key);
     for (const entry of this.#open.values()) this.#say(entry);
   }
 
@@ -72,10 +85,21 @@ export class AskDesk {
     this.#open.get(keyOf(answer))?.resolve(answer);
   }
 
-  #say({message, resolve}: Entry): void {
+  #withdraw(message: AskWithdrawnMessage): void {
+    this.#withdrawn.set(keyOf(message), message);
+    const [oldest] = this.#withdrawn.keys();
+    if (this.#withdrawn.size > limits.asksWithdrawnMax && oldest !== undefined) this.#withdrawn.delete(oldest);
+    if (this.#protocol !== null) this.#send(message);
+  }
+
+  #say(entry: Entry): void {
+    const {message, resolve} = entry;
     if (this.#protocol === null) return;
     if (this.#protocol < (message.kind === 'call' ? callProtocol : askProtocol)) resolve(tooOld);
-    else this.#send(message);
+    else {
+      entry.isSaid = true;
+      this.#send(message);
+    }
   }
 }
 

@@ -213,7 +213,7 @@ export class AttemptLoop {
   #begin(protocol: number): void {
     this.#protocol = protocol;
     for (const unsent of this.#unsent.splice(0)) this.#send(unsent);
-    this.#desk.begin(protocol);
+    this.#desk.begin(protocol, of => this.#attempt(of) !== undefined);
   }
 
   /** Nothing may happen that is not durable: the process must end, and the dead-man's switches of the agents hold. */

@@ -85,6 +85,7 @@ export const limitTable = {
   messageCharactersMax: characters(20_000, 'Longest message to a task.'),
   askInputCharactersMax: characters(16_000, 'Longest input of a tool call that is shown to a person; the rest is cut.'),
   asksOpenMax: count(32, 'Most questions of one task that wait for a person.'),
+  asksWithdrawnMax: count(256, 'Most questions taken back by their agents that a runner says again with each session.'),
   reportedEventsMax: count(500, 'Most events that the agent of one attempt may report.'),
   subtasksMax: count(20, 'Most sub-tasks that the agent of one attempt may make.'),
   subtaskDepthMax: count(3, 'Deepest chain of sub-tasks below a task that somebody submitted.'),

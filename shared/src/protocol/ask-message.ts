@@ -30,6 +30,7 @@ export type AskMessage = z.infer<typeof askSchema>;
 
 /** The agent does not wait for it any more, although its attempt goes on. */
 export const askWithdrawnSchema = z.strictObject({t: z.literal('ask_withdrawn'), ...attemptRef, id: askIdSchema});
+export type AskWithdrawnMessage = z.infer<typeof askWithdrawnSchema>;
 
 /** What a person said, or that nobody did in time: then it is rejected by nobody. */
 export const answerSchema = z.strictObject({

@@ -55,7 +55,7 @@ test('[AT7] what is no call of the tool, or too large for it, never leaves the r
 test('[AT7] a control plane that is too old for calls refuses them, and is still asked for people', async () => {
   const sent: LinkUp[] = [];
   const desk = new AskDesk(message => sent.push(message));
-  desk.begin(callProtocol - 1);
+  desk.begin(callProtocol - 1, () => true);
   const of = {task: taskIdSchema.parse('tsk_01jd5k3v8x0000000000000000'), epoch: 1};
   const ask = {id: 'toolu_1', tool: 'emit_event', input: '{}', reason: '', rule: null, expires_in_ms: 1_000};
   expect(await desk.ask(of, {...ask, kind: 'call'}).answer).toMatchObject({decision: 'reject'});

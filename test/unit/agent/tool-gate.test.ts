@@ -129,6 +129,8 @@ const question: PersonQuestion = {
   rule: null,
 };
 
+const isHeld = (): boolean => true;
+
 function desk() {
   const sent: object[] = [];
   const made = new AskDesk(message => sent.push(message));
@@ -148,15 +150,15 @@ test('[PV2] what is open is asked at the beginning of every session, and not aft
   const {made, sent, ports, answer} = desk();
   const reply = askPerson(ports, question, {canDefer: false, withdrawn: never});
   expect(sent).toEqual([]);
-  made.begin(3);
+  made.begin(3, isHeld);
   made.end();
-  made.begin(3);
+  made.begin(3, isHeld);
   expect(sent).toMatchObject([{t: 'ask'}, {t: 'ask'}]);
   expect(JSON.stringify(sent)).not.toContain('secret-value');
   made.take(answer);
   made.take(answer);
   expect(await reply).toMatchObject({decision: 'approve', by: 'ada'});
-  made.begin(3);
+  made.begin(3, isHeld);
   expect(sent).toHaveLength(2);
 });
 
@@ -167,7 +169,7 @@ test('[PV26] a person is told first when there is more of a call than is shown',
     [1, `only the first ${limits.askInputCharactersMax} of the ${limits.askInputCharactersMax + 1} characters`],
   ] as const) {
     const {made, sent, ports} = desk();
-    made.begin(3);
+    made.begin(3, isHeld);
     const input = inputOf(limits.askInputCharactersMax + more);
     void askPerson(ports, {...question, input}, {canDefer: false, withdrawn: never});
     const [ask] = sent.map(each => askSchema.parse(each));
@@ -178,7 +180,7 @@ test('[PV26] a person is told first when there is more of a call than is shown',
 
 test('[PV28] two calls that differ only behind what is shown are different ones', async () => {
   const {made, sent, ports} = desk();
-  made.begin(3);
+  made.begin(3, isHeld);
   const asked = async (last: string) => {
     const input = `${'x'.repeat(limits.askInputCharactersMax)}${last}`;
     return askPerson(ports, {...question, input}, {canDefer: false, withdrawn: never});
@@ -191,7 +193,7 @@ test('[PV28] two calls that differ only behind what is shown are different ones'
 
 test('[PV19] an agent that can be put off waits for a while only, and one that takes its ask back says so', async () => {
   const {made, sent, ports} = desk();
-  made.begin(3);
+  made.begin(3, isHeld);
   expect(await askPerson(ports, question, {canDefer: true, withdrawn: never})).toBe('later');
   const withdrawn = new AbortController();
   const reply = askPerson(ports, question, {canDefer: false, withdrawn: withdrawn.signal});
@@ -200,13 +202,63 @@ test('[PV19] an agent that can be put off waits for a while only, and one that t
   expect(sent).toMatchObject([{t: 'ask'}, {t: 'ask'}, {t: 'ask_withdrawn', id: 'toolu_1'}]);
 });
 
+test('[PV19] what is taken back without a session is withdrawn with the next ones, while its attempt is held', async () => {
+  const {made, sent, ports} = desk();
+  const withdrawn = new AbortController();
+  made.begin(3, isHeld);
+  const reply = askPerson(ports, question, {canDefer: false, withdrawn: withdrawn.signal});
+  made.end();
+  withdrawn.abort();
+  expect(await reply).toMatchObject({decision: 'reject'});
+  expect(sent.splice(0)).toMatchObject([{t: 'ask'}]);
+  // Nobody knows whether the connection took it along.
+  for (const session of [3, 3]) {
+    made.begin(session, isHeld);
+    made.end();
+  }
+  expect(sent.splice(0)).toEqual([
+    {t: 'ask_withdrawn', ...of, id: 'toolu_1'},
+    {t: 'ask_withdrawn', ...of, id: 'toolu_1'},
+  ]);
+  made.begin(3, () => false);
+  made.begin(3, isHeld);
+  expect(sent).toEqual([]);
+});
+
+test('[PV19] what is asked again is not withdrawn any more', () => {
+  const {made, sent, ports} = desk();
+  const withdrawn = new AbortController();
+  made.begin(3, isHeld);
+  void askPerson(ports, question, {canDefer: false, withdrawn: withdrawn.signal});
+  made.end();
+  withdrawn.abort();
+  void askPerson(ports, question, {canDefer: false, withdrawn: never});
+  sent.splice(0);
+  made.begin(3, isHeld);
+  expect(sent).toMatchObject([{t: 'ask', id: 'toolu_1'}]);
+});
+
+test('[PV19] no more than the limit is said again, the newest', () => {
+  const {made, sent, ports} = desk();
+  made.begin(3, isHeld);
+  for (let n = 0; n <= limits.asksWithdrawnMax; n += 1) {
+    const withdrawn = new AbortController();
+    void askPerson(ports, {...question, id: `toolu_${n}`}, {canDefer: false, withdrawn: withdrawn.signal});
+    withdrawn.abort();
+  }
+  sent.splice(0);
+  made.begin(3, isHeld);
+  expect(sent).toHaveLength(limits.asksWithdrawnMax);
+  expect(sent[0]).toMatchObject({id: 'toolu_1'});
+});
+
 test('[PV19] a process that lets go of its agent decides nothing any more and withdraws nothing', async () => {
   const {made, sent, ports, over, answer} = desk();
-  made.begin(3);
+  made.begin(3, isHeld);
   const reply = askPerson(ports, question, {canDefer: false, withdrawn: never});
   over.abort();
   made.take(answer);
-  made.begin(3);
+  made.begin(3, isHeld);
   expect(await Promise.race([reply, Promise.resolve('pending')])).toBe('pending');
   expect(sent).toMatchObject([{t: 'ask'}]);
 });
@@ -217,7 +269,7 @@ test('[PV19] what is over or taken back before it is asked stays open for nobody
   void askPerson({...ports, over: gone}, question, {canDefer: false, withdrawn: never});
   const other = {...question, id: 'toolu_2'};
   expect(await askPerson(ports, other, {canDefer: false, withdrawn: gone})).toMatchObject({decision: 'reject'});
-  made.begin(3);
+  made.begin(3, isHeld);
   expect(sent).toEqual([]);
 });
 
@@ -234,14 +286,14 @@ test('[PV19] an agent that was answered is waited for no longer', async () => {
 test('[PV20] a control plane that cannot ask people rejects', async () => {
   const {made, sent, ports} = desk();
   const reply = askPerson(ports, question, {canDefer: false, withdrawn: never});
-  made.begin(2);
+  made.begin(2, isHeld);
   expect(await reply).toMatchObject({decision: 'reject', by: null});
   expect(sent).toEqual([]);
 });
 
 test('[PV28] while a call waits, another one with its id is refused and takes no answer', async () => {
   const {made, sent, ports, answer} = desk();
-  made.begin(3);
+  made.begin(3, isHeld);
   const first = askPerson(ports, question, {canDefer: false, withdrawn: never});
   const other = {...question, input: {command: 'rm -rf /'}};
   expect(await askPerson(ports, other, {canDefer: false, withdrawn: never})).toMatchObject({

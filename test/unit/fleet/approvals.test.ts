@@ -180,6 +180,18 @@ describe('an ask', () => {
     expect(asked(of, task).state).toBe('open');
   });
 
+  test('[PV5] that the agent took back while its runner was away is withdrawn when that says so, each time', () => {
+    const {world: of, machine, task, attempt} = running();
+    machine.say(ask(attempt));
+    of.restart();
+    for (let session = 0; session < 2; session += 1) {
+      machine.hello(1, [{task: attempt.task as never, epoch: 1, phase: 'running', spool_len: 0}]);
+      machine.say({t: 'ask_withdrawn', ...attempt, id: 'toolu_1'});
+      expect(asked(of, task).state).toBe('withdrawn');
+    }
+    expect(kinds(of, task)).toEqual(['approval.open', 'approval.withdrawn']);
+  });
+
   test('[PV6] of an attempt that is not the runner of it changes nothing', () => {
     const {world: of, machine, task, attempt} = running();
     machine.say(ask({...attempt, epoch: 2}));
