@@ -23,8 +23,12 @@ export type AttemptLogOptions = {
 /** The log of one attempt while this process holds it: the spool on disk and its upload, which runs beside the work. */
 export class AttemptLog {
   readonly #spool: LogSpool;
-  readonly #link: LogLink;
-  readonly #outcome: Promise<LogLinkOutcome>;
+  readonly #linkOptions: LogLinkOptions;
+  #link: LogLink;
+  #outcome: Promise<LogLinkOutcome>;
+  /** Once it is known the log has no other one. */
+  #end: LogEnd | undefined;
+  #hasReceipt = false;
   readonly #upload = new AbortController();
   readonly #makeRoom: () => Promise<void>;
   readonly #secrets: Secrets;
@@ -33,19 +37,20 @@ export class AttemptLog {
 
   private constructor(
     spool: LogSpool,
-    link: LogLink,
+    linkOptions: LogLinkOptions,
     {makeRoom, secrets}: Pick<AttemptLogOptions, 'makeRoom' | 'secrets'>,
   ) {
     this.#secrets = secrets;
     this.#spool = spool;
-    this.#link = link;
+    this.#linkOptions = linkOptions;
+    this.#link = new LogLink(linkOptions);
     this.#makeRoom = makeRoom;
-    this.#outcome = link.run(this.#upload.signal);
+    this.#outcome = this.#link.run(this.#upload.signal);
   }
 
   static async open({directory, secrets, link, makeRoom}: AttemptLogOptions): Promise<AttemptLog> {
     const spool = await LogSpool.open({directory, secrets});
-    return new AttemptLog(spool, new LogLink({...link, spool}), {makeRoom, secrets});
+    return new AttemptLog(spool, {...link, spool}, {makeRoom, secrets});
   }
 
   get length(): number {
@@ -80,14 +85,17 @@ export class AttemptLog {
 
   /**
    * Closes the log and waits until the server holds all of it, over restarts and cuts. Throws `lease_lost` when the
-   * server takes nothing more from this attempt, `state_corrupt` when the two logs can never be equal.
+   * server takes nothing more from this attempt, `state_corrupt` when the two logs can never be equal. Called again, it
+   * asks for a new receipt: the one before was refused.
    */
   async seal(signal: AbortSignal): Promise<SealedLog> {
-    const end = await this.#finish(signal);
+    const end = (this.#end ??= await this.#finish(signal));
+    if (this.#hasReceipt) this.#uploadAgain();
     this.#link.end(end);
     const outcome = await Promise.race([this.#outcome, aborted(signal)]);
     switch (outcome.kind) {
       case 'sealed':
+        this.#hasReceipt = true;
         return {length: end.length, sha256: end.sha256, receipt: outcome.receipt, dropped: end.droppedBytes};
       case 'gone':
         throw new SwitchyardError('lease_lost', `the log of the attempt was closed: ${outcome.why}`);
@@ -103,6 +111,12 @@ export class AttemptLog {
     this.#upload.abort();
     await this.#outcome;
     await this.#spool.close();
+  }
+
+  #uploadAgain(): void {
+    this.#hasReceipt = false;
+    this.#link = new LogLink(this.#linkOptions);
+    this.#outcome = this.#link.run(this.#upload.signal);
   }
 
   async #finish(signal: AbortSignal): Promise<LogEnd> {
