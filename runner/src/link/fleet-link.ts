@@ -33,6 +33,8 @@ export type FleetLinkOptions = {
   readonly heartbeat?: Heartbeat | undefined;
   /** How long polling goes on before the WebSocket gets another chance. */
   readonly pollMaxMs?: number | undefined;
+  /** How long a renewal may go unanswered, looked at with the next one: well before a lease is over. */
+  readonly deafMaxMs?: number | undefined;
 };
 
 /** From opening to welcome: the challenge, the hello and the commit of the server. */
@@ -45,6 +47,8 @@ type Session = {
   readonly id: string;
   carrier: Carrier | undefined;
   isWelcome: boolean;
+  /** When the oldest renewal was sent that is not answered. */
+  unansweredSinceMs: number | undefined;
 };
 
 /** Keeps one session with the Fleet: opens it, proves the key, tries again for ever. One transport at a time. */
@@ -71,12 +75,22 @@ export class FleetLink implements Link {
 
   send(message: LinkUp): void {
     if (this.#session?.isWelcome !== true) return;
+    if (message.t === 'renew') this.#renews(this.#session);
     this.#outbox.push(message);
     this.#flush ??= setImmediate(() => {
       this.#flush = undefined;
       const messages = this.#outbox.splice(0);
       if (this.#session?.isWelcome === true) this.#session.carrier?.send(messages);
     });
+  }
+
+  /** A renewal is always answered: a server that does not has lost this session, whatever answers its pings. */
+  #renews(session: Session): void {
+    const {deafMaxMs = limits.httpTimeoutMs} = this.#options;
+    const nowMs = performance.now();
+    session.unansweredSinceMs ??= nowMs;
+    if (nowMs - session.unansweredSinceMs >= deafMaxMs)
+      session.carrier?.leave(`no renewal was answered for ${Math.round(nowMs - session.unansweredSinceMs)} ms`);
   }
 
   status(): LinkStatus {
@@ -131,6 +145,7 @@ export class FleetLink implements Link {
       id: this.#options.randomId(),
       carrier: undefined,
       isWelcome: false,
+      unansweredSinceMs: undefined,
     };
     this.#session = session;
     this.#outbox = [];
@@ -179,6 +194,7 @@ export class FleetLink implements Link {
         continue;
       }
       if (message.t === 'welcome') this.#onWelcome(session);
+      if (message.t === 'renewed') session.unansweredSinceMs = undefined;
       if (message.t === 'rotate') session.carrier?.leave('the key of this runner was replaced');
       if (session.isWelcome) this.#handlers?.onMessage(message);
     }

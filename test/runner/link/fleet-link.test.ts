@@ -180,6 +180,23 @@ test('[LK7] A server that no longer answers a ping is left', async () => {
   await until('connected again', () => isConnected(linked) && plane.hellos.length > 1);
 });
 
+test('[LK16] A server that answers pings and no renewal is left, and connected to again', async () => {
+  const linked = await connect({deafMaxMs: 50, heartbeat: {everyMs: 40, answerMs: 20_000}});
+  const renew = (): void => linked.link.send({t: 'renew', ts: 1_000, slots: {default: 1}, items: []});
+  await until('connected', () => isConnected(linked));
+  for (let answered = 0; answered < 3; answered += 1) {
+    renew();
+    await until('an answer', () => linked.heard.filter(({t}) => t === 'renewed').length > answered);
+  }
+  plane.stopRenewing();
+  await until('left', () => {
+    renew();
+    return linked.ends.length > 0;
+  });
+  expect(linked.ends).toEqual([expect.stringContaining('no renewal was answered')]);
+  await until('connected again', () => isConnected(linked) && plane.hellos.length > 1);
+});
+
 test('[LK8] Without WebSockets the same messages travel by polling, and the WebSocket gets another chance', async () => {
   plane.hooks.intercept = request => (request.headers.upgrade === undefined ? undefined : 'cut');
   const linked = await connect({pollMaxMs: 1_500});
