@@ -198,7 +198,7 @@ export function executorContract(name: string, open: () => Promise<ExecutorHarne
 
     test('[EX15] a refreshed deadline is obeyed in place of the old one', async () => {
       const runDir = await launched(sh('read -r line; echo "$line"'), {input: 'stream'});
-      const oldMs = harness.bootNowMs() + 3_000;
+      const oldMs = harness.bootNowMs() + 5_000;
       await harness.executor.refreshDeadline(runDir, {softMs: oldMs, hardMs: oldMs});
       await harness.executor.refreshDeadline(runDir, {softMs: oldMs + 60_000, hardMs: oldMs + 60_000});
       // The shim looks once a second: two looks later it would have ended the agent.

@@ -134,10 +134,10 @@ const codecs: readonly Codec[] = [
 ];
 
 // The largest of them takes ten seconds of a processor, and there may be few.
-test.for(codecs)('[PB2] $name takes nothing but what it could have said itself', {timeout: 120_000}, async codec => {
+test.for(codecs)('[PB2] $name takes nothing but what it could have said itself', {timeout: 300_000}, async codec => {
   await assertTakesOnlyItsOwn(codec, 150);
 });
 
-test.for(codecs)('[PB3] $name reads what was written', {timeout: 120_000}, async codec => {
+test.for(codecs)('[PB3] $name reads what was written', {timeout: 300_000}, async codec => {
   await assertRoundTrip(codec, 40);
 });

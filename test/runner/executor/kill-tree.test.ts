@@ -126,7 +126,7 @@ describe('ending the tree of an attempt', () => {
 
   test.for([
     {name: 'hangs', graceMs: 20_000, code: 143, log: 'ready\n'},
-    {name: 'ignores-sigterm', graceMs: 3_000, code: 137, log: 'ready\nheard TERM\n'},
+    {name: 'ignores-sigterm', graceMs: 6_000, code: 137, log: 'ready\nheard TERM\n'},
   ])('[KT5] $name gets its grace and no more', async ({name, graceMs, code, log}) => {
     await using place = await hostPlace({cgroupBase});
     const {plan, runDir} = place.attempt(agent(name));

@@ -238,7 +238,7 @@ describe('launching', () => {
     await place.executor.launch(plan, runDir);
     await readUntil(place.executor, runDir, 'ready');
     const softMs = clock.nowMs();
-    const hardMs = softMs + 6_000;
+    const hardMs = softMs + 10_000;
     await writeDeadline(runDir, {softMs, hardMs});
     // Whoever asks the agent has read the deadline.
     await readUntil(place.executor, runDir, 'heard TERM');

@@ -28,7 +28,7 @@ test.for(places)(
 
 test('[EX40] what children used counts once they were waited for', async () => {
   await using place = await hostPlace();
-  const busy = 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done';
+  const busy = 'i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done';
   const {plan, runDir} = place.attempt(['/bin/sh', '-c', `sh -c '${busy}'; sleep 60`]);
   await place.executor.launch(plan, runDir);
   // The shell itself needs next to nothing.

@@ -224,7 +224,7 @@ describe('logs', () => {
   test('[RD12] a line is read as soon as it is written, and an offset ahead waits for its byte', async () => {
     const path = join(await temporary(), 'out');
     await writeFile(path, 'abc');
-    const tail = tailFile({path, offset: 5, isComplete: never, signal: AbortSignal.timeout(10_000)});
+    const tail = tailFile({path, offset: 5, isComplete: never, signal: AbortSignal.timeout(20_000)});
     const first = tail.next();
     await wait(30); // lets the reader reach its wait; the outcome is the same without
     await appendFile(path, 'defgh');

@@ -128,6 +128,16 @@ test.for([
   expect(isTaken).toBe(taken);
 });
 
+test('[LK14] The version of git is known', async () => {
+  const {gitVersion} = await machineFacts({
+    path: '/usr/local/bin:/usr/bin:/bin',
+    home: '/nonexistent',
+    executors: [],
+    deadlineMs: 20_000,
+  });
+  expect(gitVersion).toMatch(/^\d+\.\d+/);
+});
+
 test('[LK14] Labels say the system, the executors and the agents that are there, also those that are slow to answer', async () => {
   const programs = join(directory, 'bin');
   await mkdir(programs);
@@ -138,7 +148,6 @@ test('[LK14] Labels say the system, the executors and the agents that are there,
   // The first has its version where it was told in time.
   expect(facts.agents.map(({name}) => name)).toEqual(expect.arrayContaining(['claude', 'codex']));
   expect(facts.agents).toContainEqual({name: 'codex', version: 'unknown'});
-  expect(facts.gitVersion).toMatch(/^\d+\.\d+/);
   const labels = labelsOf(facts, ['team=a', 'not a label']);
   expect(labels).toEqual(
     expect.arrayContaining([
