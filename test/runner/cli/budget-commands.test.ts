@@ -5,9 +5,9 @@ import {pathToFileURL} from 'node:url';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {startControlPlane, type ControlPlane} from '../../../runner/src/services/control-plane.ts';
 import {localPool} from '../../../runner/src/services/local-pool.ts';
-import {freePort} from '../../../runner/src/services/port.ts';
 import {stateLayout} from '../../../runner/src/services/state-layout.ts';
 import {lastJson, repository, runCli, type CliResult} from '../../fixtures/cli.ts';
+import {keptPort} from '../../fixtures/kept-port.ts';
 
 let home = '';
 let plane: ControlPlane | undefined;
@@ -19,7 +19,7 @@ beforeAll(async () => {
     repository,
     directory: layout.controlPlaneDirectory,
     host: '127.0.0.1',
-    port: await freePort(),
+    port: await keptPort(),
     onLine: () => undefined,
   });
   await localPool(layout, plane.url);

@@ -24,9 +24,10 @@ import {
 } from '../../../runner/src/services/database-migration.ts';
 import {installationSecret} from '../../../runner/src/services/installation-secret.ts';
 import {localPool, localRunner} from '../../../runner/src/services/local-pool.ts';
-import {checkPortFree, freePort} from '../../../runner/src/services/port.ts';
+import {checkPortFree} from '../../../runner/src/services/port.ts';
 import {stateLayout} from '../../../runner/src/services/state-layout.ts';
 import {repository} from '../../fixtures/cli.ts';
+import {keptPort} from '../../fixtures/kept-port.ts';
 
 let root = '';
 beforeEach(() => {
@@ -41,7 +42,7 @@ test('[UP9] the embedded control plane keeps its data and its tokens over a rest
       repository,
       directory: layout.controlPlaneDirectory,
       host: '127.0.0.1',
-      port: await freePort(),
+      port: await keptPort(),
       onLine: () => undefined,
     });
   const first = await start();
@@ -101,7 +102,7 @@ test('[UP11] the secret of an installation is made once, and a file that is dama
 
 test('[SV2] a taken port is named with the process that holds it', async () => {
   const server = createServer();
-  const port = await freePort();
+  const port = await keptPort();
   await checkPortFree('127.0.0.1', port);
   await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve));
   try {

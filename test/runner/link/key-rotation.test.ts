@@ -11,7 +11,6 @@ import {rotateRunnerKeyHere, runnerKeys} from '../../../runner/src/secrets/key-r
 import {loadRunnerKey} from '../../../runner/src/secrets/runner-key.ts';
 import {startControlPlane, type ControlPlane} from '../../../runner/src/services/control-plane.ts';
 import {localPool, localRunner} from '../../../runner/src/services/local-pool.ts';
-import {freePort} from '../../../runner/src/services/port.ts';
 import {
   identityPath,
   readRunnerIdentity,
@@ -20,6 +19,7 @@ import {
 } from '../../../runner/src/services/runner-identity.ts';
 import {stateLayout} from '../../../runner/src/services/state-layout.ts';
 import {lastJson, repository, runCli} from '../../fixtures/cli.ts';
+import {keptPort} from '../../fixtures/kept-port.ts';
 import {until} from '../../fixtures/until.ts';
 
 let home = '';
@@ -30,7 +30,7 @@ let machines = 0;
 beforeAll(async () => {
   home = realpathSync(mkdtempSync(join(tmpdir(), 'switchyard-rotation-')));
   const layout = stateLayout(join(home, 'plane'));
-  const port = await freePort();
+  const port = await keptPort();
   plane = await startControlPlane({
     repository,
     directory: layout.controlPlaneDirectory,

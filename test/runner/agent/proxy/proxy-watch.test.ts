@@ -4,6 +4,7 @@ import type {AddressInfo} from 'node:net';
 import {expect, onTestFinished, test} from 'vitest';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {HEALTHY, ProxyWatch, type ProxyWatchOptions} from '../../../../runner/src/agent/proxy/proxy-watch.ts';
+import {keptPort} from '../../../fixtures/kept-port.ts';
 import {until} from '../../../fixtures/until.ts';
 
 const well: RequestListener = (_, response) => void response.end(HEALTHY);
@@ -48,7 +49,7 @@ test('[MP13] a proxy that hangs is not well after its time', {timeout: 120_000},
 });
 
 test('[MP13] one that dies and comes back is told once for each change, by the check before a start and by the rounds', async () => {
-  const first = await listen(well);
+  const first = await listen(well, await keptPort());
   const {watch, told} = watchOf(first.port);
   await watch.check();
   expect([watch.trouble, told]).toEqual([null, []]);
@@ -88,7 +89,7 @@ test('[MP17] a proxy that is not well is made anew at once, then after growing p
 });
 
 test('[MP17] of checks at the same time one makes the proxy anew, and all of them go on', async () => {
-  const first = await listen(well);
+  const first = await listen(well, await keptPort());
   let healed = 0;
   const {watch} = watchOf(first.port, {
     heal: async () => {
