@@ -131,7 +131,7 @@ export const leftOut: readonly LeftOut[] = [
     why: 'an agent, not the runner: it may fail, and its output is tried',
   },
   {
-    modules: /^runner\/src\/attempt\/(?:attempt-loop|checks-program|masked-words|reported-event)\.ts$/,
+    modules: /^runner\/src\/attempt\/(?:attempt-loop|checks-program|exit-facts|masked-words|reported-event)\.ts$/,
     why: 'JSON that this program made in the line before, or for its own child',
   },
   {
