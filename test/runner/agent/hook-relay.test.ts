@@ -1,5 +1,5 @@
 import {spawn, type ChildProcessWithoutNullStreams} from 'node:child_process';
-import {mkdirSync, mkdtempSync, rmSync} from 'node:fs';
+import {existsSync, mkdirSync, mkdtempSync, rmSync} from 'node:fs';
 import {tmpdir} from 'node:os';
 import {join, resolve} from 'node:path';
 import {createInterface} from 'node:readline';
@@ -97,4 +97,19 @@ test('[CA33] what reaches nothing, and our own tools, need no question', async (
   for (const tool_name of ['update_plan', 'mcp__switchyard__report_progress'])
     expect((await hook(directory, {...call, tool_name})).code).toBe(0);
   expect(questionIn(lines)).toBe(undefined);
+});
+
+test('[CA47] an answer that interrupts a turn reaches its hook behind the end of the turn', async () => {
+  const {child, directory, lines} = await relay();
+  putFile(hookFiles.question(directory, 'one'), '{}');
+  const {id} = await asked(lines);
+  const say = (message: object): boolean => child.stdin.write(`${JSON.stringify({jsonrpc: '2.0', ...message})}\n`);
+  say({method: 'session/cancel', params: {sessionId: 's'}});
+  say({id, result: {outcome: {outcome: 'cancelled'}}});
+  say({method: 'later'});
+  await until('the relay has read the answer', () => lines.some(line => line.includes('later')));
+  expect(lines.some(line => line.includes('session/cancel'))).toBe(true);
+  expect(existsSync(hookFiles.answer(directory, 'one'))).toBe(false);
+  say({id: 3, result: {stopReason: 'cancelled'}});
+  await until('the answer', () => existsSync(hookFiles.answer(directory, 'one')));
 });

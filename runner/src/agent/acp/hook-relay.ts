@@ -10,6 +10,13 @@ import {hookFiles, openQuestions, putFile, takeFile} from './hook-files.ts';
  * other question does.
  */
 const POLL_MS = 25;
+/** An agent that waits for its hooks before it ends a turn is not left waiting for longer. */
+const INTERRUPTED_MS_MAX = 10_000;
+
+type Answer = {readonly id: string; readonly text: string; readonly isInterrupted: boolean};
+
+/** Answers to hooks of a turn that is being interrupted. */
+const late: Answer[] = [];
 
 const [directory = '', program = '', ...args] = process.argv.slice(2);
 mkdirSync(directory, {recursive: true, mode: 0o700});
@@ -20,13 +27,17 @@ putFile(hookFiles.relay(directory), String(process.pid));
 const agent = spawn(program, args, {stdio: ['pipe', 'pipe', 'inherit']});
 // An agent that has ended takes no more lines.
 agent.stdin.on('error', () => undefined);
-createInterface({input: agent.stdout, crlfDelay: Infinity}).on('line', say);
+createInterface({input: agent.stdout, crlfDelay: Infinity}).on('line', line => {
+  say(line);
+  if (line.includes('"stopReason"')) answerLate();
+});
 
 createInterface({input: process.stdin, crlfDelay: Infinity})
   .on('line', line => {
     const answer = answerIn(line);
     if (answer === undefined) agent.stdin.write(`${line}\n`);
-    else putFile(hookFiles.answer(directory, answer.id), answer.text);
+    else if (answer.isInterrupted) hold(answer);
+    else put(answer);
   })
   .on('close', () => agent.stdin.end());
 
@@ -52,17 +63,33 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+function put({id, text}: Answer): void {
+  putFile(hookFiles.answer(directory, id), text);
+}
+
+/** An agent whose hook says no before it has heard of the interrupt asks its model once more: the turn ends first. */
+function hold(answer: Answer): void {
+  late.push(answer);
+  setTimeout(answerLate, INTERRUPTED_MS_MAX).unref();
+}
+
+function answerLate(): void {
+  for (const answer of late.splice(0)) put(answer);
+}
+
 /** The answer to a question of a hook; undefined for every other line. */
-function answerIn(line: string): {readonly id: string; readonly text: string} | undefined {
+function answerIn(line: string): Answer | undefined {
   if (!line.includes(PREFIX)) return undefined;
   const message: unknown = parsed(line);
   const id = field(message, 'id');
   if (typeof id !== 'string' || !id.startsWith(PREFIX)) return undefined;
   const result = field(message, 'result');
   const reason = field(field(result, '_meta'), 'reason');
-  const isAllowed = field(field(result, 'outcome'), 'optionId') === 'allow';
+  const outcome = field(result, 'outcome');
+  const isAllowed = field(outcome, 'optionId') === 'allow';
   return {
     id: id.slice(PREFIX.length),
+    isInterrupted: field(outcome, 'outcome') === 'cancelled',
     text: isAllowed ? 'allow' : typeof reason === 'string' && reason !== '' ? reason : 'rejected',
   };
 }
