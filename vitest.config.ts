@@ -38,7 +38,7 @@ export default defineConfig({
         test: {
           name: 'real',
           include: ['test/real/**/*.test.ts'],
-          testTimeout: 180_000,
+          testTimeout: 400_000,
           fileParallelism: false,
         },
       },

@@ -1,12 +1,13 @@
-import {mkdirSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
-import {decideApproval, listApprovals, type ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
+import {decideApproval, listApprovals} from '@switchyard/shared/api/approval-contracts.ts';
 import {listTaskEvents} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {chosenBy, say, shell, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
+import {asked} from './asked.ts';
 import {openStage, type Stage} from './stage.ts';
 
 const charter = `
@@ -53,20 +54,11 @@ const submit = async (
 const filesOf = async ({branch}: TaskView): Promise<string> =>
   (await execa('git', ['-C', stage.repository.path, 'ls-tree', '-r', '--name-only', branch ?? 'main'])).stdout;
 
-async function asked(task: TaskView['id']): Promise<ApprovalView> {
-  const query = {task, state: 'open'} as const;
-  const find = async (): Promise<ApprovalView | undefined> =>
-    (await stage.bed.client.call(listApprovals, {query})).approvals[0];
-  await expect.poll(find, {timeout: 120_000}).toBeDefined();
-  const found = await find();
-  if (found === undefined) throw new Error('nothing is asked');
-  return found;
-}
-
 test.for(agents)(
   '[RA100] $driver: a command that the charter rejects does not run, and nobody is asked',
   {timeout: 300_000},
   async agent => {
+    stage.api.requests.length = 0;
     const id = await submit('rejected', agent);
     const task = await stage.bed.finished(id, 240_000);
     const log = await stage.bed.log(id);
@@ -82,7 +74,7 @@ test.for(agents)(
   {timeout: 300_000},
   async agent => {
     const id = await submit('marked', agent);
-    const approval = await asked(id);
+    const approval = await asked(stage, id);
     expect(approval).toMatchObject({kind: 'permission', tool: 'Bash', rule: 'marks are for people'});
     await stage.bed.client.call(decideApproval, {
       params: {approval: approval.id},
@@ -102,7 +94,7 @@ test.for(agents)(
 
 test.for(agents)('[RA102] $driver: a command that a person rejects does not run', {timeout: 300_000}, async agent => {
   const id = await submit('marked', agent);
-  const {id: approval} = await asked(id);
+  const {id: approval} = await asked(stage, id);
   await stage.bed.client.call(decideApproval, {params: {approval}, body: {decision: 'reject', reason: 'no marks'}});
   const task = await stage.bed.finished(id, 240_000);
   expect(await filesOf(task)).not.toContain('marked-file');
@@ -154,6 +146,6 @@ test.for(agents)('[RA105] $driver: settings of a hostile repository run nothing'
   const id = await submit('work', agent, {repository: {url, base: branch}});
   const task = await stage.bed.finished(id, 240_000);
   expect(task.state, (await stage.bed.log(id)).slice(-4_000)).toBe('succeeded');
-  await expect(execa('ls', [trace])).rejects.toThrow('No such file');
+  expect(existsSync(trace)).toBe(false);
   expect(await filesOf(task)).toContain('.codex/config.toml');
 });

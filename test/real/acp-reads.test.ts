@@ -4,6 +4,7 @@ import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {filesBelow} from '../fixtures/files-below.ts';
 import {call, chosenBy, say, shell, turn, write, type Move, type Scenario} from '../fixtures/model-api/scenario.ts';
 import {openStage, type Stage} from './stage.ts';
 
@@ -74,6 +75,7 @@ test.for(agents.flatMap(agent => (['readonly', 'developer'] as const).map(profil
   '[RA106] $driver $profile: what the charter closes is read neither by a tool nor by a command',
   {timeout: 300_000},
   async ({driver, model, read, profile}) => {
+    stage.api.requests.length = 0;
     const id = await submit(`read-${driver}`, {driver, model, profile});
     await stage.bed.finished(id, 240_000);
     const log = await stage.bed.log(id);
@@ -105,7 +107,7 @@ test.for([{driver: 'claude', model: 'm'} as const, ...agents])(
       const {commits = 0, files_changed = 0} = task.result?.git ?? {};
       expect([name, commits, files_changed], log.slice(-4_000)).toEqual([name, 0, 0]);
     }
-    const {stdout} = await execa('find', [stage.runner.stateDirectory, '-name', 'outside-of-the-worktree']);
-    expect(stdout).toBe('');
+    const outside = filesBelow(stage.runner.stateDirectory).filter(path => path.endsWith('outside-of-the-worktree'));
+    expect(outside).toEqual([]);
   },
 );

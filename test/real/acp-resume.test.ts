@@ -6,7 +6,8 @@ import {afterAll, beforeAll, expect, test} from 'vitest';
 import {decideApproval, listApprovals, type ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {chosenBy, say, shell, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
-import {openStage, type Stage} from './stage.ts';
+import {until} from '../fixtures/until.ts';
+import {openStage, PATIENCE_MS, type Stage} from './stage.ts';
 
 const charter = `
 name: patient
@@ -60,7 +61,7 @@ const approvalsOf = async (task: TaskView['id']): Promise<readonly ApprovalView[
   (await stage.bed.client.call(listApprovals, {query: {task}})).approvals;
 
 async function paused(task: TaskView['id']): Promise<ApprovalView> {
-  await stage.bed.until(task, 'paused', ({state}) => state === 'paused', 120_000);
+  await stage.bed.until(task, 'paused', ({state}) => state === 'paused');
   const [approval, ...more] = await approvalsOf(task);
   if (approval === undefined || more.length > 0) throw new Error('not one question');
   return approval;
@@ -129,7 +130,7 @@ test.for(agents)(
     const name = `held-${agent.driver}`;
     const prompt = `Please do the work. ${chosenBy(name)}`;
     const id = await stage.submit({prompt, agent});
-    await expect.poll(() => api.turnsPlayed(name), {timeout: 120_000}).toEqual([0]);
+    await until('the turn is asked for', () => api.turnsPlayed(name).includes(0), PATIENCE_MS);
     await runner.kill('SIGKILL');
     await runner.start();
     api.release();

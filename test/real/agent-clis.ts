@@ -35,10 +35,18 @@ export async function agentClis(): Promise<string> {
     mkdirSync(join(temporary, 'programs'));
     for (const program of programs)
       symlinkSync(join('..', 'node_modules', '.bin', program), join(temporary, 'programs', program));
-    // Two runs at once both install; the first to finish counts.
-    if (!existsSync(place)) renameSync(temporary, place);
+    publish(temporary, place);
   } finally {
     rmSync(temporary, {recursive: true, force: true});
   }
   return bin;
+}
+
+/** Two runs at once both install; the first to finish counts. */
+function publish(temporary: string, place: string): void {
+  try {
+    renameSync(temporary, place);
+  } catch (error) {
+    if (!existsSync(place)) throw error;
+  }
 }

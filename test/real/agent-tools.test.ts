@@ -2,12 +2,13 @@ import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {dirname, join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
-import {decideApproval, listApprovals} from '@switchyard/shared/api/approval-contracts.ts';
+import {decideApproval} from '@switchyard/shared/api/approval-contracts.ts';
 import {listTaskEvents, listTasks, messageTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskEventView, TaskView} from '@switchyard/shared/api/task-view.ts';
 import {call, chosenBy, say, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
 import {until} from '../fixtures/until.ts';
-import {openStage, type Stage} from './stage.ts';
+import {asked} from './asked.ts';
+import {openStage, PATIENCE_MS, type Stage} from './stage.ts';
 
 const edit: Scenario = [turn(write('a.txt', 'a\n')), turn(say('done'))];
 
@@ -56,7 +57,7 @@ async function eventsOf(task: TaskId): Promise<readonly TaskEventView[]> {
 
 /** Ended as it should; where it did not, the end of its log says why. */
 async function succeeded(id: TaskId): Promise<TaskView> {
-  const task = await stage.bed.finished(id, 150_000);
+  const task = await stage.bed.finished(id);
   expect(task.state, (await stage.bed.log(id)).slice(-6_000)).toBe('succeeded');
   return task;
 }
@@ -66,11 +67,8 @@ test.for(agents)(
   {timeout: 240_000},
   async agent => {
     const id = await stage.submit({prompt: `Please do the work. ${chosenBy('tools')}`, agent});
-    const open = async () =>
-      (await stage.bed.client.call(listApprovals, {query: {task: id, state: 'open'}})).approvals[0];
-    await expect.poll(open, {timeout: 120_000}).toMatchObject({kind: 'question', input: {question: 'Which colour?'}});
-    const approval = (await open())?.id;
-    if (approval === undefined) throw new Error('nothing is asked');
+    const {id: approval, ...question} = await asked(stage, id);
+    expect(question).toMatchObject({kind: 'question', input: {question: 'Which colour?'}});
     await stage.bed.client.call(decideApproval, {params: {approval}, body: {decision: 'answer', text: 'blue'}});
     await succeeded(id);
     const events = await eventsOf(id);
@@ -86,10 +84,10 @@ test.for(agents)(
   '[RA51] a message reaches the turn of $driver that is under way, once',
   {timeout: 240_000},
   async agent => {
-    const asked = (): number => stage.api.requests.filter(({scenario}) => scenario === 'held').length;
-    const before = asked();
+    stage.api.requests.length = 0;
     const id = await stage.submit({prompt: `Please do the work. ${chosenBy('held')}`, agent});
-    await expect.poll(asked, {timeout: 120_000}).toBeGreaterThan(before);
+    // The turn and not its title, which some ask for before.
+    await until('the turn is under way', () => stage.api.turnsPlayed('held').length > 0, PATIENCE_MS);
     const text = `Do it in another way. ${chosenBy('steered')}`;
     await stage.bed.client.call(messageTask, {params: {task: id}, body: {text}});
     const task = await succeeded(id);
@@ -121,11 +119,11 @@ test('[RA54] claude and the sub-task that it makes spend one budget', {timeout: 
   const id = await stage.submit({prompt, agent: {driver: 'claude'}, budget});
   // Its part waits for the model until then, so that what is left is for that one.
   await succeeded(id);
-  await until('the part asks', () => stage.api.turnsPlayed('costly').length > 0, 120_000);
+  await until('the part asks', () => stage.api.turnsPlayed('costly').length > 0, PATIENCE_MS);
   stage.api.release();
   const [part] = (await stage.bed.client.call(listTasks, {query: {parent: id}})).tasks;
   if (part === undefined) throw new Error('no sub-task');
-  const ended = await stage.bed.finished(part.id, 120_000);
+  const ended = await stage.bed.finished(part.id);
   expect(ended, await stage.bed.log(part.id)).toMatchObject({state: 'failed', spec: {budget}});
   expect(ended.failures.at(-1)).toMatchObject({code: 'budget_spent'});
   const turns = [...stage.api.turnsPlayed('sparing'), ...stage.api.turnsPlayed('costly')];

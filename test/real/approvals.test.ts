@@ -3,10 +3,10 @@ import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {decideApproval, listApprovals, type ApprovalView} from '@switchyard/shared/api/approval-contracts.ts';
-import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {call, chosenBy, say, shell, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
-import {openStage, type Stage} from './stage.ts';
+import {asked} from './asked.ts';
+import {openStage, PATIENCE_MS, type Stage} from './stage.ts';
 
 const charter = `
 name: test
@@ -65,7 +65,7 @@ beforeAll(async () => {
     },
     {
       'charter.yaml': charter,
-      'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 1_000, expires_ms: 60_000}}),
+      'policy.json': JSON.stringify({version: 1, approvals: {hold_ms: 1_000}}),
     },
   );
 }, 900_000);
@@ -79,16 +79,6 @@ const claude = (scenario: string): TaskSpecInput => ({
   agent: {driver: 'claude'},
 });
 
-async function asked(task: TaskView['id'], on: Stage = stage): Promise<ApprovalView> {
-  const query = {task, state: 'open'} as const;
-  const find = async (): Promise<ApprovalView | undefined> =>
-    (await on.bed.client.call(listApprovals, {query})).approvals[0];
-  await expect.poll(find, {timeout: 60_000}).toBeDefined();
-  const found = await find();
-  if (found === undefined) throw new Error('nothing is asked');
-  return found;
-}
-
 const show = async (branch: string | null, path: string, on: Stage = stage): Promise<string> =>
   (await execa('git', ['-C', on.repository.path, 'show', `${branch}:${path}`])).stdout;
 
@@ -97,7 +87,7 @@ const agentsOf = ({bed}: Stage): readonly number[] => bed.processesWith('stream-
 
 test('[RA20] a call that the charter escalates waits for a person, and runs once when it is approved', async () => {
   const id = await stage.submit(claude('granted'));
-  const approval = await asked(id);
+  const approval = await asked(stage, id);
   expect(approval).toMatchObject({kind: 'permission', tool: 'Bash', rule: 'tags are for people'});
   expect((await stage.bed.task(id)).waiting_for).toContain('approval');
   await stage.bed.client.call(decideApproval, {
@@ -111,7 +101,7 @@ test('[RA20] a call that the charter escalates waits for a person, and runs once
 
 test('[RA21] a call that a person rejects does not run, and the agent is told why', async () => {
   const id = await stage.submit(claude('denied'));
-  const {id: approval} = await asked(id);
+  const {id: approval} = await asked(stage, id);
   await stage.bed.client.call(decideApproval, {
     params: {approval},
     body: {decision: 'reject', reason: 'no tags in this repository'},
@@ -137,22 +127,22 @@ test('[RA22] a call that the charter rejects does not run, and nobody is asked',
 
 test('[RA23] an approval survives the death of the runner and of the control plane, and reaches the call once', async () => {
   const id = await stage.submit(claude('crash'));
-  const before = await asked(id);
+  const before = await asked(stage, id);
   await stage.runner.kill('SIGKILL');
   await stage.bed.killPlane();
   await stage.bed.startPlane();
   await stage.runner.start();
-  const approval = await asked(id);
+  const approval = await asked(stage, id);
   expect(approval.id).toBe(before.id);
   await stage.bed.client.call(decideApproval, {params: {approval: approval.id}, body: {decision: 'approve'}});
-  const task = await stage.bed.finished(id, 60_000);
+  const task = await stage.bed.finished(id);
   expect(task, await stage.bed.log(id)).toMatchObject({state: 'succeeded', epoch: 1});
   expect(await show(task.branch, 'count.txt')).toBe('once');
 });
 
 test('[RA24] a question of the agent is answered from the command line, and the answer is what its tool says', async () => {
   const id = await stage.submit(claude('question'));
-  const approval = await asked(id);
+  const approval = await asked(stage, id);
   expect(approval).toMatchObject({kind: 'question', input: {question: 'Which colour?'}});
   const cli = async (...args: string[]): Promise<string> =>
     (
@@ -174,16 +164,16 @@ test('[RA24] a question of the agent is answered from the command line, and the 
 test('[RA25] an agent that nobody answers soon ends, waits on disk through the death of everything, and goes on with its call', async () => {
   const {bed, runner, api} = quick;
   const id = await quick.submit(claude('deferred'));
-  const approval = await asked(id, quick);
+  const approval = await asked(quick, id);
   const waiting = await bed.until(id, 'paused', ({state}) => state === 'paused');
   expect(waiting).toMatchObject({runner: null, failures: [], waiting_for: expect.stringContaining('approval')});
-  await expect.poll(() => agentsOf(quick), {timeout: 20_000}).toEqual([]);
+  await expect.poll(() => agentsOf(quick), {timeout: 60_000}).toEqual([]);
   await runner.kill('SIGKILL');
   await bed.killPlane();
   await bed.startPlane();
   await runner.start();
   await bed.client.call(decideApproval, {params: {approval: approval.id}, body: {decision: 'approve'}});
-  const task = await bed.finished(id, 60_000);
+  const task = await bed.finished(id);
   expect(task, await bed.log(id)).toMatchObject({state: 'succeeded', epoch: 2, failures: []});
   expect(await show(task.branch, 'count.txt', quick)).toBe('once');
   expect(await show(task.branch, 'a.txt', quick)).toBe('a');
@@ -193,10 +183,10 @@ test('[RA25] an agent that nobody answers soon ends, waits on disk through the d
 test('[RA26] a question that waited on disk is answered where the agent goes on', async () => {
   const {bed, api} = quick;
   const id = await quick.submit(claude('late-question'));
-  const {id: approval} = await asked(id, quick);
+  const {id: approval} = await asked(quick, id);
   await bed.until(id, 'paused', ({state}) => state === 'paused');
   await bed.client.call(decideApproval, {params: {approval}, body: {decision: 'answer', text: 'the blue one'}});
-  const task = await bed.finished(id, 60_000);
+  const task = await bed.finished(id);
   expect(task, await bed.log(id)).toMatchObject({state: 'succeeded', epoch: 2});
   const heard = api.requests.filter(({texts}) => texts.some(text => text.includes('the blue one')));
   expect(heard.some(({scenario}) => scenario === 'late-question')).toBe(true);
@@ -205,14 +195,14 @@ test('[RA26] a question that waited on disk is answered where the agent goes on'
 test('[RA27] a call that was rejected while its agent waited on disk does not run, and nothing of it is left', async () => {
   const {bed, api, runner} = quick;
   const id = await quick.submit(claude('refused'));
-  const {id: approval} = await asked(id, quick);
+  const {id: approval} = await asked(quick, id);
   await bed.until(id, 'paused', ({state}) => state === 'paused');
   await bed.client.call(decideApproval, {params: {approval}, body: {decision: 'reject', reason: 'no tags here'}});
-  const task = await bed.finished(id, 60_000);
+  const task = await bed.finished(id);
   expect(task.state, await bed.log(id)).toBe('succeeded');
   await expect(show(task.branch, 'count.txt', quick)).rejects.toThrow('does not exist');
   expect(api.requests.some(({texts}) => texts.some(text => text.includes('no tags here')))).toBe(true);
-  await expect.poll(() => readdirSync(join(runner.stateDirectory, 'agents')), {timeout: 20_000}).toEqual([]);
+  await expect.poll(() => readdirSync(join(runner.stateDirectory, 'agents')), {timeout: 60_000}).toEqual([]);
 });
 
 test('[RA29] of two calls of one turn the first waits on disk and the other in the agent, and each runs once', async () => {
@@ -222,15 +212,15 @@ test('[RA29] of two calls of one turn the first waits on disk and the other in t
   const open = async (): Promise<readonly ApprovalView[]> =>
     (await client.call(listApprovals, {query: {task: id, state: 'open'}})).approvals;
   const approve = async (input: string): Promise<void> => {
-    const asked = (await open()).find(each => JSON.stringify(each.input).includes(input));
-    if (asked === undefined) throw new Error(`nothing is asked about ${input}`);
-    await client.call(decideApproval, {params: {approval: asked.id}, body: {decision: 'approve'}});
+    const ask = (await open()).find(each => JSON.stringify(each.input).includes(input));
+    if (ask === undefined) throw new Error(`nothing is asked about ${input}`);
+    await client.call(decideApproval, {params: {approval: ask.id}, body: {decision: 'approve'}});
   };
-  await expect.poll(async () => (await open()).length, {timeout: 60_000}).toBe(2);
+  await expect.poll(async () => (await open()).length, {timeout: PATIENCE_MS}).toBe(2);
   await approve('git tag b2');
   await bed.until(id, 'paused', ({state}) => state === 'paused');
   await approve('git tag b1');
-  const task = await bed.finished(id, 60_000);
+  const task = await bed.finished(id);
   expect(task, await bed.log(id)).toMatchObject({state: 'succeeded', epoch: 2});
   expect(await show(task.branch, 'count.txt', quick), await bed.log(id)).toBe('b2\nb1');
 });
@@ -242,7 +232,7 @@ test('[RA28] what nobody decides in time is rejected, and the agent goes on', as
   );
   try {
     const id = await hasty.submit(claude('slow'));
-    const task = await hasty.bed.finished(id, 60_000);
+    const task = await hasty.bed.finished(id);
     expect(task.state, await hasty.bed.log(id)).toBe('succeeded');
     await expect(show(task.branch, 'count.txt', hasty)).rejects.toThrow('does not exist');
     expect(await hasty.bed.log(id)).toContain('denied Bash: rejected: nobody decided in time');

@@ -10,7 +10,7 @@ import {getTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {chosenBy, say, shell, turn} from '../fixtures/model-api/scenario.ts';
-import {openStage, type Stage} from './stage.ts';
+import {openStage, PATIENCE_MS, type Stage} from './stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -70,7 +70,7 @@ test('[RA41] a spent budget of the team stops the agent and parks its task, and 
   });
   const id = await stage.submit(claude('work', 'reviewer'));
   await expect
-    .poll(async () => (await task(id)).waiting_for, {timeout: 60_000})
+    .poll(async () => (await task(id)).waiting_for, {timeout: PATIENCE_MS})
     .toBe('budget: nothing is left of reviews');
   expect(await task(id)).toMatchObject({state: 'queued', epoch: 1, failures: []});
   expect(await budget('reviews')).toMatchObject({spent: {turns: 2}, percent: 100, blocks: true});
@@ -78,14 +78,14 @@ test('[RA41] a spent budget of the team stops the agent and parks its task, and 
     params: {budget: 'reviews'},
     body: {for_ms: 600_000, why: 'the review matters', turns_max: 50},
   });
-  const done = await stage.bed.finished(id, 60_000);
+  const done = await stage.bed.finished(id);
   expect(done, await stage.bed.log(id)).toMatchObject({state: 'succeeded', epoch: 2, failures: []});
 });
 
 test('[RA42] a usage limit of the provider parks the task until the time that the provider named', async () => {
   const before = Date.now();
   const id = await stage.submit(claude('limited', 'verifier'));
-  await expect.poll(async () => (await task(id)).state, {timeout: 60_000}).toBe('pending');
+  await expect.poll(async () => (await task(id)).state, {timeout: PATIENCE_MS}).toBe('pending');
   const parked = await task(id);
   expect(parked).toMatchObject({epoch: 1, failures: []});
   const [, time = ''] = /^the time (\S+)$/.exec(parked.waiting_for ?? '') ?? [];

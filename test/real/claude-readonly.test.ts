@@ -1,11 +1,12 @@
 import {createHash} from 'node:crypto';
-import {existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join, relative} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {filesBelow} from '../fixtures/files-below.ts';
 import {call, chosenBy, say, turn, type Scenario} from '../fixtures/model-api/scenario.ts';
-import {openStage, type Stage} from './stage.ts';
+import {openStage, worktreeOf, type Stage} from './stage.ts';
 
 const notebook = {cells: [{cell_type: 'code', id: 'a', source: '1', metadata: {}, outputs: [], execution_count: null}]};
 const file = 'forbidden.txt';
@@ -101,20 +102,13 @@ async function plant(): Promise<void> {
 
 /** Every file below a folder but those of git, with the hash of its bytes. */
 function hashesOf(folder: string): Readonly<Record<string, string>> {
-  const files = readdirSync(folder, {recursive: true, withFileTypes: true}).filter(entry => !entry.isDirectory());
-  const hashes = files.map(({parentPath, name}) => {
-    const path = join(parentPath, name);
-    return [relative(folder, path), createHash('sha256').update(readFileSync(path)).digest('hex')] as const;
-  });
-  return Object.fromEntries(hashes.filter(([name]) => name !== '.git' && !name.startsWith('.git/')));
-}
-
-function worktreeOf(id: string): string {
-  const root = join(stage.runner.stateDirectory, 'worktrees');
-  const found = readdirSync(root, {recursive: true})
-    .map(String)
-    .find(name => name.endsWith(`${id}-e1`));
-  return join(root, found ?? 'missing');
+  const names = filesBelow(folder).map(path => relative(folder, path));
+  const own = names.filter(name => name !== '.git' && !name.startsWith('.git/'));
+  const hash = (name: string): string =>
+    createHash('sha256')
+      .update(readFileSync(join(folder, name)))
+      .digest('hex');
+  return Object.fromEntries(own.map(name => [name, hash(name)]));
 }
 
 const limited: readonly {readonly what: string; readonly agent: TaskSpecInput['agent']; readonly tools: string[]}[] = [
@@ -138,9 +132,9 @@ test.for(limited)(
     const asked = (): readonly number[] =>
       stage.api.requests.filter(({scenario}) => scenario === 'everything').map(request => request.turn);
     await expect.poll(asked, {timeout: 300_000, interval: 250}).toContain(calls.length);
-    expect(hashesOf(worktreeOf(id))).toEqual(before);
+    expect(hashesOf(await worktreeOf(stage, id))).toEqual(before);
     stage.api.release();
-    const task = await stage.bed.finished(id, 60_000);
+    const task = await stage.bed.finished(id);
     const log = await stage.bed.log(id);
     expect(task.state, log.slice(-4_000)).toBe('succeeded');
     expect([task.result?.git?.files_changed ?? 0, task.result?.git?.commits ?? 0]).toEqual([0, 0]);
@@ -152,7 +146,6 @@ test.for(limited)(
     // No sub-agent asked anything, and nothing of the repository has run.
     expect(stage.api.requests.filter(({scenario}) => scenario === 'sub')).toEqual([]);
     expect(existsSync(join(stage.bed.folder, 'forbidden-outside'))).toBe(false);
-    const {stdout} = await execa('find', [stage.bed.folder, '-name', file]);
-    expect(stdout).toBe('');
+    expect(filesBelow(stage.bed.folder).filter(path => path.endsWith(`/${file}`))).toEqual([]);
   },
 );

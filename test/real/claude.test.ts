@@ -1,14 +1,14 @@
-import {readdirSync, readFileSync, writeFileSync} from 'node:fs';
+import {existsSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {messageTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
+import {contentOf, filesBelow} from '../fixtures/files-below.ts';
 import {usageOfTurn} from '../fixtures/model-api/model-api.ts';
 import {call, chosenBy, say, shell, turn, write} from '../fixtures/model-api/scenario.ts';
-import {openStage, REAL_KEY, type Stage} from './stage.ts';
-
-const hostile = 'touch ../hook-ran; touch /tmp/switchyard-hook-ran';
+import {until} from '../fixtures/until.ts';
+import {meteredOf, openStage, PATIENCE_MS, REAL_KEY, worktreeOf, type Stage} from './stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -80,19 +80,10 @@ test('[RA1] claude edits and commits in a worktree, its key stays behind the pro
     (sum, {inputTokens, outputTokens}) => sum + inputTokens + outputTokens,
     0,
   );
-  const metered = audit()
-    .filter(entry => entry.task === id)
-    .reduce((sum, {usage}) => sum + (usage?.input ?? 0) + (usage?.output ?? 0), 0);
-  expect(metered).toBe(own);
+  const metered = (): number => meteredOf(stage, id).reduce((sum, {input, output}) => sum + input + output, 0);
+  await expect.poll(metered).toBe(own);
   expect(own).toBeGreaterThanOrEqual([0, 1, 2].reduce((sum, each) => sum + usageOfTurn(each).input, 0));
 });
-
-type AuditLine = {task: string; usage: {input: number; output: number} | null};
-const audit = (): AuditLine[] =>
-  readFileSync(join(stage.runner.stateDirectory, 'model-proxy.ndjson'), 'utf8')
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line) as AuditLine);
 
 test('[RA2] a tool of ours is called over the control channel and reaches the people who wait', async () => {
   const id = await stage.submit(claude('tools'));
@@ -115,11 +106,7 @@ test('[RA4] no secret of the machine is in the environment, the processes, the s
   const log = await stage.bed.log(id);
   expect(log).toContain('ANTHROPIC_BASE_URL');
   expect(log).not.toContain('CANARY');
-  const state = stage.runner.stateDirectory;
-  const found = readdirSync(state, {recursive: true, withFileTypes: true})
-    .filter(entry => entry.isFile())
-    .filter(({parentPath, name}) => readFileSync(join(parentPath, name)).includes('CANARY'))
-    .map(({name}) => name);
+  const found = filesBelow(stage.runner.stateDirectory).filter(path => contentOf(path).includes('CANARY'));
   expect(found).toEqual([]);
 });
 
@@ -127,6 +114,8 @@ test('[RA5] a repository brings no hook, no server and no address for the key', 
   const {path} = stage.repository;
   const git = async (...args: string[]) =>
     execa('git', ['-C', path, '-c', 'user.name=t', '-c', 'user.email=t@localhost', ...args]);
+  const trace = join(stage.bed.folder, 'hook-ran');
+  const hostile = `touch ../hook-ran; touch ${trace}`;
   await git('switch', '--quiet', '--create', 'hostile');
   await execa('mkdir', ['-p', join(path, '.claude')]);
   writeFileSync(
@@ -145,15 +134,15 @@ test('[RA5] a repository brings no hook, no server and no address for the key', 
   const task = await stage.bed.finished(id);
   expect(task.state, await stage.bed.log(id)).toBe('succeeded');
   await expect(execa('git', ['-C', path, 'show', `${task.branch}:hook-ran`])).rejects.toThrow('does not exist');
-  expect(readdirSync('/tmp')).not.toContain('switchyard-hook-ran');
+  expect(existsSync(trace)).toBe(false);
 });
 
 test('[RA6] a message of a person reaches the turn that is under way', async () => {
   const id = await stage.submit(claude('steer'));
-  await stage.bed.until(id, 'the tool runs', () => stage.api.turnsPlayed('steer').includes(0));
+  await until('the tool is called', () => stage.api.turnsPlayed('steer').includes(0), PATIENCE_MS);
   await stage.bed.client.call(messageTask, {params: {task: id}, body: {text: 'Mind the gap, please.'}});
-  await expect.poll(async () => stage.bed.log(id), {timeout: 20_000}).toContain('a message was handed to the agent');
-  await writeGo(id);
+  await expect.poll(async () => stage.bed.log(id), {timeout: 60_000}).toContain('a message was handed to the agent');
+  writeFileSync(join(await worktreeOf(stage, id), 'go'), '');
   const task = await stage.bed.finished(id);
   expect(task.state, await stage.bed.log(id)).toBe('succeeded');
   expect(
@@ -165,9 +154,9 @@ test('[RA6] a message of a person reaches the turn that is under way', async () 
 
 test('[RA115] a message that interrupts ends what claude is doing, and claude goes on with the message', async () => {
   const id = await stage.submit(claude('halted'));
-  await stage.bed.until(id, 'the tool runs', () => stage.api.turnsPlayed('halted').includes(0));
+  await until('the tool is called', () => stage.api.turnsPlayed('halted').includes(0), PATIENCE_MS);
   const loops = (): readonly number[] => stage.bed.processesWith('while true');
-  await expect.poll(() => loops().length, {timeout: 20_000}).toBeGreaterThan(0);
+  await expect.poll(() => loops().length, {timeout: 60_000}).toBeGreaterThan(0);
   const body = {text: 'Stop that, please.', interrupt: true};
   await stage.bed.client.call(messageTask, {params: {task: id}, body});
   const task = await stage.bed.finished(id);
@@ -175,26 +164,16 @@ test('[RA115] a message that interrupts ends what claude is doing, and claude go
   expect(await show(task.branch, 'a.txt')).toBe('a');
   const heard = stage.api.requests.filter(({scenario, turn: at}) => scenario === 'halted' && at === 1);
   expect(heard.some(({texts}) => texts.some(text => text.includes('Stop that, please.')))).toBe(true);
-  expect(loops()).toEqual([]);
+  await expect.poll(loops).toEqual([]);
 });
-
-async function writeGo(id: string): Promise<void> {
-  const root = join(stage.runner.stateDirectory, 'worktrees');
-  const worktree = readdirSync(root, {recursive: true})
-    .map(String)
-    .find(name => name.endsWith(`${id}-e1`));
-  writeFileSync(join(root, worktree ?? 'missing', 'go'), '');
-}
 
 test('[RA7] a runner killed in the middle of a turn goes on with the same agent: no second prompt, no second turn', async () => {
   const id = await stage.submit(claude('crash'));
-  await expect
-    .poll(() => stage.api.requests.some(({scenario, turn: at}) => scenario === 'crash' && at === 1), {timeout: 30_000})
-    .toBe(true);
+  await until('the turn is asked for', () => stage.api.turnsPlayed('crash').includes(1), PATIENCE_MS);
   await stage.runner.kill('SIGKILL');
   await stage.runner.start();
   stage.api.release();
-  const task = await stage.bed.finished(id, 60_000);
+  const task = await stage.bed.finished(id);
   expect(task, await stage.bed.log(id)).toMatchObject({state: 'succeeded', epoch: 1});
   expect(await show(task.branch, 'count.txt')).toBe('once');
   const prompts = stage.api.requests.filter(({scenario, turn: at}) => scenario === 'crash' && at === 0);
@@ -213,7 +192,7 @@ test('[RA9] a model that is busy is asked again by the agent; one that refuses t
   const busy = await stage.submit(claude('busy'));
   expect((await stage.bed.finished(busy)).state).toBe('succeeded');
   const refused = await stage.submit(claude('refused'));
-  const task = await stage.bed.finished(refused, 90_000);
+  const task = await stage.bed.finished(refused);
   expect(task.failures.at(-1)).toMatchObject({code: 'model_refused'});
   expect(task.epoch).toBe(1);
 });

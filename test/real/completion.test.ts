@@ -52,7 +52,7 @@ test.for(agents)(
   {timeout: 200_000},
   async agent => {
     const id = await stage.submit(spec(agent, 'hasty'));
-    const task = await stage.bed.finished(id, 150_000);
+    const task = await stage.bed.finished(id);
     const log = await stage.bed.log(id);
     expect(task, log.slice(-6_000)).toMatchObject({
       state: 'succeeded',
@@ -68,7 +68,7 @@ test.for(agents)(
 
 test('[RA61] claude that never gets there is let go after three reminders, and its attempt fails by its own code', async () => {
   const id = await stage.submit(spec({driver: 'claude'}, 'idle'));
-  const task = await stage.bed.finished(id, 120_000);
+  const task = await stage.bed.finished(id);
   const log = await stage.bed.log(id);
   expect(task.failures.at(-1), log).toMatchObject({code: 'agent_no_change'});
   expect(task.epoch).toBe(1);
@@ -82,7 +82,7 @@ test('[RA62] a runner killed after it sent claude back goes on with the same tur
   await stage.runner.kill('SIGKILL');
   await stage.runner.start();
   stage.api.release();
-  const task = await stage.bed.finished(id, 120_000);
+  const task = await stage.bed.finished(id);
   const log = await stage.bed.log(id);
   expect(task, log).toMatchObject({state: 'succeeded', epoch: 1});
   expect(await show(task.branch, 'count.txt')).toBe('once');

@@ -47,7 +47,7 @@ afterAll(async () => {
 
 test('[OL4] claude works under the login of its owner, which only its own program reads, and is metered by its own words', async () => {
   const id = await stage.submit({prompt: `Please do the work. ${chosenBy('own')}`, agent: {driver: 'claude'}});
-  const task = await stage.bed.finished(id, 120_000);
+  const task = await stage.bed.finished(id);
   const log = await stage.bed.log(id);
   expect(task.state, log.slice(-5_000)).toBe('succeeded');
   expect(api.requests.length).toBeGreaterThan(0);

@@ -7,7 +7,7 @@ import {limits} from '@switchyard/shared/policy/limits.ts';
 import {promptVersions} from '@switchyard/shared/prompts/prompt.ts';
 import {call, chosenBy, say, shell, turn, write, type Turn} from '../fixtures/model-api/scenario.ts';
 import {until} from '../fixtures/until.ts';
-import {openStage, type Stage} from './stage.ts';
+import {openStage, PATIENCE_MS, type Stage} from './stage.ts';
 
 const block = (value: unknown): string => `\n\n\`\`\`json\n${JSON.stringify(value, null, 2)}\n\`\`\``;
 const created = {event: 'pr.created', title: 'Add hello', summary: 'Adds hello.txt.'};
@@ -133,7 +133,7 @@ test.for([{driver: 'claude'}, {driver: 'codex', model: 'gpt-5'}] as const)(
     const {head} = await branch(`feature-${agent.driver}`, 'hello there\n');
     const repository = {url, base: `feature-${agent.driver}`, against: 'main'};
     const id = await stage.submit(task('reviewer', {type: 'reviewer', ...agent}, {repository}));
-    const ended = await stage.bed.finished(id, 150_000);
+    const ended = await stage.bed.finished(id);
     expect(ended, await stage.bed.log(id)).toMatchObject({
       state: 'succeeded',
       // One agent says something about its model before.
@@ -158,7 +158,7 @@ test('[RA85] claude reads on in the file beside it what of a change has no room 
     call('Write', {file_path: path, content: 'nothing to see'}),
     call('Read', {file_path: path, offset: 8_990, limit: 20}),
   ];
-  await until('a request', () => stage.api.turnsPlayed('reads-on').length > 0, 60_000);
+  await until('a request', () => stage.api.turnsPlayed('reads-on').length > 0, PATIENCE_MS);
   stage.api.release();
   const ended = await stage.bed.finished(id);
   expect(ended, await stage.bed.log(id)).toMatchObject({state: 'succeeded', result: {role: {outcome: approved}}});
