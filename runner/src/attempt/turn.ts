@@ -160,7 +160,16 @@ export function begin(turn: Turn, attempt: Attempt): Attempt {
   } else {
     emit(turn, {kind: verb, plan});
   }
-  return put(turn, {...attempt, isHeldBack: false, isDead: false});
+  return put(turn, {...attempt, ...beginningOf(turn, attempt), isHeldBack: false, isDead: false});
+}
+
+const beginTimes = {preparing: 'goBootMs', running: 'agentStartBootMs', finishing: 'agentEndBootMs'} as const;
+
+/** What waited before it had a process has the whole time of its state from here on, however long it waited. */
+function beginningOf(turn: Turn, {state, isHeldBack, isDead}: Attempt): Partial<Attempt> {
+  if (!isHeldBack || !isDead) return {};
+  if (state !== 'preparing' && state !== 'running' && state !== 'finishing') return {};
+  return {[beginTimes[state]]: turn.nowBootMs};
 }
 
 function hasOlderAlive(turn: Turn, attempt: Attempt): boolean {

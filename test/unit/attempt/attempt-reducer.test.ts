@@ -123,6 +123,19 @@ describe('starting', () => {
       scene.renewed(scene.now, [{task: taskA, epoch: 2}]);
     }
     expect(scene.attempt(taskA, 2)?.state).toBe('preparing');
+    scene.answer({verb: 'kill'}, taskA, 1);
+    expect(scene.kinds()).toContain('prepare');
+    const begun = scene.now;
+    const elapses = (ms: number): void => {
+      while (scene.now < begun + ms) {
+        scene.now += config.renew_ms;
+        scene.renewed(scene.now, [{task: taskA, epoch: 2}]);
+      }
+    };
+    elapses(29 * 60_000);
+    expect(scene.attempt(taskA, 2)?.state).toBe('preparing');
+    elapses(30 * 60_000);
+    expect(scene.attempt(taskA, 2)).toMatchObject({state: 'stopping', result: {kind: 'failed'}});
   });
 
   test('[PV25] An attempt begins when the one that waits has left its folder, or cannot', () => {
@@ -644,6 +657,19 @@ describe('reconnecting', () => {
     expect(after.kinds()).toEqual([]);
     after.welcome([{task: taskA, epoch: 1, verdict: 'keep'}]);
     expect(after.kinds()).toEqual(['extend', 'run']);
+  });
+
+  test('[RN17] After a reboot a state that goes on has its own time again, and an end of it', () => {
+    const scene = new Scene().running();
+    scene.answer({verb: 'run', end: {exitCode: 0, signal: null, summary: 'done', result: null}});
+    const rebooted = restart(scene, {sameBoot: false, now: 50});
+    rebooted.welcome([{task: taskA, epoch: 1, verdict: 'keep'}]);
+    expect(rebooted.kinds()).toContain('finish');
+    for (let workedMs = 0; workedMs < 31 * 60_000; workedMs += config.renew_ms) {
+      rebooted.now += config.renew_ms;
+      rebooted.renewed(rebooted.now);
+    }
+    expect(rebooted.attempt()).toMatchObject({state: 'stopping', result: {kind: 'failed', code: 'unavailable'}});
   });
 
   test('[RN17] After a reboot an accept of the boot before cannot be answered by go', () => {
