@@ -8,8 +8,8 @@ import {chosenBy, say, shell, turn} from '../fixtures/model-api/scenario.ts';
 import {openStage, REAL_KEY, worktreeOf, type Stage} from './stage.ts';
 
 const waits = shell('while [ ! -e go ]; do sleep 0.1; done');
-/** Its last quarter is enough for an agent to come to its end on a busy machine. */
-const TIME_MS = 180_000;
+/** Its last quarter begins before claude gives up a command, which it does after two minutes. */
+const TIME_MS = 140_000;
 const patience = {timeout: 180_000, interval: 250};
 
 let stage: Stage;
