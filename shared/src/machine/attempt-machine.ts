@@ -3,6 +3,7 @@ import type {Machine} from './machine.ts';
 /**
  * The life of one attempt, held by the runner's journal.
  *
+ * `offered` is only passed through: an offer that is not accepted at once is rejected, and nothing of it is kept.
  * `accepted` has no process and must not start one: only `go` leads to `preparing`. From `preparing` on, the journal
  * remembers the epoch for ever. `stopping` has been told to end and is being killed. `exited` has a result whose log is
  * not yet whole on the server; `reported` waits for the server's `exit_ack`; `collected` holds nothing on this machine
@@ -24,7 +25,6 @@ export type AttemptState = (typeof attemptStates)[number];
 
 export type AttemptEvent =
   | 'accepted'
-  | 'refused'
   | 'go'
   | 'prepared'
   | 'agentEnded'
@@ -55,9 +55,6 @@ export const attemptMachine: Machine<AttemptState, AttemptEvent, never, AttemptE
   table: {
     offered: {
       accepted: [{to: 'accepted', run: ['sendAccept']}],
-      refused: [{to: 'collected'}],
-      gone: [{to: 'collected'}],
-      deadlinePassed: [{to: 'collected'}],
     },
     accepted: {
       go: [{to: 'preparing', run: ['prepare']}],
@@ -73,7 +70,6 @@ export const attemptMachine: Machine<AttemptState, AttemptEvent, never, AttemptE
     },
     running: {
       agentEnded: [{to: 'finishing', run: ['finish']}],
-      finished: [{to: 'exited', run: ['sealLog']}],
       stopRequested: [{to: 'stopping', run: ['stopAgent']}],
       ...end,
     },

@@ -63,7 +63,6 @@ const taskEvents: Record<TaskEvent, true> = {
 };
 const attemptEvents: Record<AttemptEvent, true> = {
   accepted: true,
-  refused: true,
   go: true,
   prepared: true,
   agentEnded: true,
@@ -229,7 +228,9 @@ describe('a task', () => {
 
 describe('an attempt', () => {
   const drawn: States = attemptMachine.table;
-  const live: readonly AttemptState[] = attemptStates.filter(state => state !== 'fenced' && state !== 'collected');
+  /** Nothing is held of an offer that was not accepted. */
+  const idle: ReadonlySet<AttemptState> = new Set(['offered', 'fenced', 'collected']);
+  const live = attemptStates.filter(state => !idle.has(state));
 
   test('[MA15] reaches preparing by go alone, and only once it was accepted', () => {
     const into = arrowsOf(drawn).filter(({to}) => to === 'preparing');
