@@ -9,7 +9,7 @@ import {pageWith, pageWritten} from './model-page.ts';
 import type {Finding} from './model-report.ts';
 
 /** The largest of them has half a million states. */
-const timeout = 120_000;
+const timeout = 300_000;
 
 const findings = new Map<string, Finding>();
 

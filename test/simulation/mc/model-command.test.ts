@@ -7,11 +7,11 @@ const command = fileURLToPath(new URL('main.ts', import.meta.url));
 const run = promisify(execFile);
 
 async function model(...args: readonly string[]): Promise<string> {
-  const {stdout} = await run(process.execPath, [command, ...args], {timeout: 60_000});
+  const {stdout} = await run(process.execPath, [command, ...args], {timeout: 300_000});
   return stdout;
 }
 
-describe('npm run model', {timeout: 60_000}, () => {
+describe('npm run model', {timeout: 300_000}, () => {
   test('[MC17] shows the verdict on a variant and each step of its counterexample', async () => {
     const lines = (await model('--variant', 'V3')).split('\n');
     expect(lines.find(line => line.startsWith('V3 '))).toContain('two agents at once (9 steps)');
