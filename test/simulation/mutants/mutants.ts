@@ -17,10 +17,8 @@ export const mutants: readonly Mutant[] = [
     bug: 'A stopped attempt reports its exit without having ended its agent.',
     file: 'shared/src/machine/attempt-machine.ts',
     find: `      agentEnded: [{to: 'finishing', run: ['finish']}],
-      finished: [{to: 'exited', run: ['sealLog']}],
       stopRequested: [{to: 'stopping', run: ['stopAgent']}],`,
     replace: `      agentEnded: [{to: 'finishing', run: ['finish']}],
-      finished: [{to: 'exited', run: ['sealLog']}],
       stopRequested: [{to: 'exited', run: ['sealLog']}],`,
   },
   {
