@@ -68,7 +68,7 @@ const pieces = [
   ],
 ];
 
-test('[CA17] whatever the reader understands, bash understands in the same way', {timeout: 120_000}, () => {
+test('[CA17] whatever the reader understands, bash understands in the same way', {timeout: 300_000}, () => {
   let understood = 0;
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...pieces), {minLength: 1, maxLength: 7}), parts => {

@@ -2,7 +2,7 @@ import {readFileSync, rmSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
-import {expect, test, vi} from 'vitest';
+import {expect, test} from 'vitest';
 import {taskSpecSchema} from '@switchyard/shared/domain/task-spec.ts';
 import type {PersonReply} from '../../../runner/src/agent/tool-gate.ts';
 import type {PersonAsk} from '../../../runner/src/attempt/ask-desk.ts';
@@ -19,9 +19,6 @@ const agent = fileURLToPath(new URL('../../fixtures/agents/acp-asking-stub.mjs',
 const never = new AbortController().signal;
 const access = {token: 'token', urls: {anthropic: 'http://a', openai: 'http://o', google: 'http://g'}};
 const approved: PersonReply = {decision: 'approve', text: '', by: 'somebody'};
-
-// Each attempt starts several processes: a busy machine takes its time.
-vi.setConfig({testTimeout: 90_000});
 
 /** A runner whose charter has people decide about everything; nobody decides before `decide` is called. */
 function scene() {

@@ -1,4 +1,4 @@
-import {expect, test, vi} from 'vitest';
+import {expect, test} from 'vitest';
 import {exitRecordSchema} from '@switchyard/shared/protocol/exit-record.ts';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {prepareTree, removeTree, type Trees} from '../../../runner/src/attempt/attempt-tree.ts';
@@ -6,8 +6,6 @@ import type {AgentEnd, AttemptPlan, Completion} from '../../../runner/src/attemp
 import {complete} from '../../../runner/src/attempt/completion.ts';
 import type {Worktree} from '../../../runner/src/worktree/places.ts';
 import {commitAll, makeGround, put, sh, task} from '../worktree/ground.ts';
-
-vi.setConfig({testTimeout: 90_000});
 
 const ended: AgentEnd = {exitCode: 0, signal: null, summary: null, result: null};
 const never = new AbortController().signal;

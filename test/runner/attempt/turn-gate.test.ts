@@ -2,7 +2,7 @@ import {existsSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {setTimeout as delay} from 'node:timers/promises';
 import {fileURLToPath} from 'node:url';
-import {expect, test, vi} from 'vitest';
+import {expect, test} from 'vitest';
 import {taskSpecSchema, type TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {LOG_FILE, runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
 import {findTree} from '../../../runner/src/attempt/attempt-tree.ts';
@@ -21,9 +21,6 @@ const never = new AbortController().signal;
 const patientMs = 20_000;
 const access = {token: 'token', urls: {anthropic: 'http://a', openai: 'http://o', google: 'http://g'}};
 const nobody = () => ({answer: new Promise<never>(() => undefined), close: () => undefined, withdraw: () => undefined});
-
-// Each attempt starts several processes: a busy machine takes its time.
-vi.setConfig({testTimeout: 90_000});
 
 /** A runner on a ground of git, whose agent follows one shell command for each prompt. */
 function scene(steps: readonly string[], spec: Partial<TaskSpecInput> = {}) {

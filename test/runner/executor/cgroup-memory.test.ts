@@ -23,7 +23,6 @@ const written = async (runDir: string): Promise<string> => readFile(join(runDir,
 
 test.skipIf(!holdsMemory)(
   `[EX41] what holds more memory than it may is ended by the kernel, with all that belongs to it${reason}`,
-  {timeout: 60_000},
   async () => {
     await using place = await hostPlace({cgroupBase});
     // The agent itself needs little: its child is too large, and a part of an agent is none.
@@ -42,7 +41,6 @@ test.skipIf(!holdsMemory)(
 
 test.skipIf(!holdsMemory)(
   `[EX41] what holds less is let be, and the limit that the kernel holds is seen${reason}`,
-  {timeout: 60_000},
   async () => {
     await using place = await hostPlace({cgroupBase});
     const {plan, runDir} = place.attempt([...node(holding(1_048_576))], {memoryBytesMax: 512 * 1_048_576});
@@ -54,24 +52,20 @@ test.skipIf(!holdsMemory)(
   },
 );
 
-test.skipIf(!holdsMemory)(
-  `[EX42] a limit that the agent has lifted is seen to be gone${reason}`,
-  {timeout: 60_000},
-  async () => {
-    await using place = await hostPlace({cgroupBase});
-    const {plan, runDir} = place.attempt([...node(holding(1_048_576))], {memoryBytesMax: 512 * 1_048_576});
-    await place.executor.launch(plan, runDir);
-    await expect
-      .poll(async () => resourceUse(runDir, machine), patience)
-      .toHaveProperty('heldMemoryBytesMax', plan.memoryBytesMax);
-    const {agentPath} = cgroupAt((await readMeta(runDir))?.cgroup ?? '');
-    await writeFile(join(agentPath, 'memory.max'), 'max', {flag: 'r+'});
-    expect((await resourceUse(runDir, machine))?.processes).toBe(1);
-    expect(await resourceUse(runDir, machine)).not.toHaveProperty('heldMemoryBytesMax');
-  },
-);
+test.skipIf(!holdsMemory)(`[EX42] a limit that the agent has lifted is seen to be gone${reason}`, async () => {
+  await using place = await hostPlace({cgroupBase});
+  const {plan, runDir} = place.attempt([...node(holding(1_048_576))], {memoryBytesMax: 512 * 1_048_576});
+  await place.executor.launch(plan, runDir);
+  await expect
+    .poll(async () => resourceUse(runDir, machine), patience)
+    .toHaveProperty('heldMemoryBytesMax', plan.memoryBytesMax);
+  const {agentPath} = cgroupAt((await readMeta(runDir))?.cgroup ?? '');
+  await writeFile(join(agentPath, 'memory.max'), 'max', {flag: 'r+'});
+  expect((await resourceUse(runDir, machine))?.processes).toBe(1);
+  expect(await resourceUse(runDir, machine)).not.toHaveProperty('heldMemoryBytesMax');
+});
 
-test('[EX42] without a cgroup a limit of memory is nobody else than the one who looks', {timeout: 60_000}, async () => {
+test('[EX42] without a cgroup a limit of memory is nobody else than the one who looks', async () => {
   await using place = await hostPlace();
   const {plan, runDir} = place.attempt([...node(holding(48 * 1_048_576))], {memoryBytesMax: 32 * 1_048_576});
   await place.executor.launch(plan, runDir);

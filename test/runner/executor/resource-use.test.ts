@@ -10,7 +10,6 @@ const patience = {timeout: 20_000};
 
 test.for(places)(
   '[EX40] memory, processors and processes of a whole attempt are seen (cgroup $base)',
-  {timeout: 60_000},
   async ({base}) => {
     await using place = await hostPlace({cgroupBase: base});
     // A shell that waits for a child which computes until it is ended.
@@ -33,7 +32,7 @@ test('[EX40] what children used counts once they were waited for', async () => {
   await place.executor.launch(plan, runDir);
   // The shell itself needs next to nothing.
   await expect.poll(async () => (await resourceUse(runDir, machine))?.cpuMs ?? 0, patience).toBeGreaterThan(40);
-}, 60_000);
+});
 
 test('[EX40] a line of /proc is read whatever the name of the program is', () => {
   const stat = '7 (a) b (c) S 1 7 7 0 -1 0 0 0 0 0 100 20 3 4 20 0 1 0 99 0 0';

@@ -1,7 +1,7 @@
 import {execFileSync} from 'node:child_process';
 import {chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
-import {expect, onTestFinished, test, vi} from 'vitest';
+import {expect, onTestFinished, test} from 'vitest';
 import {fileVault} from '../../../runner/src/secrets/file-vault.ts';
 import {findGitCredential, gitCredentials, longestScope, scopeOf} from '../../../runner/src/secrets/git-credentials.ts';
 import {Mirrors} from '../../../runner/src/worktree/mirror.ts';
@@ -11,8 +11,6 @@ import {worktreeContext} from '../../../runner/src/worktree/worktree-context.ts'
 import {addWorktree} from '../../../runner/src/worktree/worktree.ts';
 import {startGitServer} from '../../fixtures/git-server.ts';
 import {codeOf, commitAll, makeUpstream, put, sh, task, temporaryDirectory} from './ground.ts';
-
-vi.setConfig({testTimeout: 90_000});
 
 const login = {username: 'runner', password: 'canary-5183-token'};
 
