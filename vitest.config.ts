@@ -32,7 +32,7 @@ export default defineConfig({
         test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts']},
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts']}},
-      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 120_000}},
+      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000}},
       // The CLIs of others, installed from the registry: `npm run test:real`.
       {
         test: {
@@ -46,7 +46,7 @@ export default defineConfig({
         test: {
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
-          testTimeout: 180_000,
+          testTimeout: 300_000,
           fileParallelism: false,
         },
       },

@@ -7,8 +7,8 @@ let bed: Bed;
 beforeAll(async () => {
   bed = await Bed.start();
   await bed.runner('runner');
-}, 180_000);
-afterAll(async () => bed.stop(), 120_000);
+});
+afterAll(async () => bed.stop());
 
 /** A program that calls the tools of its attempt, and prints what it is told. */
 const agent = `

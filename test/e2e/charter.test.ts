@@ -5,6 +5,7 @@ import {listRunners} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {runCli, startCli} from '../fixtures/cli.ts';
 import {Bed, type RunnerProcess} from '../fixtures/installation.ts';
+import {until} from '../fixtures/until.ts';
 
 let bed: Bed;
 let runner: RunnerProcess;
@@ -16,15 +17,16 @@ beforeAll(async () => {
   path = join(bed.folder, 'orchestrator-daemon', 'orchestrator-charter.yaml');
   writeFileSync(path, 'name: night-shift\nresourceLimits: {maxSessions: 1}\n');
   runner = await bed.runner('runner', {slots: 4});
-}, 60_000);
-afterAll(async () => bed.stop(), 60_000);
+});
+afterAll(async () => bed.stop());
 
 const state = (): string => join(bed.folder, 'runner');
 const cli = async (args: readonly string[], env = {}): ReturnType<typeof runCli> =>
   runCli([...args, '--state', state()], {home: bed.folder, env});
 
 test('[CA22] the charter of an older daemon is found in its place, and every command names it', async () => {
-  expect(runner.lines().join('\n')).toContain(`the charter night-shift is in force: ${path}`);
+  const said = `the charter night-shift is in force: ${path}`;
+  await until('its word about the charter', () => runner.lines().some(line => line.includes(said)));
   expect((await cli(['charter', 'which'])).stdout.trim()).toBe(path);
   expect((await cli(['doctor'])).stdout).toContain(path);
   const plane = JSON.parse(readFileSync(join(bed.folder, 'plane', 'client.json'), 'utf8')) as {token: string};
@@ -33,8 +35,9 @@ test('[CA22] the charter of an older daemon is found in its place, and every com
 });
 
 test('[CA25] the attempts that live at once are no more than the charter allows', async () => {
-  const {runners} = await bed.client.call(listRunners, {});
-  expect(runners).toMatchObject([{id: runner.id, slots: 1}]);
+  const runners = async () => (await bed.client.call(listRunners, {})).runners;
+  // Once it has connected.
+  await expect.poll(runners).toMatchObject([{id: runner.id, slots: 1}]);
   const spec: TaskSpecInput = {prompt: 'wait', agent: {driver: 'exec', command: ['/bin/sleep', '60']}};
   const tasks = await Promise.all([bed.submit(spec), bed.submit(spec)]);
   const states = async (): Promise<readonly string[]> =>

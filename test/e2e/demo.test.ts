@@ -1,7 +1,7 @@
 import {execFileSync} from 'node:child_process';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
-import {lastJson, processesOf} from '../fixtures/cli.ts';
+import {lastJson, leftBehind} from '../fixtures/cli.ts';
 import {OwnUp} from '../fixtures/own-up.ts';
 
 const own = new OwnUp();
@@ -17,7 +17,7 @@ test('[UP8] the demo proves the whole in one command and leaves nothing behind',
     ms: {queued_to_running: expect.any(Number), total: expect.any(Number)},
   });
   expect(demo.code).toBe(0);
-  expect(processesOf(own.home)).toEqual([]);
+  expect(await leftBehind(own.home)).toEqual([]);
   expect(execFileSync('ls', [own.home], {encoding: 'utf8'})).toBe('');
 });
 

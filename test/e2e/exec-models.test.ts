@@ -21,11 +21,11 @@ beforeAll(async () => {
   const keys = modelKeys(fileVault(directory, ''), directory);
   for (const provider of ['anthropic', 'openai']) await keys.set(provider, KEY, api.url);
   await bed.runner('runner');
-}, 180_000);
+});
 afterAll(async () => {
   await bed.stop();
   await api.close();
-}, 120_000);
+});
 
 /** Asks each model that it finds an address for, as often as it is told, and says what it got. */
 const asks = `

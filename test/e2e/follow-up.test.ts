@@ -8,8 +8,8 @@ let bed: Bed;
 beforeAll(async () => {
   bed = await Bed.start({lease: patientLease});
   await bed.runner('runner');
-}, 120_000);
-afterAll(async () => bed.stop(), 60_000);
+});
+afterAll(async () => bed.stop());
 
 test('[EE40] what is said to a task that has ended is done by a new task on top of its work', async () => {
   const {path, url} = await bed.repository('follow-up');

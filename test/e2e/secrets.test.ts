@@ -23,8 +23,8 @@ beforeAll(async () => {
   writeFileSync(join(directory, 'policy.json'), JSON.stringify(policy));
   const env = {PROJECT_REGION: 'eu-1', PROJECT_TOKEN: 'canary-of-the-project', ANTHROPIC_LOG: 'debug'};
   runner = await bed.runner('runner', {env});
-}, 60_000);
-afterAll(async () => bed.stop(), 60_000);
+});
+afterAll(async () => bed.stop());
 
 const shell = (script: string): TaskSpecInput => ({
   prompt: 'show it',

@@ -1,7 +1,7 @@
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import * as z from 'zod';
-import {lastJson, processesOf} from '../fixtures/cli.ts';
+import {lastJson, leftBehind} from '../fixtures/cli.ts';
 import {OwnUp, shownTask} from '../fixtures/own-up.ts';
 
 const own = new OwnUp();
@@ -33,7 +33,7 @@ test('[CL20] a task is watched, told something, attached to, cancelled and retri
   expect((await run('task', 'cancel', again.id, '--grace', '0s')).code).toBe(0);
   cli.child.kill('SIGTERM');
   await cli.exited;
-  expect(processesOf(own.state)).toEqual([]);
+  expect(await leftBehind(own.state)).toEqual([]);
 });
 
 test('[CL21] another machine is enrolled with a one-use token, drained, resumed and revoked', async () => {

@@ -17,8 +17,8 @@ beforeAll(async () => {
     'name: strict\nsafetyHeuristics: {alwaysReject: [{name: x, read: [x]}]}\n',
   );
   await bed.runner('runner');
-}, 120_000);
-afterAll(async () => bed.stop(), 60_000);
+});
+afterAll(async () => bed.stop());
 
 test('[CP22] under a charter that refuses anything a command is not taken', async () => {
   const exec: TaskSpecInput = {prompt: 'x', agent: {driver: 'exec', command: ['/bin/echo', 'hello']}};

@@ -3,7 +3,7 @@ import {readFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import * as z from 'zod';
-import {lastJson, processesOf} from '../fixtures/cli.ts';
+import {lastJson, leftBehind, processesOf} from '../fixtures/cli.ts';
 import {OwnUp} from '../fixtures/own-up.ts';
 import {until} from '../fixtures/until.ts';
 
@@ -31,7 +31,7 @@ test('[UP1] the first start runs one real task to a commit, a second start goes 
   const stopping = first.stderr();
   expect(stopping.indexOf('Stopping runner')).toBeLessThan(stopping.indexOf('Stopping control-plane'));
   expect(stopping).toContain('nothing is left running');
-  expect(processesOf(own.state)).toEqual([]);
+  expect(await leftBehind(own.state)).toEqual([]);
 
   const second = own.up();
   await second.says('Ctrl-C stops everything');
@@ -50,7 +50,7 @@ test('[UP1] the first start runs one real task to a commit, a second start goes 
   expect(unchanged.code).toBe(1);
   second.child.kill('SIGTERM');
   expect((await second.exited).code).toBe(0);
-  expect(processesOf(own.state)).toEqual([]);
+  expect(await leftBehind(own.state)).toEqual([]);
 });
 
 test('[UP2] what a kill -9 of up leaves behind is ended by the next start, a frozen runner included', async () => {
@@ -78,7 +78,7 @@ test('[UP3] a kill -9 of up alone leaves nothing running within its drain', asyn
   await cli.says('Ctrl-C stops everything');
   cli.child.kill('SIGKILL');
   await cli.exited;
-  const left = await until('every process has gone', () => processesOf(own.state).length === 0, 30_000);
+  const left = await until('every process has gone', () => processesOf(own.state).length === 0, 60_000);
   expect(left).toBe(true);
 });
 
@@ -90,13 +90,13 @@ test('[UP4] a control plane that is killed comes back by itself, and the runner 
   await until(
     'a restart',
     () => readFileSync(join(own.state, 'services/status.json'), 'utf8').includes('"restarts":1'),
-    30_000,
+    60_000,
   );
   await until(
     'it runs again',
     () =>
       /"control-plane","pid":\d+,"state":"running"/.test(readFileSync(join(own.state, 'services/status.json'), 'utf8')),
-    30_000,
+    60_000,
   );
   const done = await own.here('task', 'create', 'say: after the restart', '--wait', '--json');
   expect(done.code).toBe(0);
