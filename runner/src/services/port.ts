@@ -4,7 +4,8 @@ import {promisify} from 'node:util';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {errnoOf} from '../state/errno.ts';
 
-const lookupMs = 3_000;
+/** Long, since a busy machine takes its time to look at all processes, and the answer is the way out. */
+const lookupMs = 10_000;
 
 export type PortHolder = {readonly pid: number; readonly name: string};
 
