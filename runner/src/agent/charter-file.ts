@@ -4,6 +4,7 @@ import {isAlias, isMap, isNode, isScalar, LineCounter, parseDocument, visit, typ
 import {faultText, readCharter, type Charter, type CharterFault} from '@switchyard/shared/domain/charter.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
+import {errnoOf} from '../state/errno.ts';
 
 /**
  * The charter in a YAML file. Throws `charter_invalid` with the line or the field for whatever cannot be read or
@@ -14,7 +15,13 @@ export async function readCharterFile(path: string): Promise<Charter> {
     return charterOf(await readText(path));
   } catch (cause) {
     const detail =
-      cause instanceof SwitchyardError ? cause.detail : cause instanceof Error ? cause.message : 'unreadable';
+      cause instanceof SwitchyardError
+        ? cause.detail
+        : errnoOf(cause) === 'ENOENT'
+          ? 'there is no such file'
+          : cause instanceof Error
+            ? cause.message
+            : 'unreadable';
     throw new SwitchyardError('charter_invalid', `the charter ${path}: ${detail}`, {cause});
   }
 }

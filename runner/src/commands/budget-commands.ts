@@ -1,5 +1,5 @@
 import type {Command} from 'commander';
-import type * as z from 'zod';
+import * as z from 'zod';
 import {
   costGroups,
   deleteBudget,
@@ -16,6 +16,7 @@ import {group, leaf, text} from './leaf.ts';
 import type {CommonOptions, Surroundings} from './surroundings.ts';
 import {oneOf, repositoryUrl} from './task-spec-options.ts';
 import {parseCount, parseDuration} from './units.ts';
+import {UsageError} from './usage-error.ts';
 
 type Options = CommonOptions & Readonly<Record<string, unknown>>;
 type Wanted = z.input<NonNullable<typeof putBudget.body>>;
@@ -58,15 +59,23 @@ function set(world: Surroundings): Command {
           .option('--percent <n>', 'this part of the limits, such as 80'),
     },
     async ([name = ''], options) => {
+      const budget = newName(name);
       const body = {
         period: oneOf('--period', text(options, 'period') ?? '', budgetPeriods),
         ...scopeOf(options, world.cwd),
         ...shareOf(options),
         ...limitsOf(options),
       };
-      const budget = await (await world.client(options)).call(putBudget, {params: {budget: name}, body});
-      show(world, options, budget, [budget]);
+      const made = await (await world.client(options)).call(putBudget, {params: {budget}, body});
+      show(world, options, made, [made]);
     },
+  );
+}
+
+function newName(name: string): string {
+  if (putBudget.params?.shape.budget.safeParse(name).success === true) return name;
+  throw new UsageError(
+    `${JSON.stringify(name)} is no name for a budget: 2 to 40 lower-case letters, digits and dashes, such as every-day`,
   );
 }
 
@@ -123,7 +132,7 @@ export function costsCommand(world: Surroundings): Command {
           .option('--to <day>', 'last day in UTC; today when absent'),
     },
     async (_, options) => {
-      const [from, to] = [text(options, 'from'), text(options, 'to')];
+      const [from, to] = [dayOf('--from', text(options, 'from')), dayOf('--to', text(options, 'to'))];
       const query = {
         by: oneOf('--by', text(options, 'by') ?? 'day', costGroups),
         ...(from === undefined ? {} : {from}),
@@ -134,6 +143,11 @@ export function costsCommand(world: Surroundings): Command {
       for (const line of costLines(costs, world.terminal)) world.terminal.out(line);
     },
   );
+}
+
+function dayOf(option: string, day: string | undefined): string | undefined {
+  if (day === undefined || z.iso.date().safeParse(day).success) return day;
+  throw new UsageError(`${option} is ${JSON.stringify(day)}, expected a day such as 2026-11-30`);
 }
 
 function show(

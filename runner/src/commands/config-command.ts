@@ -9,7 +9,7 @@ export function configCommand(world: Surroundings): Command {
     {
       name: 'config',
       summary: 'the settings in force and where each came from; secrets are not shown',
-      examples: ['config', 'config --json', 'SWITCHYARD_PORT=9000 switchyard config'],
+      examples: ['config', 'config --json', '$ SWITCHYARD_PORT=9000 switchyard config'],
     },
     async (_, options) => {
       const {state, url, token, port, host, slots} = await world.settings(options);

@@ -21,7 +21,7 @@ export function gitKeyCommands(world: World): Command {
         summary: 'store the token for a host, an owner or one repository; read from standard input',
         examples: [
           'keys git set https://github.com/acme',
-          'pass show git | switchyard keys git set https://git.acme.com',
+          '$ pass show git | switchyard keys git set https://git.acme.com',
         ],
         configure: command => command.option('--user <name>', 'the name that goes with the token', USUAL_NAME),
       },

@@ -17,7 +17,7 @@ export function keysCommands(world: Surroundings): Command {
         summary: 'make the value of SWITCHYARD_SIGNING_KEYS: a JSON list with one new Ed25519 private key',
         examples: [
           'keys generate | npx wrangler secret put SWITCHYARD_SIGNING_KEYS',
-          '(umask 077; switchyard keys generate > signing-keys.json)',
+          '$ (umask 077; switchyard keys generate > signing-keys.json)',
         ],
       },
       async (_, options) => {

@@ -1,11 +1,12 @@
 import {Command} from 'commander';
 import type {CommonOptions, Outcome} from './surroundings.ts';
+import {UsageError} from './usage-error.ts';
 
 export type LeafSpec = {
   /** With its arguments: `show <task>`. */
   readonly name: string;
   readonly summary: string;
-  /** Printed under the help, without the program's name; at least two. */
+  /** Printed under the help, without the program's name; at least two. One that begins with `$ ` is a whole line of a shell. */
   readonly examples: readonly string[];
   readonly configure?: (command: Command) => Command;
   readonly aliases?: readonly string[];
@@ -31,11 +32,26 @@ export function leaf(
   for (const operand of operands) command.argument(operand);
   configure?.(command);
   if (!isHidden)
-    command.addHelpText('after', `\nExamples:\n${examples.map(line => `  $ switchyard ${line}`).join('\n')}`);
+    command.addHelpText('after', `\nExamples:\n${examples.map(line => `  ${shellLine(line)}`).join('\n')}`);
   return command.action(async () => {
+    refuseEmptyValues(command);
     const code = await run(command.args, command.opts());
     if (code !== undefined) process.exitCode = code;
   });
+}
+
+function shellLine(example: string): string {
+  return example.startsWith('$ ') ? example : `$ switchyard ${example}`;
+}
+
+/** An empty value is a variable of a script that was not set: `--state ""` would stand for the folder that one is in. */
+function refuseEmptyValues(command: Command): void {
+  const empty = command.options.find(option => {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    return value === '' || (Array.isArray(value) && value.includes(''));
+  });
+  if (empty !== undefined)
+    throw new UsageError(`${empty.long ?? empty.flags} is empty: give it a value, or leave it out`);
 }
 
 /** A command that only holds others. */

@@ -33,6 +33,23 @@ export function rawPrinter({raw}: Terminal): LogPrinter {
   return {push: raw, end: () => undefined};
 }
 
+/** A line of JSON for each piece, with the names that a page of the log has; what is not UTF-8 is replaced. */
+export function jsonPrinter({out}: Pick<Terminal, 'out'>, from: number): LogPrinter {
+  const decoder = new TextDecoder();
+  let at = from;
+  const print = (text: string, bytes: number): void => {
+    out(JSON.stringify({from: at, to: at + bytes, text}));
+    at += bytes;
+  };
+  return {
+    push: bytes => print(decoder.decode(bytes, {stream: true}), bytes.length),
+    end: () => {
+      const rest = decoder.decode();
+      if (rest !== '') print(rest, 0);
+    },
+  };
+}
+
 /** Whole lines, in which the events of an agent are put into words. For a person who watches. */
 export function linePrinter({out, paint, columns}: Terminal, words: LineWords = ownWords(paint)): LogPrinter {
   const decoder = new TextDecoder();

@@ -11,6 +11,7 @@ import {leaf, text, type Run} from './leaf.ts';
 import {secretInput} from './secret-input.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
 import {table} from './table.ts';
+import {oneOf} from './task-spec-options.ts';
 import {UsageError} from './usage-error.ts';
 
 type World = Pick<Surroundings, 'terminal' | 'settings' | 'env' | 'askSecret' | 'readInput' | 'nowMs' | 'randomHex'>;
@@ -47,7 +48,7 @@ function storeCommands(world: World): readonly Command[] {
       {
         name: 'set <provider>',
         summary: `store the key of a model provider (${providerNames.join(', ')}); read from standard input`,
-        examples: ['keys set anthropic', 'pass show anthropic | switchyard keys set anthropic'],
+        examples: ['keys set anthropic', '$ pass show anthropic | switchyard keys set anthropic'],
         configure: command => command.option('--at <url>', "a gateway to use instead of the provider's own address"),
       },
       store('set'),
@@ -56,7 +57,7 @@ function storeCommands(world: World): readonly Command[] {
       {
         name: 'rotate <provider>',
         summary: 'replace a stored key; requests under way keep the old one, no agent is disturbed',
-        examples: ['keys rotate anthropic', 'pass show anthropic | switchyard keys rotate anthropic'],
+        examples: ['keys rotate anthropic', '$ pass show anthropic | switchyard keys rotate anthropic'],
       },
       store('rotate'),
     ),
@@ -160,8 +161,7 @@ function moveCommand(world: World): Command {
       configure: command => command.requiredOption('--to <store>', 'where to'),
     },
     async (_, options) => {
-      const to = keyStoreNames.find(name => name === text(options, 'to'));
-      if (to === undefined) throw new UsageError(`--to takes one of ${keyStoreNames.join(', ')}`);
+      const to = oneOf('--to', text(options, 'to') ?? '', keyStoreNames);
       const {store, directory} = await openKeys(world, options);
       const {vault, moved} = await aloneWithSecrets(directory, async () => {
         const logins = await gitCredentials(store, directory).list();

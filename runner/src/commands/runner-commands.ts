@@ -11,6 +11,7 @@ import {
 } from '@switchyard/shared/api/runner-contracts.ts';
 import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
+import {labelSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {charterInForce} from '../agent/machine-charter.ts';
 import {enrol as enrolMachine} from '../link/enrol.ts';
 import type {RunnerOptions} from '../runner.ts';
@@ -67,8 +68,9 @@ function token(world: Surroundings): Command {
       configure: command => command.option('--label <label>', 'the runner must carry it; repeatable', collect),
     },
     async (_, options) => {
+      const labels = [...labelsOf(options)];
       const client = await world.client(options);
-      const made = await client.call(createEnrolment, {body: {labels: [...texts(options, 'label')]}});
+      const made = await client.call(createEnrolment, {body: {labels}});
       world.terminal.out(options.json === true ? JSON.stringify(made) : made.token);
       if (options.json !== true)
         world.terminal.err(`good for ${duration(made.expires_ms - world.nowMs())}, shown once`);
@@ -98,7 +100,7 @@ function enrol(world: Surroundings): Command {
         url: url.value,
         token: await secretInput(world, 'Enrolment token: '),
         name: text(options, 'name') ?? hostname(),
-        labels: texts(options, 'label'),
+        labels: labelsOf(options),
         runnerDirectory: layout.runnerDirectory,
         replace: flag(options, 'replace'),
         allowInsecure: flag(options, 'allowInsecure'),
@@ -157,7 +159,7 @@ function start(world: Surroundings): Command {
           'this machine is not enrolled: run switchyard runner enrol first',
         );
       const {startRunner} = await import('../runner.ts');
-      const labels = [...new Set([...identity.labels, ...texts(options, 'label')])];
+      const labels = [...new Set([...identity.labels, ...labelsOf(options)])];
       const runner = await startRunner({
         stateDirectory: layout.runnerDirectory,
         slots: slots.value,
@@ -226,6 +228,14 @@ async function runnerId(world: Surroundings, options: Options, id: string | unde
   if (!parsed.success)
     throw new UsageError(`${JSON.stringify(mine)} is not the id of a runner: rnr_ and 26 characters`);
   return parsed.data;
+}
+
+/** A label that no task could ask for is a mistake. */
+function labelsOf(options: Options): readonly string[] {
+  const labels = texts(options, 'label');
+  const odd = labels.find(label => !labelSchema.safeParse(label).success);
+  if (odd === undefined) return labels;
+  throw new UsageError(`--label is ${JSON.stringify(odd)}, expected a label such as os=linux`);
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

@@ -56,10 +56,9 @@ export function serviceCommands(world: Surroundings): Command {
       },
       async (_, options) => {
         const manager = managerOf(world);
-        await uninstallService(manager);
-        terminal.out(
-          options.json === true ? JSON.stringify({removed: manager.unitPath}) : `removed ${manager.unitPath}`,
-        );
+        const wasThere = await uninstallService(manager);
+        if (options.json === true) terminal.out(JSON.stringify({removed: wasThere ? manager.unitPath : null}));
+        else terminal.out(wasThere ? `removed ${manager.unitPath}` : `there was none: ${manager.unitPath}`);
       },
     ),
     leaf(

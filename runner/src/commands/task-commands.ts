@@ -12,14 +12,13 @@ import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {untilInterrupted} from './interrupt.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
-import {logPrinter} from './log-lines.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
 import {taskEventsCommand} from './task-events.ts';
 import {stateOf, taskLines} from './task-lines.ts';
 import {taskListCommand} from './task-list.ts';
 import {taskSpecOf} from './task-spec-options.ts';
 import {parseCount, parseDuration} from './units.ts';
-import {outcomeLines, taskId, watchTask} from './watch-task.ts';
+import {outcomeLines, printLogSoFar, taskId, watchTask} from './watch-task.ts';
 import {UsageError} from './usage-error.ts';
 
 type Options = CommonOptions & Readonly<Record<string, unknown>>;
@@ -198,18 +197,18 @@ function logs(world: Surroundings): Command {
     async ([id], options) => {
       const task = taskId(id);
       const from = parseCount('--from', text(options, 'from') ?? '0', [0, 999_999_999]);
+      const isJson = options.json === true;
       const client = await world.client(options);
+      const watched = {client, terminal: world.terminal, from, isRaw: flag(options, 'raw')};
       if (flag(options, 'follow'))
         return untilInterrupted(async signal => {
-          await watchTask(task, {client, terminal: world.terminal, from, signal, isRaw: flag(options, 'raw')});
+          await watchTask(task, {...watched, signal, isJson});
         });
-      const {spec} = await client.call(getTask, {params: {task}});
-      const printer = logPrinter(world.terminal, flag(options, 'raw'), spec);
+      if (!isJson) return printLogSoFar(task, watched);
       for (let at = from; ;) {
         const page = await client.call(getTaskLog, {params: {task}, query: {from: at}});
-        if (options.json === true) world.terminal.out(JSON.stringify(page));
-        else printer.push(new TextEncoder().encode(page.text));
-        if (page.to <= at || page.to >= page.length) return printer.end();
+        world.terminal.out(JSON.stringify(page));
+        if (page.to <= at || page.to >= page.length) return;
         at = page.to;
       }
     },

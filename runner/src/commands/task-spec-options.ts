@@ -1,4 +1,4 @@
-import {existsSync} from 'node:fs';
+import {statSync} from 'node:fs';
 import {resolve} from 'node:path';
 import {pathToFileURL} from 'node:url';
 import {parseJson} from '@switchyard/shared/domain/parse-json.ts';
@@ -56,8 +56,31 @@ export function taskSpecOf(
   };
   const parsed = taskSpecSchema.safeParse(spec);
   if (parsed.success) return spec;
-  const issue = parsed.error.issues[0];
-  throw new UsageError(`${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'invalid'}`);
+  const [issue] = parsed.error.issues;
+  throw new UsageError(`${optionOf(issue?.path.join('.') ?? '', options)}: ${issue?.message ?? 'invalid'}`);
+}
+
+/** What fills a field of the spec, where it is one option. */
+const optionOfField: Readonly<Record<string, keyof TaskOptions>> = {
+  title: 'title',
+  'repository.url': 'repo',
+  'repository.base': 'base',
+  'repository.against': 'against',
+  'agent.model': 'model',
+  'agent.turns_max': 'turns',
+  'budget.tokens_max': 'tokens',
+  'budget.cost_usd_max': 'cost',
+  timeout_ms: 'timeout',
+  memory_bytes_max: 'memory',
+};
+
+/** The option and its value, as they were typed, with the field whose unit the refusal speaks of. */
+function optionOf(field: string, options: TaskOptions): string {
+  const [, requires] = /^requires\.(\d+)$/.exec(field) ?? [];
+  if (requires !== undefined) return `--label is ${JSON.stringify(options.label[Number(requires)])}`;
+  const name = optionOfField[field];
+  const value = name === undefined ? undefined : options[name];
+  return value === undefined ? field : `--${name} is ${JSON.stringify(value)}, as ${field}`;
 }
 
 /** Throws `UsageError` that names the field of the file, which nobody would find by the field of the task. */
@@ -170,7 +193,8 @@ export function repositoryUrl(text: string, cwd: string): string {
     return text;
   }
   const path = resolve(cwd, text);
-  if (!existsSync(path)) throw new UsageError(`--repo ${text} is neither a URL nor a directory`);
+  if (statSync(path, {throwIfNoEntry: false})?.isDirectory() !== true)
+    throw new UsageError(`--repo ${text} is neither a URL nor a directory`);
   return pathToFileURL(path).href;
 }
 

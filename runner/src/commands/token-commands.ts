@@ -28,7 +28,7 @@ function create(world: Surroundings): Command {
       summary: 'make an API token or register a key that signs requests; what is secret is printed once',
       examples: [
         'token create ci --scope write',
-        'TOKEN=$(switchyard token create curl)',
+        '$ TOKEN=$(switchyard token create curl)',
         'token create github-actions --kind hmac --json',
         'token create laptop --kind ed25519 --public-key 3d4017c3…',
       ],

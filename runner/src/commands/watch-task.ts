@@ -1,9 +1,9 @@
 import type {ApiClient} from '@switchyard/shared/api/client.ts';
-import {getTask} from '@switchyard/shared/api/task-contracts.ts';
+import {getTask, getTaskLog} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import {byteText} from '@switchyard/shared/policy/byte-size.ts';
 import {taskIdSchema} from '@switchyard/shared/domain/id.ts';
-import {logPrinter, mark} from './log-lines.ts';
+import {jsonPrinter, logPrinter, mark} from './log-lines.ts';
 import {roleLines} from './role-lines.ts';
 import {shellWord} from './shell-word.ts';
 import {rebaseLines} from './rebase-lines.ts';
@@ -19,6 +19,8 @@ export type WatchOptions = {
   readonly signal?: AbortSignal;
   /** The bytes as they came, also on a terminal. */
   readonly isRaw?: boolean;
+  /** A line of JSON for each piece. */
+  readonly isJson?: boolean;
   /** Prints nothing: the log is followed for its end. */
   readonly isQuiet?: boolean;
 };
@@ -32,10 +34,11 @@ export function taskId(text: string | undefined): TaskView['id'] {
 
 /** Prints the log until the task has ended, and answers the task as it is then. */
 export async function watchTask(task: TaskView['id'], options: WatchOptions): Promise<TaskView> {
-  const {client, terminal, from = 0, signal, isRaw = false, isQuiet = false} = options;
+  const {client, terminal, from = 0, signal, isRaw = false, isJson = false, isQuiet = false} = options;
   const read = async (): Promise<TaskView> =>
     client.call(getTask, {params: {task}, ...(signal === undefined ? {} : {signal})});
-  const printer = logPrinter(terminal, isRaw, (await read()).spec);
+  const {spec} = await read();
+  const printer = isJson ? jsonPrinter(terminal, from) : logPrinter(terminal, isRaw, spec);
   const follow = {
     from,
     ...(signal === undefined ? {} : {signal}),
@@ -46,6 +49,23 @@ export async function watchTask(task: TaskView['id'], options: WatchOptions): Pr
     if (item.kind === 'bytes' && !isQuiet) printer.push(item.bytes);
   printer.end();
   return read();
+}
+
+/** Prints what the log holds at this moment, to the byte: a page of JSON has text instead, which not every log is. */
+export async function printLogSoFar(
+  task: TaskView['id'],
+  {client, terminal, from = 0, isRaw = false}: WatchOptions,
+): Promise<void> {
+  const {spec} = await client.call(getTask, {params: {task}});
+  const {length} = await client.call(getTaskLog, {params: {task}, query: {from}});
+  if (length <= from) return;
+  const printer = logPrinter(terminal, isRaw, spec);
+  for await (const item of client.followLog(task, {from})) {
+    if (item.kind === 'end') break;
+    printer.push(item.bytes.subarray(0, length - item.from));
+    if (item.to >= length) break;
+  }
+  printer.end();
 }
 
 /** What came of a task, in a few lines; the command to look at it comes last, where the repository stays. */

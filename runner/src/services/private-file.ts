@@ -1,8 +1,9 @@
 import {randomBytes} from 'node:crypto';
-import {chmod, link, mkdir, open, readFile, rename, stat, unlink} from 'node:fs/promises';
+import {chmod, link, open, readFile, rename, stat, unlink} from 'node:fs/promises';
 import {dirname} from 'node:path';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {errnoOf} from '../state/errno.ts';
+import {makeFolders} from '../state/make-folders.ts';
 import {stateRefusal} from '../state/state-refusal.ts';
 
 /** Bytes of the largest state file of this folder's kind. */
@@ -16,7 +17,7 @@ const fileBytesMax = 1_048_576;
 /** Makes a directory that only its owner can enter. */
 export async function makePrivateDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, {recursive: true, mode: 0o700});
+    makeFolders(path);
     await chmod(path, 0o700);
   } catch (cause) {
     throw stateRefusal(path, cause);
@@ -51,7 +52,7 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
 async function writeBeside(path: string, text: string): Promise<string> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
   try {
-    await mkdir(dirname(path), {recursive: true, mode: 0o700});
+    makeFolders(dirname(path));
     await using file = await open(temporary, 'wx', 0o600);
     await file.writeFile(text);
     await file.sync();
@@ -93,10 +94,13 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
   return text;
 }
 
-export async function removeFile(path: string): Promise<void> {
+/** False where there was none. */
+export async function removeFile(path: string): Promise<boolean> {
   try {
     await unlink(path);
+    return true;
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
+    return false;
   }
 }

@@ -80,9 +80,9 @@ export async function installService(manager: ServiceManager, plan: UnitPlan): P
 }
 
 /** Stops the service and removes its unit; a service that is not there is no error. */
-export async function uninstallService(manager: ServiceManager): Promise<void> {
+export async function uninstallService(manager: ServiceManager): Promise<boolean> {
   for (const argv of manager.disable) await run(argv).catch(() => undefined);
-  await removeFile(manager.unitPath);
+  return removeFile(manager.unitPath);
 }
 
 /** What the manager prints, whatever the exit code says. */

@@ -1,8 +1,9 @@
-import {mkdirSync, readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {readFileSync, renameSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {tryFileLock} from './file-lock.ts';
+import {makeFolders} from './make-folders.ts';
 import {stateRefusal} from './state-refusal.ts';
 
 /** Who holds the state directory, for people and for `runner status`; the lock itself is the kernel's. */
@@ -21,7 +22,7 @@ const holderName = 'runner.pid';
  */
 export function acquireStateLock(directory: string, self: LockHolder): StateLock {
   try {
-    mkdirSync(directory, {recursive: true, mode: 0o700});
+    makeFolders(directory);
   } catch (cause) {
     throw stateRefusal(directory, cause);
   }

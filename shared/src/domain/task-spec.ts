@@ -6,7 +6,10 @@ import {taskIdSchema} from './id.ts';
 import {asksModel, promptRoleOf} from './role-defaults.ts';
 import {taskBriefSchema} from './task-brief.ts';
 
-const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/, 'expected a label such as os=linux');
+/** What a runner offers and a task may ask for. */
+export const labelSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._=/:+-]{0,99}$/, 'expected a label such as os=linux');
 const key = z.string().min(1).max(200);
 const argv = z
   .array(
@@ -129,8 +132,8 @@ export const taskSpecSchema = z
     checks: z.array(argv).max(16).default([]),
     /** 1 is the most urgent; `high` is 2 and `normal` is 3. */
     priority,
-    requires: z.array(label).max(limits.labelsMax).default([]),
-    prefers: z.array(label).max(limits.labelsMax).default([]),
+    requires: z.array(labelSchema).max(limits.labelsMax).default([]),
+    prefers: z.array(labelSchema).max(limits.labelsMax).default([]),
     /** Tasks of one key share the pool with tasks of other keys in turn; the repository when absent. */
     fairness_key: key.optional(),
     concurrency: concurrencySchema.optional(),

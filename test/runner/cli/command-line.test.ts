@@ -72,6 +72,13 @@ test.for([
   [['token', 'create', 'x', '--kind', 'ed25519', '--public-key', 'abc'], '--public-key'],
   [['token', 'revoke', 'swy_default_0123456789_secret'], 'is not the id of a token'],
   [['login', '--url', 'http://127.0.0.1:9'], 'no token came'],
+  [['down', '--state', ''], '--state is empty'],
+  [['task', 'create', 'x', '--repo', ''], '--repo is empty'],
+  [['task', 'create', 'x', '--check', ''], '--check is empty'],
+  [['runner', 'token', '--label', 'a b'], '--label is "a b"'],
+  [['budget', 'set', 'Every Day', '--period', 'day', '--cost', '5'], '"Every Day" is no name for a budget'],
+  [['costs', '--from', '2026-13-01'], '--from is "2026-13-01"'],
+  [['keys', 'move', '--to', 'pocket'], '--to is "pocket"'],
 ] as const)('[CL14] the wrong call %j exits with 2 and says why', async ([args, why]) => {
   const {code, stdout, stderr} = await cli(args);
   expect(stderr).toContain(why);

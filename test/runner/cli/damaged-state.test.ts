@@ -120,6 +120,18 @@ test.skipIf(process.getuid?.() !== 0 || process.platform !== 'linux')(
   },
 );
 
+test.runIf(process.platform === 'linux')(
+  '[SD2] a file system that denies the folder it has is asked once, not for ever',
+  async () => {
+    const path = '/proc/switchyard/state';
+    const refused = {code: 'configuration_invalid', detail: expect.stringContaining('/proc/switchyard')};
+    await expect(makePrivateDirectory(path)).rejects.toMatchObject(refused);
+    await expect(writePrivateFile(`${path}/x.json`, '')).rejects.toMatchObject(refused);
+    const self = {pid: process.pid, start: 's', boot_id: 'b'};
+    expect(() => acquireStateLock(path, self)).toThrow(expect.objectContaining(refused));
+  },
+);
+
 test('[SD2] a path through a file, and a file where a directory belongs, are refused by name', async () => {
   const file = join(home, 'file');
   writeFileSync(file, '');

@@ -14,6 +14,22 @@ function leaves(command: Command): readonly Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }
 
+function examplesOf(help: string): readonly string[] {
+  return [...help.matchAll(/^ {2}\$ (.+)$/gm)].map(([, line = '']) => line);
+}
+
+/** The commands that a line of a shell calls: each `switchyard` with the words behind it. */
+function callsOf(line: string): readonly (readonly string[])[] {
+  const parts = line.split(/(?:^|[\s("'])switchyard /).slice(1);
+  return parts.map(part => part.split(/[\s)"']+/));
+}
+
+function knows([word = '', ...rest]: readonly string[], command: Command = silentProgram): boolean {
+  if (command.commands.length === 0) return true;
+  const next = command.commands.find(each => each.name() === word || each.aliases().includes(word));
+  return next !== undefined && knows(rest, next);
+}
+
 const shown = leaves(silentProgram).filter(command => command.name() !== 'control-plane');
 
 test('[CL13] the commands are those of the documentation', () => {
@@ -92,9 +108,15 @@ test.for(shown.map(command => [command.name(), command] as const))(
     const help = helpOf(command);
     expect(help).toMatch(/^Usage: switchyard .+\n\n\S.+/);
     expect(help).toContain('--json');
-    expect(help.match(/^ {2}\$ switchyard/gm)?.length).toBeGreaterThanOrEqual(2);
+    expect(examplesOf(help).length).toBeGreaterThanOrEqual(2);
   },
 );
+
+test.for(shown.flatMap(command => examplesOf(helpOf(command))))('[CL19] the example %s calls what there is', line => {
+  const calls = callsOf(line);
+  expect(calls.length).toBeGreaterThan(0);
+  expect(calls.filter(call => !knows(call))).toEqual([]);
+});
 
 test('[CL13] an alias does what its command does: start and stop, as older daemons called them', () => {
   const aliases = Object.fromEntries(silentProgram.commands.map(command => [command.name(), command.aliases()]));

@@ -46,6 +46,7 @@ test.for([
   ['exec without a command', {agent: 'exec'}],
   ['a command for the scripted agent', {agent: 'scripted', command: 'x'}],
   ['a path that is not there', {repo: './nowhere'}],
+  ['a file as the repository', {repo: './help.test.ts'}],
   ['a priority out of range', {priority: '6'}],
   ['a timeout in words', {timeout: 'long'}],
   ['memory in words', {memory: 'much'}],
@@ -64,6 +65,16 @@ test.for(['https://user:secret@host/r', 'https://token@host/r', 'ssh://git:secre
     expect(() => taskSpecOf('x', {...none, repo}, here)).toThrow(/--repo holds a credential(?!.*secret|.*token@)/);
   },
 );
+
+test.for([
+  [{memory: '1MB'}, /^--memory is "1MB", as memory_bytes_max: /],
+  [{timeout: '999d'}, /^--timeout is "999d", as timeout_ms: /],
+  [{label: ['os=linux', 'a b']}, /^--label is "a b": expected a label/],
+  [{repo: '.', base: 'a..b'}, /^--base is "a\.\.b", as repository\.base: expected the name of a branch/],
+  [{title: 'x'.repeat(5_000)}, /^--title is "x/],
+] as const)('[CL8] the refusal of %j names the option and the value', ([options, said]) => {
+  expect(() => taskSpecOf('do it', {...none, ...options}, here)).toThrow(said);
+});
 
 test('[CL8] a review states what it looks at and what that is to be merged into', () => {
   const options = {...none, repo: '.', base: 'feature', against: 'main', role: 'reviewer', agent: 'claude'};

@@ -111,7 +111,11 @@ async function dispatchHealth(context: Context, installation: Installation) {
   const signed = signedView(context.req.raw, new Uint8Array());
   const access = bearerOf(signed.header) === undefined ? undefined : await authorize(signed, 'read', installation);
   const fleet = access?.fleet ?? (installation.dispatch && installation.fleet(installation.dispatch.pool));
-  if (fleet === undefined) throw new SwitchyardError('not_found', 'this installation has no pool for dispatchers');
+  if (fleet === undefined)
+    throw new SwitchyardError(
+      'not_found',
+      'this installation has no DISPATCH_SECRET and so no pool for dispatchers: a token reads the health of its own',
+    );
   const pool = unwrap(await fleet.getPool(access?.caller ?? {kind: 'root'}));
   const runners = access === undefined ? [] : unwrap(await access.fleet.listRunners(access.caller)).runners;
   return {
