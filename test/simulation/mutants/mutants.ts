@@ -90,6 +90,14 @@ export const mutants: readonly Mutant[] = [
     replace: `    memory.avoidance.add(row.lane, row.runner, nowMs + offer_ms * 1_000);`,
   },
   {
+    id: 'exit-unanswered',
+    invariant: 9,
+    bug: 'An exit is taken, and its runner is told when it asks a second time.',
+    file: 'worker/src/fleet/exit.ts',
+    find: `  batch.send(from.runner, {t: 'exit_ack', ...of});`,
+    replace: ``,
+  },
+  {
     id: 'never-cleaned',
     invariant: 10,
     bug: 'An attempt whose exit is in is forgotten without being cleaned up.',
