@@ -13,6 +13,7 @@ import {
   type KnownRoute,
 } from './http/known-routes.ts';
 import {problemResponse} from './http/problem.ts';
+import {isStorageFull} from './http/storage-full.ts';
 import {mountAgents} from './routes/agents-b.ts';
 import {mountApprovals} from './routes/approvals.ts';
 import {mountBudgets} from './routes/budgets.ts';
@@ -79,10 +80,11 @@ function answering(handle: Server, platform: Platform): Server {
   };
 }
 
-/** What nobody foresaw is told to the operator, and to the caller only as an id to report. */
+/** What nobody foresaw is told to the operator, and to the caller only as an id to report; of a full disk, that it is one. */
 function expected(thrown: unknown, requestId: string, {report}: Platform): SwitchyardError {
   if (thrown instanceof SwitchyardError && thrown.code !== 'internal') return thrown;
   report({request: requestId, error: thrown});
+  if (isStorageFull(thrown)) return new SwitchyardError('storage_full', 'the storage of the control plane is full');
   return new SwitchyardError('internal', 'something failed that should not; it was logged under the request id');
 }
 

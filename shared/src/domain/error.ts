@@ -95,6 +95,11 @@ export const errorCodes = {
   git_failed: {status: 502, retry: true, hint: 'Read the detail: it holds what git printed.'},
   worktree_busy: {status: 409, retry: true, hint: 'Wait until the process that uses the worktree has ended.'},
   disk_full: {status: 507, retry: true, hint: 'Free space under the state directory, or run switchyard doctor.'},
+  storage_full: {
+    status: 507,
+    retry: true,
+    hint: 'Free space where the control plane keeps its data (switchyard doctor there says how much is left), then send the request again.',
+  },
   state_corrupt: {
     status: 500,
     retry: false,
