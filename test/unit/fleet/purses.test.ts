@@ -28,14 +28,22 @@ function family(budget: TaskSpecInput['budget'], slots = 8): Family {
 
 let calls = 0;
 
-/** The id of a sub-task that an attempt makes. */
-function made({world, machine}: Family, parent: Attempt): string {
+type Answer = {readonly decision: string; readonly text: string};
+
+/** What an attempt hears that wants to make a sub-task. */
+function asked({world, machine}: Family, parent: Attempt): Answer | undefined {
   calls += 1;
   const input = JSON.stringify({title: 'A part', prompt: 'Do it.'});
   const of = {t: 'ask', ...parent, id: `call-${calls}`, kind: 'call', tool: 'create_subtask', input};
   machine.say({...of, reason: '', rule: null, expires_in_ms: 1_000});
   const [answer] = world.sent.flatMap(({draft}) => (draft.t === 'answer' ? [draft] : []));
   world.sent.splice(0, world.sent.length, ...world.sent.filter(({draft}) => draft.t !== 'answer'));
+  return answer;
+}
+
+/** The id of a sub-task that an attempt makes. */
+function made(of: Family, parent: Attempt): string {
+  const answer = asked(of, parent);
   if (answer?.decision !== 'answer') throw new Error(answer?.text ?? 'no answer');
   return answer.text;
 }
@@ -72,7 +80,8 @@ class Work {
 
   step({who, parent, act, turns}: Turn): void {
     const attempt = this.#live[who % this.#live.length] ?? this.of.root;
-    if (act === 0) made(this.of, this.#live[parent % this.#live.length] ?? attempt);
+    // One that is too deep, or of too many, is refused.
+    if (act === 0) asked(this.of, this.#live[parent % this.#live.length] ?? attempt);
     else if (act === 1 && attempt.task !== this.of.root.task) this.#end(attempt);
     else this.#spend(attempt, turns);
     this.#take();
