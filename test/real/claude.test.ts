@@ -6,9 +6,16 @@ import {messageTask} from '@switchyard/shared/api/task-contracts.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {contentOf, filesBelow} from '../fixtures/files-below.ts';
 import {usageOfTurn} from '../fixtures/model-api/model-api.ts';
-import {call, chosenBy, say, shell, turn, write} from '../fixtures/model-api/scenario.ts';
+import {call, chosenBy, say, shell, turn, write, type Scenario} from '../fixtures/model-api/scenario.ts';
 import {until} from '../fixtures/until.ts';
 import {meteredOf, openStage, PATIENCE_MS, REAL_KEY, worktreeOf, type Stage} from './stage.ts';
+
+/** The answer to its second turn is on its way when something happens to the runner. */
+const cutOff: Scenario = [
+  turn(write('a.txt', 'a\n')),
+  {...turn(shell('echo once >> count.txt')), hold: 'first'},
+  turn(say('done')),
+];
 
 let stage: Stage;
 beforeAll(async () => {
@@ -40,7 +47,8 @@ beforeAll(async () => {
     hostile: [turn(write('a.txt', 'a\n')), turn(say('done'))],
     steer: [turn(shell('while [ ! -e go ]; do sleep 0.1; done')), turn(write('a.txt', 'a\n')), turn(say('done'))],
     halted: [turn(shell('while true; do sleep 0.1; done')), turn(write('a.txt', 'a\n')), turn(say('done'))],
-    crash: [turn(write('a.txt', 'a\n')), {...turn(shell('echo once >> count.txt')), hold: 'first'}, turn(say('done'))],
+    crash: cutOff,
+    outage: cutOff,
     budget: [turn(shell('true')), turn(shell('true')), turn(shell('true')), turn(say('done'))],
     busy: [
       {moves: [], refuse: {status: 529, type: 'overloaded_error', message: 'busy', times: 2}},
@@ -178,6 +186,20 @@ test('[RA7] a runner killed in the middle of a turn goes on with the same agent:
   expect(await show(task.branch, 'count.txt')).toBe('once');
   const prompts = stage.api.requests.filter(({scenario, turn: at}) => scenario === 'crash' && at === 0);
   expect(prompts).toHaveLength(1);
+});
+
+test('[RA116] claude outlasts a runner that needs long to start again', async () => {
+  const id = await stage.submit(claude('outage'));
+  await until('the turn is asked for', () => stage.api.turnsPlayed('outage').includes(1), PATIENCE_MS);
+  await stage.runner.kill('SIGKILL');
+  const output = join(stage.runner.stateDirectory, 'runs', `${id}-e1`, 'out');
+  const hasTried = (): boolean => /"api_retry".*"attempt":5\b/.test(contentOf(output).toString());
+  await until('claude has tried five times', hasTried, PATIENCE_MS);
+  await stage.runner.start();
+  stage.api.release();
+  const task = await stage.bed.finished(id);
+  expect(task, await stage.bed.log(id)).toMatchObject({state: 'succeeded', epoch: 1, failures: []});
+  expect(await show(task.branch, 'count.txt')).toBe('once');
 });
 
 test('[RA8] a budget of tokens ends the turn at once and fails the task as spent', async () => {

@@ -71,8 +71,8 @@ const settings: Readonly<Record<string, string>> = {
   CLAUDE_CODE_DISABLE_CRON: '1',
   CLAUDE_CODE_DISABLE_BACKGROUND_TASKS: '1',
   CLAUDE_CODE_STARTUP_FAILURE_RESULTS: '1',
-  // The queue owns the long waits.
-  CLAUDE_CODE_MAX_RETRIES: '4',
+  // Half a minute: a runner that starts again, on a busy machine, is back by then. The queue owns longer waits.
+  CLAUDE_CODE_MAX_RETRIES: '6',
   DISABLE_AUTOUPDATER: '1',
   DISABLE_TELEMETRY: '1',
   DISABLE_ERROR_REPORTING: '1',
