@@ -1,9 +1,10 @@
 import {availableParallelism} from 'node:os';
-import {join, resolve} from 'node:path';
+import {isAbsolute, join, resolve} from 'node:path';
 import {limits} from '@switchyard/shared/policy/limits.ts';
 import {readClientFile} from '../services/client-file.ts';
 import {stateLayout, type StateLayout} from '../services/state-layout.ts';
 import {parseCount} from './units.ts';
+import {UsageError} from './usage-error.ts';
 
 /** A value and where it came from, in words for a person. */
 export type Setting<Value> = {readonly value: Value; readonly from: string};
@@ -39,6 +40,9 @@ const slotsDefaultMax = 4;
  * @throws UsageError for a value that cannot be read; SwitchyardError when the file cannot
  */
 export async function resolveSettings(flags: Flags, env: Environment, home: string): Promise<Settings> {
+  // Of an empty one, the folder that one is in would become the state directory.
+  if (!isAbsolute(home))
+    throw new UsageError(`HOME is ${JSON.stringify(home)}, expected an absolute path: set it, or unset it`);
   const state = first(given(flags.state, '--state'), variable(env, 'SWITCHYARD_STATE'), {
     value: join(home, '.switchyard'),
     from: 'default',

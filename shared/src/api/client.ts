@@ -219,10 +219,15 @@ function causeCode(error: unknown): string {
   return typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
 }
 
+/** `fetch` says only that it failed; its cause says why. */
+function causeText(error: unknown): string {
+  return error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+}
+
 function unreachable(base: URL, error: unknown, timeoutMs: number): SwitchyardError {
   if (error instanceof SwitchyardError) return error;
   const timedOut = error instanceof Error && error.name === 'TimeoutError';
-  const why = timedOut ? `no answer within ${timeoutMs / 1_000} s` : causeCode(error) || String(error);
+  const why = timedOut ? `no answer within ${timeoutMs / 1_000} s` : causeCode(error) || causeText(error);
   return new SwitchyardError('control_plane_unreachable', `${base.origin}: ${why}`, {cause: error});
 }
 

@@ -127,6 +127,11 @@ test('[CT7] no answer in time is an error that names the URL and the time', asyn
   });
 });
 
+test('[CT7] a call that fetch itself refuses is an error that says why', async () => {
+  const refused = {code: 'control_plane_unreachable', detail: 'http://127.0.0.1:1: bad port'};
+  await expect(apiClient({url: 'http://127.0.0.1:1'}).call(getHealth, {})).rejects.toMatchObject(refused);
+});
+
 test('[CT7] the abort of the caller stays the abort of the caller', async () => {
   const url = await serve(() => undefined);
   await expect(apiClient({url}).call(getPool, {signal: AbortSignal.abort(new Error('mine'))})).rejects.toThrow('mine');

@@ -86,6 +86,14 @@ test.for([
   expect(stdout).toBe('');
 });
 
+test.for(['', 'relative'])(
+  '[CL14] a HOME %j that is no place is a wrong call, not the folder one is in',
+  async HOME => {
+    const {code, stderr} = await cli(['config'], {HOME});
+    expect({code, stderr}).toEqual({code: 2, stderr: expect.stringContaining(`HOME is ${JSON.stringify(HOME)}`)});
+  },
+);
+
 test.for([
   [['up', '--no-such-option'], "unknown option '--no-such-option'"],
   [['task', 'list', '--limit', '0'], '--limit'],
