@@ -21,7 +21,7 @@ async function follow(script: string, input = '') {
     cwd: worktree,
     input,
     reject: false,
-    timeout: 20_000,
+    timeout: 60_000,
   });
   const events = result.stdout
     .split('\n')

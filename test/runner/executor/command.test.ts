@@ -196,7 +196,7 @@ describe('waiting for a port', () => {
       response.writeHead(answers < 3 ? 503 : 200).end();
     });
     const port = await listen(server);
-    await waitForPort({port, httpPath: '/health', timeoutMs: 10_000});
+    await waitForPort({port, httpPath: '/health', timeoutMs: 60_000});
     expect(answers).toBe(3);
   });
 

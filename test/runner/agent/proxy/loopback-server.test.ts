@@ -2,6 +2,7 @@ import {once} from 'node:events';
 import {connect, type Socket} from 'node:net';
 import {expect, onTestFinished, test} from 'vitest';
 import {LoopbackServer, type ServerLimits, type Serve} from '../../../../runner/src/agent/proxy/loopback-server.ts';
+import {keptPort} from '../../../fixtures/kept-port.ts';
 import {saidUntilClosed} from '../../../fixtures/said-until-closed.ts';
 import {until} from '../../../fixtures/until.ts';
 
@@ -10,8 +11,8 @@ const hello: Serve = async (request, response) => {
   response.end('hello');
 };
 
-async function serverOf(serve: Serve = hello, limited?: ServerLimits): Promise<LoopbackServer> {
-  const server = await LoopbackServer.start(0, serve, limited);
+async function serverOf(serve: Serve = hello, limited?: ServerLimits, port = 0): Promise<LoopbackServer> {
+  const server = await LoopbackServer.start(port, serve, limited);
   onTestFinished(async () => server.close());
   return server;
 }
@@ -74,12 +75,13 @@ test('[MP20] headers beyond their limit are refused, and the server goes on', as
 
 test('[MP17] what listens anew is where it was, ends what hangs, and lets answers go on to their end', async () => {
   const answer = Promise.withResolvers<void>();
-  const server = await serverOf(async (request, response) => {
+  const port = await keptPort();
+  const serve: Serve = async (request, response) => {
     response.write('begun ');
     if (request.url === '/long') await answer.promise;
     response.end('done');
-  });
-  const {port} = server;
+  };
+  const server = await serverOf(serve, undefined, port);
   const long = await fetch(`http://127.0.0.1:${port}/long`);
   const idle = connected(server);
   await once(idle, 'connect');

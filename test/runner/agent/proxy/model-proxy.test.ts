@@ -7,6 +7,7 @@ import {grantToken} from '../../../../runner/src/agent/proxy/grant.ts';
 import {Ledger, USAGE_FILE} from '../../../../runner/src/agent/proxy/ledger.ts';
 import {ModelProxy} from '../../../../runner/src/agent/proxy/model-proxy.ts';
 import {noUsage} from '../../../../runner/src/agent/proxy/usage-reader.ts';
+import {keptPort} from '../../../fixtures/kept-port.ts';
 import {usageOfTurn} from '../../../fixtures/model-api/model-api.ts';
 import {chosenBy, say, turn} from '../../../fixtures/model-api/scenario.ts';
 import {ask, body, grant, place, REAL_KEY, secret} from './proxy-place.ts';
@@ -142,7 +143,7 @@ test('[MP8] requests at the same time do not pass a budget together', async () =
 });
 
 test('[MP9] a runner that starts over knows the tokens of the agents that lived on, and what they had spent', async () => {
-  const at = await place({own: {...noLimits, tokens: 1_000}});
+  const at = await place({own: {...noLimits, tokens: 1_000}, port: await keptPort()});
   expect((await ask(at)).status).toBe(200);
   await expect.poll(async () => readFile(join(at.runDir, USAGE_FILE), 'utf8').catch(() => '')).toContain('"turns":1');
   const {port} = at.proxy;

@@ -37,6 +37,7 @@ export async function place({
   enlarge = async () => true,
   upstream,
   keyOf,
+  port = 0,
 }: {
   scenario?: Scenario;
   own?: Limits;
@@ -45,6 +46,7 @@ export async function place({
   upstream?: string;
   /** Instead of the key that a test may turn. */
   keyOf?: () => Promise<string | undefined>;
+  port?: number;
 } = {}): Promise<Place> {
   const api = await ModelApi.start({s: scenario});
   const runDir = await mkdtemp(join(tmpdir(), 'proxy-'));
@@ -54,7 +56,7 @@ export async function place({
   const ledger = new Ledger(() => runDir);
   const calls = new McpCalls();
   const proxy = await ModelProxy.start({
-    port: 0,
+    port,
     secret,
     keyOf: async () => {
       const value = keyOf === undefined ? held.key : await keyOf();
