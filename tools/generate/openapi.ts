@@ -16,7 +16,7 @@ const securitySchemes = {
     in: 'header',
     name: 'webhook-signature',
     description:
-      'Standard Webhooks over the raw body: webhook-id, webhook-timestamp and webhook-signature (v1 HMAC-SHA256, v1a Ed25519), with the key named in webhook-key-id.',
+      'Standard Webhooks over the raw body: webhook-id, webhook-timestamp and webhook-signature (v1 HMAC-SHA256, v1a Ed25519), with the key named in webhook-key-id. Or x-dispatch-key, x-dispatch-timestamp (milliseconds), x-dispatch-nonce and x-dispatch-signature: the hex HMAC-SHA256 over timestamp.nonce.METHOD.path.key.body with these dots, the path with its query.',
   },
   runner: {
     type: 'http',
