@@ -16,6 +16,7 @@ test('[CL20] a task is watched, told something, attached to, cancelled and retri
   expect(await run('task', 'message', id, 'go', 'on')).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('is kept'),
+    stderr: expect.stringContaining(`task events ${id}`),
   });
   await log.says('a person says: go on');
   expect((await run('task', 'list')).stdout).toMatch(new RegExp(`${id} +leased/running`));
@@ -57,6 +58,7 @@ test('[CL21] another machine is enrolled with a one-use token, drained, resumed 
   };
   await second.says('connected');
   expect(await stateOf()).toBe('connected');
+  expect((await run(['runner', 'status'])).stdout).toContain('model proxy here: listening for ');
   expect((await run(['runner', 'drain', runner])).stdout).toContain('draining');
   expect((await run(['runner', 'resume', runner])).stdout).toContain('connected');
   expect((await run(['runner', 'revoke', runner])).stdout).toContain('revoked');

@@ -15,6 +15,7 @@ import {McpCalls} from './proxy/mcp-calls.ts';
 import {ModelProxy} from './proxy/model-proxy.ts';
 import type {ProviderName} from './proxy/provider.ts';
 import {readProxyFile, writeProxyFile, type ProxyFile} from './proxy/proxy-file.ts';
+import {writeProxyNote} from './proxy/proxy-status.ts';
 import {ProxyWatch} from './proxy/proxy-watch.ts';
 import {stopResult} from './proxy/stop.ts';
 
@@ -84,7 +85,7 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     nowMs: () => performance.now(),
     wallMs,
   });
-  const watch = await watchOver(proxy, {port, secret}, options);
+  const {watch, noted} = await watchOver(proxy, {port, secret}, options);
   return {
     async open(grant, wanted) {
       for (const provider of wanted)
@@ -110,27 +111,41 @@ export async function openModelDoor(options: ModelDoorOptions): Promise<ModelDoo
     },
     async close() {
       await watch.stop();
+      await noted();
       await proxy.close();
       await audit.close();
     },
   };
 }
 
-/** Watches over the proxy, and keeps where it is: agents that live on after this process expect the next one there. */
+/** Watches over the proxy, and keeps how and where it is: agents that live on after this process expect the next one there. */
 async function watchOver(
   proxy: ModelProxy,
   {port, secret}: ProxyFile,
-  {stateDirectory, onHealth, random, log}: ModelDoorOptions,
-): Promise<ProxyWatch> {
+  {stateDirectory, onHealth, wallMs, random, log}: ModelDoorOptions,
+): Promise<{readonly watch: ProxyWatch; readonly noted: () => Promise<void>}> {
   let kept = port;
   const keepPort = async (): Promise<void> => {
     if (proxy.port !== kept) await writeProxyFile(stateDirectory, {port: proxy.port, secret});
     kept = proxy.port;
   };
   await keepPort();
+  // For whoever looks at this runner from outside: where it cannot be written, that is all that is missing.
+  let noted: Promise<void> = Promise.resolve();
+  const note = (trouble: string | null): void => {
+    const {attempts} = proxy.status();
+    const text = {trouble, since_ms: wallMs(), attempts};
+    noted = noted
+      .then(async () => writeProxyNote(stateDirectory, text))
+      .catch(() => log('the state of the model proxy cannot be written'));
+  };
+  note(null);
   const watch = new ProxyWatch({
     url: () => `http://127.0.0.1:${proxy.port}`,
-    onChange: onHealth,
+    onChange: trouble => {
+      note(trouble);
+      onHealth(trouble);
+    },
     heal: async () => {
       log('the model proxy is made anew');
       await proxy.reopen();
@@ -140,7 +155,7 @@ async function watchOver(
     random,
   });
   watch.start();
-  return watch;
+  return {watch, noted: async () => noted};
 }
 
 async function spentOf(ledger: Ledger, grant: Grant): Promise<Spent | null> {

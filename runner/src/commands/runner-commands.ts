@@ -13,11 +13,13 @@ import {runnerIdSchema} from '@switchyard/shared/domain/id.ts';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {labelSchema} from '@switchyard/shared/domain/task-spec.ts';
 import {charterInForce} from '../agent/machine-charter.ts';
+import {proxyStatus} from '../agent/proxy/proxy-status.ts';
 import {enrol as enrolMachine} from '../link/enrol.ts';
 import type {RunnerOptions} from '../runner.ts';
 import {rotateRunnerKeyHere} from '../secrets/key-rotation.ts';
 import {readRunnerIdentity} from '../services/runner-identity.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
+import {proxyLine} from './proxy-line.ts';
 import {ownCommand} from './own-command.ts';
 import {secretInput} from './secret-input.ts';
 import {serviceCommands} from './service-commands.ts';
@@ -194,21 +196,24 @@ function status(world: Surroundings): Command {
   return leaf(
     {
       name: 'status',
-      summary: 'the runners of the pool',
+      summary: 'the runners of the pool, and the model proxy of this machine',
       aliases: ['list', 'ls'],
-      examples: ['runner status', 'runner status --json'],
+      examples: ['runner status', 'runner status --json | jq .model_proxy'],
     },
     async (_, options) => {
       const {runners} = await (await world.client(options)).call(listRunners, {});
       const {layout} = await world.settings(options);
       const charter = await charterInForce(layout.runnerDirectory).read();
-      if (options.json === true) return world.terminal.out(JSON.stringify({runners, charter}));
+      const {runnerDirectory} = layout;
+      const proxy = await proxyStatus({runnerDirectory, machine: world.machine()});
+      if (options.json === true) return world.terminal.out(JSON.stringify({runners, charter, model_proxy: proxy}));
       const mine = (await readRunnerIdentity(layout.runnerDirectory))?.runner;
       const rows = runners.map(runner => rowOf(runner, {mine, nowMs: world.nowMs()}));
       if (rows.length === 0)
         return world.terminal.err('no runner is enrolled: switchyard runner token makes a token for one');
       const head = ['RUNNER', 'NAME', 'STATE', 'SLOTS', 'SEEN', 'LABELS'];
       for (const line of table(head, rows, world.terminal.columns)) world.terminal.out(line);
+      if (proxy !== null) world.terminal.out(`model proxy here: ${proxyLine(proxy, world.nowMs())}`);
       if (charter !== undefined) world.terminal.out(`charter here: ${charter.path ?? 'none'}`);
     },
   );

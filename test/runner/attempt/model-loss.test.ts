@@ -1,6 +1,6 @@
 import {subscribe, unsubscribe} from 'node:diagnostics_channel';
 import {once} from 'node:events';
-import {existsSync, mkdtempSync} from 'node:fs';
+import {existsSync, mkdtempSync, writeFileSync} from 'node:fs';
 import {rm} from 'node:fs/promises';
 import type {Server} from 'node:http';
 import {createServer} from 'node:net';
@@ -14,12 +14,15 @@ import {defaultAgentLimits} from '@switchyard/shared/policy/runaway.ts';
 import type {ModelAccess} from '../../../runner/src/agent/driver.ts';
 import {openModelDoor, type ModelDoor} from '../../../runner/src/agent/model-access.ts';
 import {USAGE_FILE} from '../../../runner/src/agent/proxy/ledger.ts';
+import {proxyStatus} from '../../../runner/src/agent/proxy/proxy-status.ts';
 import {AttemptModels} from '../../../runner/src/attempt/attempt-models.ts';
 import {runDirectoryOf} from '../../../runner/src/attempt/attempt-paths.ts';
 import type {AgentEnd, AttemptPlan, WorkObserver} from '../../../runner/src/attempt/attempt-work.ts';
 import {createRunDirectory} from '../../../runner/src/executor/run-directory.ts';
+import {identityOf} from '../../../runner/src/executor/process-identity.ts';
 import {until} from '../../fixtures/until.ts';
 import {scriptedWork} from '../../fixtures/scripted-work.ts';
+import {machine} from '../executor/host-harness.ts';
 
 const task = taskIdSchema.parse('tsk_01arz3ndektsv4rrffq69g5fav');
 const planOf = (driver: 'claude' | 'exec', epoch: number): AttemptPlan => ({
@@ -122,33 +125,58 @@ test('[MP14] an attempt that loses its model proxy is marked, fails to be tried 
   await models.close();
 });
 
+const doorAt = async (stateDirectory: string) =>
+  openModelDoor({
+    stateDirectory,
+    keys: {
+      find: async () => ({value: 'sk-key', url: undefined}),
+      set: async () => undefined,
+      delete: async () => false,
+    },
+    wallMs: Date.now,
+    random: () => 0,
+    isLive: () => true,
+    budgetOf: () => ({own: noLimits, slice: noLimits}),
+    enlarge: async () => true,
+    runDirectoryOf: () => stateDirectory,
+    log: () => undefined,
+    onHealth: () => undefined,
+  });
+
+const openedBy = async (of: ModelDoor): Promise<string> =>
+  (await of.open({task, epoch: 1}, ['anthropic'])).urls.anthropic;
+
+test('[MP27] a runner whose proxy is in trouble writes down since when, and how many attempts use it', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'models-'));
+  onTestFinished(async () => rm(directory, {recursive: true, force: true}));
+  const {pid, started, bootId} = identityOf(process.pid, machine) ?? {};
+  writeFileSync(join(directory, 'runner.pid'), JSON.stringify({pid, start: started, boot_id: bootId}));
+  const look = async () => proxyStatus({runnerDirectory: directory, machine});
+  const door = await doorAt(directory);
+  await openedBy(door);
+  expect(await look()).toMatchObject({state: 'listening', attempts: 1});
+  const servers = breakableServers();
+  servers.isBroken = true;
+  await expect(openedBy(door)).rejects.toMatchObject({code: 'executor_unavailable'});
+  await expect.poll(look, {timeout: 20_000}).toMatchObject({
+    state: 'healing',
+    trouble: expect.stringContaining('cannot be reached'),
+    since_ms: expect.any(Number),
+    attempts: 1,
+  });
+  servers.isBroken = false;
+  await expect.poll(look, {timeout: 20_000}).toMatchObject({state: 'listening', trouble: null, attempts: 1});
+  await door.close();
+});
+
 test('[MP17] a proxy whose port another program took meanwhile is at another one, which the next process knows', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'models-'));
   onTestFinished(async () => rm(directory, {recursive: true, force: true}));
-  const door = async () =>
-    openModelDoor({
-      stateDirectory: directory,
-      keys: {
-        find: async () => ({value: 'sk-key', url: undefined}),
-        set: async () => undefined,
-        delete: async () => false,
-      },
-      wallMs: Date.now,
-      random: () => 0,
-      isLive: () => true,
-      budgetOf: () => ({own: noLimits, slice: noLimits}),
-      enlarge: async () => true,
-      runDirectoryOf: () => directory,
-      log: () => undefined,
-      onHealth: () => undefined,
-    });
-  const first = await door();
-  const open = async (of: ModelDoor): Promise<string> =>
-    (await of.open({task, epoch: 1}, ['anthropic'])).urls.anthropic;
-  const before = await open(first);
+  const first = await doorAt(directory);
+  const before = await openedBy(first);
   const servers = breakableServers();
   servers.isBroken = true;
-  await expect(open(first)).rejects.toMatchObject({code: 'executor_unavailable'});
+  await expect(openedBy(first)).rejects.toMatchObject({code: 'executor_unavailable'});
   const other = createServer(socket => void socket.destroy());
   // Between two tries to listen anew: the proxy is cut off as soon as it is asked.
   await expect
@@ -163,11 +191,11 @@ test('[MP17] a proxy whose port another program took meanwhile is at another one
   onTestFinished(() => void other.close());
   servers.isBroken = false;
   await until('it is well', () => first.trouble() === null);
-  const after = await open(first);
+  const after = await openedBy(first);
   expect(after).not.toBe(before);
   await first.close();
-  const next = await door();
-  expect(await open(next)).toBe(after);
+  const next = await doorAt(directory);
+  expect(await openedBy(next)).toBe(after);
   await next.close();
 });
 

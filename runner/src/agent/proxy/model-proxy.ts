@@ -14,6 +14,7 @@ import {LoopbackServer} from './loopback-server.ts';
 import type {ToolResult} from './mcp-calls.ts';
 import {EMIT_PATH, isToolPath, MCP_PATH, serveTools} from './mcp-server.ts';
 import {isProviderName, providers, type ProviderName} from './provider.ts';
+import {STATUS_PATH, type Listening} from './proxy-status.ts';
 import {HEALTH_PATH, HEALTHY} from './proxy-watch.ts';
 import {refusalDocument, refusalHeaders, type Refusal} from './refusal.ts';
 import {readBody} from './request-body.ts';
@@ -60,10 +61,14 @@ type Answered = {
 export class ModelProxy {
   readonly #options: ModelProxyOptions;
   readonly #server: LoopbackServer;
+  /** Attempts that were given a way here, by name. */
+  readonly #given = new Map<string, Grant>();
+  #sinceMs: number;
 
   private constructor(options: ModelProxyOptions, server: LoopbackServer) {
     this.#options = options;
     this.#server = server;
+    this.#sinceMs = options.wallMs();
   }
 
   /** Falls back to another port when the wanted one is taken: agents of before lose their model and are tried again. */
@@ -82,10 +87,18 @@ export class ModelProxy {
   /** Listens anew: tokens and figures stay as they are, and so does what is being answered. */
   async reopen(): Promise<void> {
     await this.#server.reopen();
+    this.#sinceMs = this.#options.wallMs();
+  }
+
+  /** Since when it listens, and for how many attempts that hold their lease. */
+  status(): Listening {
+    for (const [name, grant] of this.#given) if (!this.#options.isLive(grant)) this.#given.delete(name);
+    return {since_ms: this.#sinceMs, attempts: this.#given.size};
   }
 
   /** What an attempt needs to reach a model, and nothing more. */
   accessOf(grant: Grant): ModelAccess {
+    this.#given.set(`${grant.task} ${grant.epoch}`, grant);
     const base = `http://127.0.0.1:${this.port}`;
     return {
       token: grantToken(this.#options.secret, grant),
@@ -95,6 +108,7 @@ export class ModelProxy {
 
   /** What an attempt needs to call our tools, and nothing more. */
   toolAccessOf(grant: Grant): ToolAccess {
+    this.#given.set(`${grant.task} ${grant.epoch}`, grant);
     const base = `http://127.0.0.1:${this.port}`;
     return {
       token: grantToken(this.#options.secret, grant, 'tools'),
@@ -110,8 +124,9 @@ export class ModelProxy {
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startMs = this.#options.nowMs();
     const {method = 'GET', url = '/'} = request;
-    if (url === HEALTH_PATH && method === 'GET') {
-      response.writeHead(200, {'content-type': 'application/json'}).end(HEALTHY);
+    const said = method === 'GET' ? this.#saidAt(url) : undefined;
+    if (said !== undefined) {
+      response.writeHead(200, {'content-type': 'application/json'}).end(said);
       return;
     }
     if (isToolPath(request.url)) return serveTools(this.#options, request, response);
@@ -128,6 +143,12 @@ export class ModelProxy {
       durationMs: Math.round(this.#options.nowMs() - startMs),
       ...outcomeOf(answered),
     });
+  }
+
+  /** What it says of itself, to everybody on this machine. */
+  #saidAt(url: string): string | undefined {
+    if (url === HEALTH_PATH) return HEALTHY;
+    return url === STATUS_PATH ? JSON.stringify(this.status()) : undefined;
   }
 
   #ask({headers, method, url = '/'}: IncomingMessage): Asked | Refusal {
