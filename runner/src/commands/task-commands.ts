@@ -14,6 +14,7 @@ import {untilInterrupted} from './interrupt.ts';
 import {flag, group, leaf, text, texts} from './leaf.ts';
 import type {CommonOptions, ExitCode, Surroundings} from './surroundings.ts';
 import {taskEventsCommand} from './task-events.ts';
+import {ownCommand} from './own-command.ts';
 import {stateOf, taskLines} from './task-lines.ts';
 import {taskListCommand} from './task-list.ts';
 import {taskSpecOf} from './task-spec-options.ts';
@@ -108,6 +109,9 @@ function message(world: Surroundings): Command {
       terminal.out(
         seq === 0 ? `the task has ended: ${task} goes on from it` : `message ${seq} is kept for the agent${other}`,
       );
+      if (seq === 0) return;
+      const own = ownCommand(world, (await world.settings(options)).state);
+      terminal.err(`  ${own(`task events ${task}`)}  says whether it was delivered, or refused`);
     },
   );
 }
