@@ -197,14 +197,21 @@ test('[LK16] A server that answers pings and no renewal is left, and connected t
   await until('connected again', () => isConnected(linked) && plane.hellos.length > 1);
 });
 
-test('[LK8] Without WebSockets the same messages travel by polling, and the WebSocket gets another chance', async () => {
+test('[LK8] Without WebSockets the same messages travel by polling', async () => {
   plane.hooks.intercept = request => (request.headers.upgrade === undefined ? undefined : 'cut');
-  const linked = await connect({pollMaxMs: 1_500});
+  const linked = await connect();
   await until('connected by polling', () => linked.link.status().transport === 'poll');
   plane.peer?.send({t: 'cancel', task: anyTask, epoch: 1, grace_ms: 0, reason: 'pushed'});
   await until('pushed', () => linked.heard.some(({t}) => t === 'cancel'));
   linked.link.send({t: 'draining', held: 3});
   await until('sent', () => plane.received.some(({t}) => t === 'draining'));
+  expect(plane.complaints).toEqual([]);
+});
+
+test('[LK8] After a while of polling the WebSocket gets another chance', async () => {
+  plane.hooks.intercept = request => (request.headers.upgrade === undefined ? undefined : 'cut');
+  const linked = await connect({pollMaxMs: 1_500});
+  await until('it polls', () => linked.lines.some(line => line.endsWith('over poll')));
   plane.hooks.intercept = () => undefined;
   await until('the WebSocket again', () => linked.link.status().transport === 'websocket');
   expect(plane.complaints).toEqual([]);
