@@ -156,7 +156,11 @@ export const errorCodes = {
   port_taken: {status: 409, retry: false, hint: 'Stop the program that holds the port, or choose another with --port.'},
   port_timeout: {status: 504, retry: true, hint: 'Read the log of the service: it did not listen in time.'},
   not_running: {status: 409, retry: true, hint: 'Start it with npm start or switchyard up.'},
-  already_running: {status: 409, retry: false, hint: 'It runs already: switchyard runner status shows it.'},
+  already_running: {
+    status: 409,
+    retry: false,
+    hint: 'It runs already: switchyard status shows it, or switchyard runner status.',
+  },
   control_plane_unreachable: {
     status: 503,
     retry: true,
