@@ -6,6 +6,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {identityOf} from '../executor/process-identity.ts';
 import {waitForPort} from '../executor/wait-for-port.ts';
 import {acquireStateLock} from '../state/state-lock.ts';
+import {removeUnfinished} from '../state/unfinished-files.ts';
 import type {ClientFile} from './client-file.ts';
 import {endAttempts, type HostMachine} from './end-attempts.ts';
 import {reapLeftovers} from './leftovers.ts';
@@ -83,6 +84,7 @@ export async function startInstallation(options: InstallationOptions): Promise<I
   const self = identityOf(process.pid, machine) ?? {pid: process.pid, started: '', bootId: machine.bootId};
   const lock = acquireStateLock(layout.servicesDirectory, {pid: self.pid, start: self.started, boot_id: self.bootId});
   try {
+    for (const folder of [layout.root, layout.controlPlaneDirectory]) removeUnfinished(folder, options.nowMs());
     const reaped = await reapLeftovers(layout.servicesDirectory, machine, leftoverDrainMs);
     for (const name of reaped) options.onStep(`Ended ${name} of an earlier start`);
     await checkPortFree(host, port);

@@ -5,6 +5,7 @@ import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {errnoOf} from '../state/errno.ts';
 import {makeFolders} from '../state/make-folders.ts';
 import {stateRefusal} from '../state/state-refusal.ts';
+import {unfinishedPath} from '../state/unfinished-files.ts';
 
 /** Bytes of the largest state file of this folder's kind. */
 const fileBytesMax = 1_048_576;
@@ -50,7 +51,7 @@ export async function createPrivateFile(path: string, text: string): Promise<boo
 }
 
 async function writeBeside(path: string, text: string): Promise<string> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
+  const temporary = unfinishedPath(path, randomBytes(6).toString('hex'));
   try {
     makeFolders(dirname(path));
     await using file = await open(temporary, 'wx', 0o600);

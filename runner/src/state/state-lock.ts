@@ -1,10 +1,11 @@
-import {readFileSync, renameSync, writeFileSync} from 'node:fs';
+import {readFileSync, renameSync, statSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import * as z from 'zod';
 import {SwitchyardError} from '@switchyard/shared/domain/error.ts';
 import {tryFileLock} from './file-lock.ts';
 import {makeFolders} from './make-folders.ts';
 import {stateRefusal} from './state-refusal.ts';
+import {removeUnfinished} from './unfinished-files.ts';
 
 /** Who holds the state directory, for people and for `runner status`; the lock itself is the kernel's. */
 export const lockHolderSchema = z.strictObject({pid: z.int(), start: z.string(), boot_id: z.string()});
@@ -16,7 +17,7 @@ const lockName = 'lock.sqlite';
 const holderName = 'runner.pid';
 
 /**
- * Makes this process the only one that uses the state directory. Throws `already_running`, naming the holder. Journal,
+ * Makes this process the only one that uses the state directory, and removes what killed ones left half written. Throws `already_running`, naming the holder. Journal,
  * mirrors and spools are locked in memory, behind this one; secrets, which commands change beside a runner, have a lock
  * of their own.
  */
@@ -36,6 +37,8 @@ export function acquireStateLock(directory: string, self: LockHolder): StateLock
   try {
     writeFileSync(`${path}.new`, JSON.stringify(self), {mode: 0o600});
     renameSync(`${path}.new`, path);
+    // By the clock of the file system, which gave the others their time as well.
+    removeUnfinished(directory, statSync(path).mtimeMs);
   } catch (cause) {
     lock.release();
     throw stateRefusal(path, cause);

@@ -60,6 +60,10 @@ export const limitTable = {
     900_000,
     'A task that a person let go on waits so long for the machine that holds its session, then any other may begin anew.',
   ),
+  unfinishedFileKeptMs: ms(
+    600_000,
+    'A state file that was not written to its end is removed at the next start after ten minutes: until then somebody may be writing it.',
+  ),
   finishedKeptMs: ms(2_592_000_000, 'A finished task stays in the queue object for thirty days.'),
   bodyBytesMax: bytes(262_144, 'Largest body of one request about one task.'),
   batchBodyBytesMax: bytes(8_388_608, 'Largest body of a request about many tasks.'),
