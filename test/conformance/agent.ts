@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {taskSpecSchema, type TaskSpec} from '@switchyard/shared/domain/task-spec.ts';
 
 /** Longer than the pause between two beats of a living agent, however busy the machine. */
-const silenceMs = 1_000;
+export const silenceMs = 3_000;
 
 /** The agent of one attempt, as it shows itself in a folder of its own: how often it began, and when it last lived. */
 export class AgentMarks {

@@ -16,9 +16,14 @@ const linesShown = 25;
 const outputLinesShown = 5;
 const textCharactersMax = 220;
 
-/** One scenario with a runner of its own. A fault of the checker itself throws. */
-export async function judgeScenario(scenario: Scenario, command: readonly string[]): Promise<Judgement> {
+/** One scenario with a runner of its own; whoever knows that it fails need not be patient. A fault of the checker itself throws. */
+export async function judgeScenario(
+  scenario: Scenario,
+  command: readonly string[],
+  patience?: number,
+): Promise<Judgement> {
   const trial = await Trial.open(command, scenario.config);
+  if (patience !== undefined) trial.patience = patience;
   const begun = performance.now();
   try {
     const fault = await faultOf(scenario, trial);

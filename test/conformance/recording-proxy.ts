@@ -114,7 +114,9 @@ export class RecordingProxy {
 
   async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const {method, url, headers} = incoming;
-    const body = await buffer(incoming);
+    const body = await buffer(incoming).catch(() => undefined);
+    // A runner that is killed says nothing to its end.
+    if (body === undefined) return;
     const on = channelOf(incoming);
     if (on !== undefined) this.#noteRequest({from: 'runner', on, over: 'request'}, body.toString('utf8'));
     const onward = request({host: '127.0.0.1', port: this.#targetPort, method, path: url, headers});

@@ -11,7 +11,7 @@ export type Placeholders = {
 };
 
 const outputCharactersMax = 20_000;
-const endMs = 5_000;
+const endMs = 20_000;
 
 /** The process that is judged: started from a command with placeholders, killed and started again as a scenario wants. */
 export class RunnerUnderTest {

@@ -32,10 +32,16 @@ export const usualConfig: LeaseConfig = {
 };
 
 /** Short enough that a scenario sees a lease end; the renewals have room on a busy machine. */
-export const shortConfig: LeaseConfig = {...usualConfig, ttl_ms: 6_000, soft_stop_ms: 1_000, hard_kill_ms: 300};
+export const shortConfig: LeaseConfig = {...usualConfig, ttl_ms: 8_000, soft_stop_ms: 1_000, hard_kill_ms: 300};
 
 /** For anything that a runner does at once, on a machine that has other work. */
 export const promptMs = 10_000;
+
+/** What a busy machine adds to a time in which a runner must have done something. */
+export const busyMs = 5_000;
+
+/** What is watched for must be seen in this time on such a machine, if it happens at all. */
+export const seenMs = 3_000;
 
 export type Attempt = {readonly task: TaskId; readonly epoch: number; readonly marks: AgentMarks; readonly log: string};
 export type Ref = Pick<Attempt, 'task' | 'epoch'>;
@@ -50,6 +56,8 @@ export class Trial {
   readonly runner: RunnerUnderTest;
   /** What the control plane does by itself; a scenario that wants to decide switches it off. */
   readonly answers = {accept: true, exit: true};
+  /** Each wait may take so many times as long as the scenario says: there are busy machines. */
+  patience = 2;
   readonly #folder: string;
   #attempts = 0;
 
@@ -171,8 +179,9 @@ export class Trial {
   async until<Fact>(
     what: string,
     fact: () => Fact | undefined | false | null,
-    withinMs: number = promptMs,
+    usualMs: number = promptMs,
   ): Promise<Fact> {
+    const withinMs = usualMs * this.patience;
     for (const end = performance.now() + withinMs; ; await delay(stepMs)) {
       const known = fact();
       if (known !== undefined && known !== false && known !== null) return known;

@@ -1,6 +1,6 @@
 import {agents} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
-import {judge, type Attempt, type Heard, type Ref, type Trial} from '../trial.ts';
+import {busyMs, judge, seenMs, type Attempt, type Heard, type Ref, type Trial} from '../trial.ts';
 import {whole} from './logs.ts';
 
 /** How the end of an attempt is reported. */
@@ -17,7 +17,7 @@ export const exitScenarios: readonly Scenario[] = [
       await trial.connect();
       const attempt = await trial.running(agents.talks(50));
       await trial.until('the end of the log', () => ends.length > 0);
-      await trial.never('an exit before the log is sealed', () => trial.said('exit', attempt).length > 0, 1_000);
+      await trial.never('an exit before the log is sealed', () => trial.said('exit', attempt).length > 0, seenMs);
       trial.plane.logs.hooks.end = () => false;
       ends.at(-1)?.();
       await whole(trial, attempt, 50);
@@ -74,7 +74,7 @@ export const exitScenarios: readonly Scenario[] = [
       trial.plane.hooks.verdict = () => 'kill';
       trial.peer().cut();
       await trial.session(2);
-      await trial.deadBy(attempt, performance.now() + 2_000, 'two seconds after the verdict `kill`');
+      await trial.deadBy(attempt, performance.now() + 2_000 + busyMs, 'two seconds after the verdict `kill`');
       judge(trial.said('exit', attempt).length === 0, 'an exit was sent for what was to be killed');
       await settled(trial, attempt);
     },

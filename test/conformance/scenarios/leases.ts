@@ -1,10 +1,10 @@
-import {agents} from '../agent.ts';
+import {agents, silenceMs} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
-import {judge, promptMs, shortConfig, usualConfig, type Attempt, type Trial} from '../trial.ts';
+import {busyMs, judge, promptMs, shortConfig, usualConfig, type Attempt, type Trial} from '../trial.ts';
 import {settled, unnamed} from './exits.ts';
 
-/** Whatever kills without a runner may look once a second: the hard kill leaves it the time. */
-const deadlineConfig = {...usualConfig, ttl_ms: 6_000, soft_stop_ms: 2_000, hard_kill_ms: 1_500};
+/** Whatever kills without a runner may look once a second, on a busy machine: the hard kill leaves it the time. */
+const deadlineConfig = {...usualConfig, ttl_ms: 9_000, soft_stop_ms: 4_000, hard_kill_ms: 3_500};
 
 const renewalsSeen = 5;
 
@@ -82,7 +82,11 @@ export const leaseScenarios: readonly Scenario[] = [
       await trial.connect();
       const attempt = await trial.running(agents.stubborn);
       await trial.living(attempt);
-      await trial.never('the death of a renewed agent', () => attempt.marks.isSilent, shortConfig.ttl_ms + 2_000);
+      await trial.never(
+        'the death of a renewed agent',
+        () => attempt.marks.isSilent,
+        shortConfig.ttl_ms + silenceMs + 2_000,
+      );
     },
   },
   {
@@ -95,7 +99,7 @@ export const leaseScenarios: readonly Scenario[] = [
       const {task, epoch} = attempt;
       const saidMs = performance.now();
       trial.peer().send({t: 'gone', task, epoch, why: 'the lease is over'});
-      await trial.deadBy(attempt, saidMs + 2_000, 'two seconds after `gone`');
+      await trial.deadBy(attempt, saidMs + 2_000 + busyMs, 'two seconds after `gone`');
       await settled(trial, attempt);
       judge(trial.said('exit', attempt).length === 0, 'an exit was sent for an attempt that is gone');
     },
@@ -144,8 +148,8 @@ function lastGrantMs(trial: Trial, {task, epoch}: Attempt): number {
 }
 
 /**
- * Judges the pause between renewals by its median, and by the clock of the runner: a busy machine delays one, hardly most
- * of them. No pause that is compiled in can be right for 300 ms and for 2 s.
+ * Judges the pause between renewals by the clock of the runner: a busy machine may delay most of them, hardly all, and
+ * brings few closer together. No pause that is compiled in can be right for 300 ms and for 2 s.
  */
 async function beats(trial: Trial, everyMs: number): Promise<void> {
   const known = trial.said('renew').length;
@@ -157,7 +161,7 @@ async function beats(trial: Trial, everyMs: number): Promise<void> {
   const gaps = times.slice(1).map((ts, index) => ts - (times[index] ?? 0));
   const median = gaps.toSorted((left, right) => left - right)[Math.floor(gaps.length / 2)] ?? 0;
   judge(
-    median > everyMs * 0.6 && median < everyMs * 2.5,
+    median > everyMs * 0.6 && Math.min(...gaps) < everyMs * 2.5,
     `renewals come every ${Math.round(median)} ms; the welcome says ${everyMs}`,
   );
 }

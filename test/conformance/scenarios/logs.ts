@@ -4,7 +4,7 @@ import type {LogDoor} from '../../fixtures/log-desk.ts';
 import type {ArrivedFrame} from '../../fixtures/stored-log.ts';
 import {agents, marksIn} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
-import {judge, promptMs, ticketOf, type Attempt, type Trial} from '../trial.ts';
+import {judge, promptMs, seenMs, ticketOf, type Attempt, type Trial} from '../trial.ts';
 
 /** About 700 kB: more than two windows. */
 const manyLines = 12_000;
@@ -40,7 +40,7 @@ export const logScenarios: readonly Scenario[] = [
       const attempt = await trial.running(agents.talks(manyLines));
       const stored = (): number => trial.plane.logs.log(attempt.log).bytes.length;
       await trial.until('a full window of frames', () => stored() > limits.logWindowBytesMax / 2);
-      await trial.never('more than the window', () => stored() > limits.logWindowBytesMax, 1_500);
+      await trial.never('more than the window', () => stored() > limits.logWindowBytesMax, seenMs);
       trial.plane.logs.hooks.frame = () => false;
       const last = held.at(-1);
       last?.door.say({t: 'ack', len: last.len});

@@ -1,7 +1,7 @@
 import {generatePrivateJwk, importSigningKey} from '@switchyard/shared/crypto/jws.ts';
 import {agents} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
-import {judge, shortConfig, type Attempt, type Trial} from '../trial.ts';
+import {judge, seenMs, shortConfig, type Attempt, type Trial} from '../trial.ts';
 
 /** What a runner takes, and what it starts. */
 export const offerScenarios: readonly Scenario[] = [
@@ -14,7 +14,7 @@ export const offerScenarios: readonly Scenario[] = [
       const attempt = trial.attempt();
       await trial.offer(attempt, agents.mumbles(10));
       const {message} = await trial.hear('accept', attempt);
-      await trial.never('a start before `go`', () => attempt.marks.starts > 0, 1_000);
+      await trial.never('a start before `go`', () => attempt.marks.starts > 0, seenMs);
       for (let times = 0; times < 3; times += 1) trial.go(attempt, message.ts);
       await trial.started(attempt);
       trial.go(attempt, message.ts);
@@ -122,9 +122,9 @@ export const offerScenarios: readonly Scenario[] = [
       const attempt = trial.attempt();
       await trial.offer(attempt, agents.talks(1));
       const {message} = await trial.hear('accept', attempt);
-      await trial.never('a start without `go`', () => attempt.marks.starts > 0, 1_600);
+      await trial.never('a start without `go`', () => attempt.marks.starts > 0, seenMs);
       trial.go(attempt, message.ts);
-      await trial.never('a start by a `go` that is too late', () => attempt.marks.starts > 0, 1_000);
+      await trial.never('a start by a `go` that is too late', () => attempt.marks.starts > 0, seenMs);
     },
   },
   {
@@ -137,7 +137,7 @@ export const offerScenarios: readonly Scenario[] = [
       await trial.offer(attempt, agents.talks(1));
       const {message} = await trial.hear('accept', attempt);
       trial.go(attempt, message.ts + 3_600_000);
-      await trial.never('a start by a foreign echo', () => attempt.marks.starts > 0, 1_000);
+      await trial.never('a start by a foreign echo', () => attempt.marks.starts > 0, seenMs);
     },
   },
 ];
@@ -172,7 +172,11 @@ async function notStarted(trial: Trial, attempt: Attempt): Promise<void> {
   const known = trial.said('accept', attempt).length;
   const starts = attempt.marks.starts;
   await trial.offer(attempt, agents.talks(1));
-  await trial.never(`a start of epoch ${attempt.epoch} after epoch 2 began`, () => attempt.marks.starts > starts, 800);
+  await trial.never(
+    `a start of epoch ${attempt.epoch} after epoch 2 began`,
+    () => attempt.marks.starts > starts,
+    seenMs,
+  );
   judge(
     trial.said('accept', attempt).length === known,
     `the runner accepted epoch ${attempt.epoch} after epoch 2 began`,

@@ -2,7 +2,7 @@ import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {agents} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
-import {judge} from '../trial.ts';
+import {busyMs, judge} from '../trial.ts';
 import {whole} from './logs.ts';
 
 /** What people ask for while an attempt runs. */
@@ -17,7 +17,7 @@ export const orderScenarios: readonly Scenario[] = [
       const {task, epoch} = attempt;
       const saidMs = performance.now();
       trial.peer().send({t: 'cancel', task, epoch, grace_ms: 500, reason: 'not wanted any more'});
-      await trial.deadBy(attempt, saidMs + 2_500, 'two seconds after the grace of its cancel');
+      await trial.deadBy(attempt, saidMs + 2_500 + busyMs, 'two seconds after the grace of its cancel');
       const {result} = await trial.exit(attempt);
       judge(result.kind === 'cancelled', `a cancelled attempt is reported as ${result.kind}`);
     },

@@ -2,7 +2,7 @@ import {writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {agents} from '../agent.ts';
 import type {Scenario} from '../scenario.ts';
-import {judge, promptMs} from '../trial.ts';
+import {judge, promptMs, seenMs} from '../trial.ts';
 import {unnamed} from './exits.ts';
 import {whole} from './logs.ts';
 
@@ -33,10 +33,10 @@ export const restartScenarios: readonly Scenario[] = [
       await trial.connect();
       const attempt = await trial.running(agents.mumbles(6));
       await trial.runner.kill();
-      await trial.never('another start', () => attempt.marks.starts > 1, 1_700);
+      await trial.never('another start', () => attempt.marks.starts > 1, seenMs);
       await trial.connect();
       await whole(trial, attempt, 6);
-      await trial.never('another start of what has ended', () => attempt.marks.starts > 1, 1_500);
+      await trial.never('another start of what has ended', () => attempt.marks.starts > 1, seenMs);
     },
   },
   {
@@ -50,7 +50,7 @@ export const restartScenarios: readonly Scenario[] = [
       await trial.runner.kill();
       await trial.connect();
       await trial.offer(attempt, agents.talks(1));
-      await trial.never('a second start of one epoch', () => attempt.marks.starts > 1, 1_500);
+      await trial.never('a second start of one epoch', () => attempt.marks.starts > 1, seenMs);
       judge(trial.said('accept', attempt).length === 1, 'an epoch that began was accepted again');
     },
   },
@@ -66,7 +66,7 @@ export const restartScenarios: readonly Scenario[] = [
       await trial.runner.kill();
       await trial.connect();
       trial.go(attempt, message.ts - 1);
-      await trial.never('a start by a `go` of before', () => attempt.marks.starts > 0, 1_500);
+      await trial.never('a start by a `go` of before', () => attempt.marks.starts > 0, seenMs);
     },
   },
 ];

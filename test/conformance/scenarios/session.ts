@@ -1,6 +1,6 @@
 import type {Scenario} from '../scenario.ts';
 import {agents} from '../agent.ts';
-import {judge, promptMs} from '../trial.ts';
+import {busyMs, judge, promptMs} from '../trial.ts';
 
 /** How a session is opened, and how it ends. */
 export const sessionScenarios: readonly Scenario[] = [
@@ -40,6 +40,11 @@ export const sessionScenarios: readonly Scenario[] = [
       const first = await trial.connect();
       const attempt = await trial.running(agents.stubborn);
       await trial.living(attempt);
+      await trial.until('a renewal that says `running`', () =>
+        trial
+          .said('renew')
+          .some(({message}) => message.items.some(item => item.task === attempt.task && item.phase === 'running')),
+      );
       trial.peer().cut();
       const second = await trial.session(2);
       judge(second.session !== first.session, 'the new session has the id of the old one');
@@ -71,7 +76,7 @@ export const sessionScenarios: readonly Scenario[] = [
       await trial.living(attempt);
       const closedMs = performance.now();
       trial.peer().close(4403, 'revoked');
-      await trial.deadBy(attempt, closedMs + 2_000, 'two seconds after the runner was revoked');
+      await trial.deadBy(attempt, closedMs + 2_000 + busyMs, 'two seconds after the runner was revoked');
       await trial.never('a new connection after 4403', () => connections(trial) > 1, 3_000);
     },
   },
@@ -101,7 +106,7 @@ export const sessionScenarios: readonly Scenario[] = [
       await trial.until('a third try to connect', () => refused() >= 3, promptMs * 4);
       await trial.livesOn(attempt, 'the agent was killed on silence, before its lease ran out');
       trial.plane.hooks.intercept = () => undefined;
-      await trial.session(2, 20_000);
+      await trial.session(2, 40_000);
       judge(attempt.marks.starts === 1, `the agent was started ${attempt.marks.starts} times`);
     },
   },

@@ -43,10 +43,11 @@ export class TinyAgent {
 
   /** Undefined while it runs; null when it was killed. */
   get end(): number | null | undefined {
-    const text = this.#read('exit');
-    if (text !== undefined) return Number(text);
     const pid = this.#read('pid');
-    return pid === undefined || isAlive(-Number(pid)) ? undefined : null;
+    const hasEnded = pid !== undefined && !isAlive(-Number(pid));
+    // Looked for last: it may be written at any moment before the end.
+    const text = this.#read('exit');
+    return text === undefined ? (hasEnded ? null : undefined) : Number(text);
   }
 
   /** Past this time of the boot clock the shim kills. */

@@ -6,7 +6,7 @@ import type {Wrong} from './wrong.ts';
 
 const windowBytes = 262_144;
 const chunkBytesMax = 65_536;
-const stallMs = 1_500;
+const stallMs = 10_000;
 const reconnectMs = 400;
 const socketFailuresBeforePost = 3;
 
