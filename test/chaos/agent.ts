@@ -25,7 +25,8 @@ function witness(line: Omit<WitnessLine, 'at' | 'key' | 'epoch' | 'pid'>): void 
 
 /** Agents of this task that have not said their end and are alive all the same. */
 function othersAlive(): string[] {
-  const texts = readFileSync(witnessPath, 'utf8').trimEnd().split('\n');
+  // What stands behind the last line end is being written.
+  const texts = readFileSync(witnessPath, 'utf8').split('\n').slice(0, -1);
   const lines = texts.map(text => JSON.parse(text) as WitnessLine);
   const ended = new Set(lines.filter(({event}) => event === 'end').map(each => each.pid));
   return [...new Set(lines.map(each => each.pid))].filter(other => {

@@ -15,8 +15,8 @@ import {Yard} from './yard.ts';
 
 /** When the last task must have ended, with all the waiting between attempts that a task may have to do. */
 const restMsMax = 240_000;
-/** When runners must have cleaned up what they hold, and what nobody holds. */
-const cleanMsMax = 30_000;
+/** When runners must have cleaned up what they hold, and what nobody holds: trees are deleted at idle priority. */
+const cleanMsMax = 60_000;
 const stepMs = 200;
 /** Every tenth task is submitted again in the end. */
 const repeatEvery = 10;
@@ -85,7 +85,10 @@ async function under(parts: Parts): Promise<Report> {
   const judged = await judgeAll(parts);
   const unknown = strangers(parts);
   await yard.end();
-  const left = new Set([...stayed, ...leftoversOf(placesOf(yard, 'ended'))]);
+  // What a process started may end a moment after it.
+  const ended = (): string[] => leftoversOf(placesOf(yard, 'ended'));
+  await until(cleanMsMax, () => ended().length === 0);
+  const left = new Set([...stayed, ...ended()]);
   const violations: Violation[] = [
     ...judged.flatMap(each => each.violations),
     ...judgeKeys(load.acknowledgements),

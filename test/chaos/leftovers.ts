@@ -1,6 +1,6 @@
 import {execFileSync} from 'node:child_process';
 import {createHash} from 'node:crypto';
-import {existsSync, readdirSync, readFileSync, realpathSync, rmdirSync} from 'node:fs';
+import {existsSync, readdirSync, readFileSync, realpathSync, rmdirSync, type Dirent} from 'node:fs';
 import {join} from 'node:path';
 import {DatabaseSync} from 'node:sqlite';
 import {processes} from './processes.ts';
@@ -13,7 +13,10 @@ export type Places = {
   readonly isExpected: (process: {readonly arguments: string}) => boolean;
 };
 
-/** What attempts left on this machine, a line for each thing; nothing when it is clean. */
+/**
+ * What attempts left on this machine, a line for each thing; nothing when it is clean. Runners may clean up meanwhile:
+ * whatever goes while it is looked at is not left.
+ */
 export function leftoversOf({folder, runnerStates, isExpected}: Places): string[] {
   return [
     ...processes()
@@ -37,6 +40,8 @@ export function removeCgroups(runnerStates: readonly string[]): void {
   }
 }
 
+const busyMsMax = 5_000;
+
 function tryToRemove(path: string): void {
   try {
     rmdirSync(path);
@@ -50,7 +55,7 @@ function mentions({arguments: text, environment}: {arguments: string; environmen
 }
 
 function journalOf(state: string): string[] {
-  const database = new DatabaseSync(join(state, 'journal.sqlite'), {readOnly: true});
+  const database = new DatabaseSync(join(state, 'journal.sqlite'), {readOnly: true, timeout: busyMsMax});
   try {
     const rows = database.prepare('SELECT task, epoch, state FROM attempt').all();
     return rows.map(row => `attempt in the journal of ${state}: ${JSON.stringify(row)}`);
@@ -69,19 +74,40 @@ function treesOf(state: string): string[] {
       namesIn(join(state, 'worktrees', repository)).map(name => `worktree ${repository}/${name} in ${state}`),
     ),
     ...mirrors.flatMap(mirror => [
-      ...readdirSync(mirror, {recursive: true, encoding: 'utf8'})
-        .filter(name => name.endsWith('.lock'))
-        .map(name => `lock ${join(mirror, name)}`),
+      ...locksBelow(mirror).map(path => `lock ${path}`),
       ...listedTrees(mirror).map(line => `git lists ${line} in ${mirror}`),
     ]),
   ];
 }
 
 function listedTrees(mirror: string): string[] {
-  const text = execFileSync('git', ['-C', mirror, 'worktree', 'list', '--porcelain'], {encoding: 'utf8'});
-  return text
+  return textOfTrees(mirror)
     .split('\n')
-    .filter(line => line.startsWith('worktree ') && realpathSync(line.slice(9)) !== realpathSync(mirror));
+    .filter(line => line.startsWith('worktree ') && realPathOf(line.slice(9)) !== realPathOf(mirror));
+}
+
+/** Asked once more where git found one half removed. */
+function textOfTrees(mirror: string): string {
+  const ask = (): string =>
+    execFileSync('git', ['-C', mirror, 'worktree', 'list', '--porcelain'], {encoding: 'utf8', stdio: 'pipe'});
+  try {
+    return ask();
+  } catch {
+    return ask();
+  }
+}
+
+/** The path itself where nothing is there. */
+function realPathOf(path: string): string {
+  return existing(() => realpathSync(path), path);
+}
+
+function locksBelow(folder: string): string[] {
+  return existing<Dirent[]>(() => readdirSync(folder, {withFileTypes: true}), []).flatMap(entry => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return locksBelow(path);
+    return entry.name.endsWith('.lock') && existsSync(path) ? [path] : [];
+  });
 }
 
 function cgroupsOf(state: string): string[] {
@@ -102,5 +128,16 @@ function tmuxSessionsOf(state: string): string[] {
 const isAttempt = (name: string): boolean => name.startsWith('tsk_');
 
 function namesIn(folder: string, isMeant: (name: string) => boolean = () => true): string[] {
-  return existsSync(folder) ? readdirSync(folder).filter(isMeant) : [];
+  return existing(() => readdirSync(folder), []).filter(isMeant);
+}
+
+/** What is asked of a place, or the other answer where there is none, or no longer one. */
+function existing<Answer>(ask: () => Answer, otherwise: Answer): Answer {
+  try {
+    return ask();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENODEV') return otherwise;
+    throw error;
+  }
 }
