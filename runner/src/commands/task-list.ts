@@ -42,10 +42,10 @@ export function taskListCommand(world: Surroundings): Command {
       const states = statesOf(text(options, 'states'), options.state);
       const repo = text(options, 'repo');
       const repository = repo === undefined ? undefined : repositoryUrl(repo, world.cwd);
-      const client = await world.client(options);
-      const parent = text(options, 'parent');
+      const [parent, after] = [text(options, 'parent'), text(options, 'cursor')];
       const filter = {limit, states, repository, ...(parent === undefined ? {} : {parent: taskId(parent)})};
-      const page = await pageOf(client, {...filter, cursor: text(options, 'cursor')});
+      const cursor = after === undefined ? undefined : taskId(after);
+      const page = await pageOf(await world.client(options), {...filter, cursor});
       if (options.json === true) return world.terminal.out(JSON.stringify(page));
       const {terminal} = world;
       const rows = page.tasks.map(task => [task.id, stateOf(task), ageOf(task, world.nowMs()), task.title]);

@@ -60,6 +60,8 @@ test.for([
   [['up', '--no-such-option'], 'unknown option'],
   [['task', 'list', '--state', 'queued,leased'], '--states queued,leased'],
   [['task', 'list', '--states', 'queued,asleep'], '"asleep" is no state of a task'],
+  [['task', 'list', '--cursor', 'tsk_x'], 'is not the id of a task'],
+  [['task', 'list', '--parent', 'tsk_x'], 'is not the id of a task'],
   [['task', 'events', 'tsk_x'], 'is not the id of a task'],
   [['pool', 'set'], 'name a setting'],
   [['pool', 'set', '--max-concurrent', '0'], '--max-concurrent'],
