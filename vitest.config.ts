@@ -32,7 +32,7 @@ export default defineConfig({
         test: {name: 'worker', include: ['test/worker/**/*.test.ts', 'test/unit/shared/bytes.test.ts']},
       },
       {test: {name: 'runner', include: ['test/runner/**/*.test.ts']}},
-      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000}},
+      {test: {name: 'e2e', include: ['test/e2e/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 300_000}},
       // The CLIs of others, installed from the registry: `npm run test:real`.
       {
         test: {
@@ -47,6 +47,7 @@ export default defineConfig({
           name: 'faults',
           include: ['test/faults/**/*.test.ts'],
           testTimeout: 300_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

@@ -1,11 +1,11 @@
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {listTaskEvents, listTasks} from '@switchyard/shared/api/task-contracts.ts';
-import {Bed} from '../fixtures/installation.ts';
+import {Bed, patientLease} from '../fixtures/installation.ts';
 
 let bed: Bed;
 
 beforeAll(async () => {
-  bed = await Bed.start();
+  bed = await Bed.start({lease: patientLease});
   await bed.runner('runner');
 });
 afterAll(async () => bed.stop());

@@ -4,7 +4,7 @@ import {afterAll, beforeAll, expect, test} from 'vitest';
 import {listRunners} from '@switchyard/shared/api/runner-contracts.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {runCli, startCli} from '../fixtures/cli.ts';
-import {Bed, type RunnerProcess} from '../fixtures/installation.ts';
+import {Bed, patientLease, type RunnerProcess} from '../fixtures/installation.ts';
 import {until} from '../fixtures/until.ts';
 
 let bed: Bed;
@@ -12,7 +12,7 @@ let runner: RunnerProcess;
 let path: string;
 
 beforeAll(async () => {
-  bed = await Bed.start();
+  bed = await Bed.start({lease: patientLease});
   mkdirSync(join(bed.folder, 'orchestrator-daemon'));
   path = join(bed.folder, 'orchestrator-daemon', 'orchestrator-charter.yaml');
   writeFileSync(path, 'name: night-shift\nresourceLimits: {maxSessions: 1}\n');

@@ -57,7 +57,7 @@ const spec = (
 test('[EM1] a command reaches the models that its task names, under a token of its attempt and on the meter', async () => {
   api.requests.length = 0;
   const {id} = await bed.submit(spec(['anthropic', 'openai'], asks, '2'));
-  const task = await bed.finished(id, 60_000);
+  const task = await bed.finished(id);
   const log = await bed.log(id);
   expect(task.state, log).toBe('succeeded');
   expect(log.match(/^200 /gm), log).toHaveLength(4);
@@ -71,7 +71,7 @@ test('[EM1] a command reaches the models that its task names, under a token of i
 
 test('[EM2] a command that has spent the budget of its task is told so in the form of the provider', async () => {
   const {id} = await bed.submit({...spec(['anthropic'], asks, '3'), budget: {turns_max: 1}});
-  await bed.finished(id, 60_000);
+  await bed.finished(id);
   const log = await bed.log(id);
   expect(log.match(/^\d{3} /gm), log).toEqual(['200 ', '429 ', '429 ']);
   expect(log).toContain('billing_error');
@@ -79,10 +79,10 @@ test('[EM2] a command that has spent the budget of its task is told so in the fo
 
 test('[EM3] a command that names no models finds none, and one whose models this machine has no key for is not started', async () => {
   const silent = await bed.submit(spec(undefined, 'console.log(Object.keys(process.env).sort().join(" "))'));
-  expect((await bed.finished(silent.id, 60_000)).state).toBe('succeeded');
+  expect((await bed.finished(silent.id)).state).toBe('succeeded');
   expect(await bed.log(silent.id)).not.toMatch(/ANTHROPIC|OPENAI|GEMINI/);
   const keyless = await bed.submit(spec(['anthropic', 'google'], 'console.log("started")'));
-  const task = await bed.finished(keyless.id, 60_000);
+  const task = await bed.finished(keyless.id);
   expect(task.failures).toMatchObject([{code: 'model_refused', detail: expect.stringContaining('no key for google')}]);
   expect(await bed.log(keyless.id)).not.toMatch(/^started/m);
 });
@@ -91,7 +91,7 @@ test('[EM4] the token of a command is worth nothing once its attempt has ended',
   // It outlives its attempt in the only way there is: as what it printed, in pieces that no one takes for a token.
   const print = 'console.log(process.env.ANTHROPIC_BASE_URL, ...process.env.ANTHROPIC_AUTH_TOKEN)';
   const {id} = await bed.submit(spec(['anthropic'], print));
-  await bed.finished(id, 60_000);
+  await bed.finished(id);
   const [, url = '', letters = ''] = /^(http:\S+) (s w a .+)$/m.exec(await bed.log(id)) ?? [];
   const headers = {authorization: `Bearer ${letters.replaceAll(' ', '')}`};
   const answer = await fetch(`${url}/v1/messages`, {method: 'POST', headers, body: '{}'});

@@ -9,7 +9,7 @@ import {fileVault} from '../../runner/src/secrets/file-vault.ts';
 import {modelKeyName} from '../../runner/src/secrets/model-keys.ts';
 import {canaryEnvironment, canaryPolicy, Canaries, plantHome, writeDumpProgram} from '../fixtures/canaries.ts';
 import {processesOf} from '../fixtures/cli.ts';
-import {Bed, type RunnerProcess} from '../fixtures/installation.ts';
+import {Bed, patientLease, type RunnerProcess} from '../fixtures/installation.ts';
 
 let bed: Bed;
 let runner: RunnerProcess;
@@ -17,7 +17,7 @@ let runner: RunnerProcess;
 const policy = {version: 1, environment: {allow: ['LANG', 'PROJECT_*']}};
 
 beforeAll(async () => {
-  bed = await Bed.start();
+  bed = await Bed.start({lease: patientLease});
   const directory = join(bed.folder, 'runner', 'runner');
   mkdirSync(directory, {recursive: true, mode: 0o700});
   writeFileSync(join(directory, 'policy.json'), JSON.stringify(policy));
@@ -57,7 +57,7 @@ test('[PO4] a task with full access is refused on the host at once, and its fail
 
 test('[SE18] of all the secrets of a machine an agent that looks everywhere sees none, and none is left anywhere', async () => {
   const canaries = new Canaries();
-  const home = await Bed.start();
+  const home = await Bed.start({lease: patientLease});
   onTestFinished(async () => home.stop());
   plantHome(canaries, home.folder);
   const env = canaryEnvironment(canaries);

@@ -5,11 +5,11 @@ import type {TaskView} from '@switchyard/shared/api/task-view.ts';
 import type {TaskSpecInput} from '@switchyard/shared/domain/task-spec.ts';
 import {rulebookOf} from '@switchyard/shared/policy/charter/rulebook.ts';
 import {unaskedRefusal} from '../../runner/src/agent/unasked-drivers.ts';
-import {Bed} from '../fixtures/installation.ts';
+import {Bed, patientLease} from '../fixtures/installation.ts';
 
 let bed: Bed;
 beforeAll(async () => {
-  bed = await Bed.start();
+  bed = await Bed.start({lease: patientLease});
   const directory = join(bed.folder, 'runner', 'runner');
   mkdirSync(directory, {recursive: true, mode: 0o700});
   writeFileSync(
@@ -23,7 +23,7 @@ afterAll(async () => bed.stop());
 test('[CP22] under a charter that refuses anything a command is not taken', async () => {
   const exec: TaskSpecInput = {prompt: 'x', agent: {driver: 'exec', command: ['/bin/echo', 'hello']}};
   const {id} = await bed.submit(exec);
-  const task = await bed.finished(id, 60_000);
+  const task = await bed.finished(id);
   expect(task).toMatchObject({state: 'failed', failures: [{code: 'policy_refused'}]});
   expect(task.failures[0]?.detail).toContain('"unasked_drivers": ["exec"]');
 });
@@ -31,7 +31,7 @@ test('[CP22] under a charter that refuses anything a command is not taken', asyn
 test('[CP25] a script is judged as a whole before any line of it runs', async () => {
   const script = async (lines: readonly string[]): Promise<TaskView> => {
     const {id} = await bed.submit({prompt: lines.join('\n'), agent: {driver: 'scripted'}});
-    return bed.finished(id, 60_000);
+    return bed.finished(id);
   };
   expect((await script(['say: hello', 'run: echo hello'])).state).toBe('succeeded');
   // Longer than a failure may say.

@@ -22,8 +22,8 @@ beforeAll(async () => {
   mkdirSync(directory, {recursive: true, mode: 0o700});
   writeFileSync(join(directory, 'charter.yaml'), charter);
   runner = await bed.runner('runner');
-}, 60_000);
-afterAll(async () => bed.stop(), 60_000);
+});
+afterAll(async () => bed.stop());
 
 /** Holds so much memory until it is ended. */
 const holding = (bytes: number): TaskSpecInput => ({

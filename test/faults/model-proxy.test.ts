@@ -11,7 +11,7 @@ import {ModelApi} from '../fixtures/model-api/model-api.ts';
 import {until} from '../fixtures/until.ts';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
-const patientMs = 60_000;
+const patientMs = 120_000;
 /** What was given back is offered here again soon. */
 const lease = {...patientLease, offer_ms: 3_000};
 

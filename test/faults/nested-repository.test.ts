@@ -2,15 +2,15 @@ import {existsSync, mkdirSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {execa} from 'execa';
 import {afterAll, beforeAll, expect, test} from 'vitest';
-import {Bed} from '../fixtures/installation.ts';
+import {Bed, patientLease} from '../fixtures/installation.ts';
 
 let bed: Bed;
 
 beforeAll(async () => {
-  bed = await Bed.start();
+  bed = await Bed.start({lease: patientLease});
   await bed.runner('runner');
-}, 60_000);
-afterAll(async () => bed.stop(), 60_000);
+});
+afterAll(async () => bed.stop());
 
 test('[CA27] a repository inside of the repository runs nothing, neither for the git of an agent nor for ours', async () => {
   const {path, url} = await bed.repository();

@@ -3,7 +3,7 @@ import {join} from 'node:path';
 import {expect, test} from 'vitest';
 import {utf8} from '@switchyard/shared/crypto/bytes.ts';
 import {signDispatch} from '@switchyard/shared/crypto/request-signature.ts';
-import {lastJson, processesOf, type Cli} from '../fixtures/cli.ts';
+import {lastJson, leftBehind, processesOf, type Cli} from '../fixtures/cli.ts';
 import {OwnUp} from '../fixtures/own-up.ts';
 
 const own = new OwnUp();
@@ -23,7 +23,7 @@ test('[UP6] up -d answers when everything is ready, and down ends it all; both c
   expect((await own.here('up', '-d', '--json')).stdout).toContain('already_running');
   const down = await own.here('down', '--json');
   expect([down.code, lastJson(down)]).toEqual([0, {was_running: true, reaped: []}]);
-  expect(processesOf(own.state)).toEqual([]);
+  expect(await leftBehind(own.state)).toEqual([]);
   expect(lastJson(await own.here('down', '--json'))).toEqual({was_running: false, reaped: []});
   expect((await own.here('status')).code).toBe(1);
 });
@@ -57,7 +57,7 @@ test('[UP13] a shutdown that the dispatch secret signs ends up after the running
   const held = (await own.tasks()).find(({state: is}) => is === 'leased')?.id ?? '';
   await own.here('task', 'message', held, 'go', 'on');
   expect(await first.exited).toEqual({code: 0, signal: null});
-  expect(processesOf(own.state)).toEqual([]);
+  expect(await leftBehind(own.state)).toEqual([]);
 
   const second = start();
   await second.says('Ctrl-C stops everything');
@@ -73,7 +73,7 @@ test('[UP14] up -d that ends before it is ready is the error with which its log 
   expect(lastJson(refused)).toMatchObject({
     error: {code: 'state_corrupt', detail: expect.stringContaining('secret.json')},
   });
-  expect(processesOf(own.state)).toEqual([]);
+  expect(await leftBehind(own.state)).toEqual([]);
 });
 
 test('[UP15] the Node beside workerd stays small', async () => {
@@ -83,7 +83,8 @@ test('[UP15] the Node beside workerd stays small', async () => {
   const [, dirtyKb] = /^Private_Dirty: +(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')) ?? [];
   expect(Number(dirtyKb) / 1_024).toBeGreaterThan(20);
   expect(Number(dirtyKb) / 1_024).toBeLessThan(140);
-  expect(processesOf(own.state).filter(({command}) => command.includes('esbuild'))).toEqual([]);
+  const builders = () => processesOf(own.state).filter(({command}) => command.includes('esbuild'));
+  await expect.poll(builders).toEqual([]);
 });
 
 test('[UP7] a second Ctrl-C kills at once: exit 130 and nothing left', async () => {
@@ -100,5 +101,5 @@ test('[UP7] a second Ctrl-C kills at once: exit 130 and nothing left', async () 
   expect((await cli.exited).code).toBe(130);
   held.child.kill('SIGKILL');
   await held.exited;
-  expect(processesOf(own.state)).toEqual([]);
+  expect(await leftBehind(own.state)).toEqual([]);
 });

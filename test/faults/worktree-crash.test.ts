@@ -11,16 +11,21 @@ import {commitAll, makeGround, makeWorktree, put, sh, task, type Ground} from '.
 
 const fixture = join(import.meta.dirname, '..', 'runner', 'worktree', 'fixtures', 'add-worktree.ts');
 
-/** Kills the adding process when it announces `step`, plus a moment that differs from run to run of the table. */
+/**
+ * Kills the adding process when it announces `step`, plus a moment that differs from run to run. True when it came as far
+ * as that: where the machine is slow to hear of it, it may have come further, or to its end.
+ */
 async function addAndKill(args: readonly string[], step: string): Promise<boolean> {
   const child = spawn(process.execPath, [fixture, ...args], {stdio: ['ignore', 'pipe', 'inherit']});
   const ended = new Promise<void>(resolve => child.once('exit', () => resolve()));
-  let wasKilled = false;
+  let hasBegun = false;
   for await (const line of createInterface(child.stdout)) {
-    if (line.startsWith(step)) wasKilled = child.kill('SIGKILL');
+    if (!line.startsWith(step)) continue;
+    hasBegun = true;
+    child.kill('SIGKILL');
   }
   await ended;
-  return wasKilled;
+  return hasBegun;
 }
 
 describe('a runner that is killed', () => {
