@@ -77,7 +77,7 @@ test('[EE10] an agent that ended while its runner was dead is reported by the ne
   const {id} = await bed.submit(
     shell(`${startedOnce()}; ${awaitLeave()}; echo finished without a runner; : >${ended}`),
   );
-  await bed.until(id, 'running', inPhase('running'));
+  await until('the agent has begun', () => starts().length > 0, 60_000);
   await runner.kill('SIGKILL');
   giveLeave();
   await until('the agent has ended', () => existsSync(ended), 60_000);
