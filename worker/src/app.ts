@@ -13,7 +13,7 @@ import {
   type KnownRoute,
 } from './http/known-routes.ts';
 import {problemResponse} from './http/problem.ts';
-import {isStorageFull} from './http/storage-full.ts';
+import {isStorageFull} from './storage-full.ts';
 import {mountAgents} from './routes/agents-b.ts';
 import {mountApprovals} from './routes/approvals.ts';
 import {mountBudgets} from './routes/budgets.ts';

@@ -208,8 +208,8 @@ export function spendEpoch(turn: Turn, {task, epoch}: Attempt): void {
 
 /** Refusals after which a record says no more than it must: some three minutes, which whatever passes by itself has passed in; */
 const plainFrom = 10;
-/** and after which its attempt is let go, about an hour later: it would hold its slot and its task for ever. */
-const refusalsMax = 125;
+/** and after which its attempt is let go, some three hours later: it would hold its slot and its task for ever. */
+const refusalsMax = 365;
 
 /** The record of an exit could not be made, or was refused. It is tried again, and again, and in the end let go. */
 export function reportLater(turn: Turn, attempt: Attempt, verb: 'seal' | 'sign', why: string): void {

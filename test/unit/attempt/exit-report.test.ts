@@ -107,7 +107,7 @@ test('[RN35] an exit that is refused again and again says no more than it must, 
   const whole = plain.indexOf(true);
   expect(whole).toBeGreaterThan(8);
   expect(plain.slice(whole)).not.toContain(false);
-  expect(scene.now - begun).toBeGreaterThan(30 * 60_000);
+  expect(scene.now - begun).toBeGreaterThan(2.5 * 60 * 60_000);
   expect(scene.attempt()).toMatchObject({state: 'fenced', goneWhy: expect.stringContaining('invalid')});
   expect(scene.all.filter(({kind}) => kind === 'clean')).toHaveLength(1);
   scene.tick(config.renew_ms);

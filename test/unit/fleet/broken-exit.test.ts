@@ -1,4 +1,5 @@
 import {expect, test} from 'vitest';
+import type {AttemptResult} from '@switchyard/shared/protocol/exit-record.ts';
 import {CoreWorld, failedResult} from '../../fixtures/fleet-core.ts';
 
 test('[LP19] an exit that the Fleet breaks on is refused, changes nothing, and keeps nobody from being heard', () => {
@@ -25,4 +26,24 @@ test('[LP19] an exit that the Fleet breaks on is refused, changes nothing, and k
   const [again] = offers.filter(({task}) => task === broken);
   if (again !== undefined) machine.exit(again, failedResult);
   expect(of.take(machine.id)).toMatchObject([{t: 'exit_ack', task: broken}]);
+});
+
+test('[LP19] a disk that is full is no fault of an exit: it is refused nothing, and taken once there is room', () => {
+  const of = new CoreWorld();
+  const machine = of.machine();
+  machine.hello();
+  of.one({});
+  const attempt = machine.accept();
+  const words = {kind: 'question', tool: 'ask', input: '"?"', reason: 'which one?', rule: null, expires_in_ms: 60_000};
+  machine.say({t: 'ask', ...attempt, id: 'toolu_1', ...words});
+  of.sql.run(
+    "CREATE TRIGGER full BEFORE INSERT ON approval BEGIN SELECT RAISE(ABORT, 'database or disk is full: SQLITE_FULL'); END",
+  );
+  of.take(machine.id);
+  const waiting: AttemptResult = {kind: 'waiting', asks: ['toolu_1']};
+  expect(() => machine.exit(attempt, waiting)).toThrow('SQLITE_FULL');
+  expect(of.take(machine.id)).toEqual([]);
+  of.sql.run('DROP TRIGGER full');
+  machine.exit(attempt, waiting);
+  expect(of.take(machine.id)).toMatchObject([{t: 'exit_ack'}]);
 });

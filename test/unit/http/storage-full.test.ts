@@ -1,5 +1,5 @@
 import {expect, test} from 'vitest';
-import {isStorageFull} from '../../../worker/src/http/storage-full.ts';
+import {isStorageFull} from '../../../worker/src/storage-full.ts';
 
 const full = new Error('database or disk is full: SQLITE_FULL');
 

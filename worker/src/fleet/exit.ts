@@ -2,6 +2,7 @@ import type {ErrorCode} from '@switchyard/shared/domain/error.ts';
 import {failureOf} from '@switchyard/shared/domain/settle.ts';
 import {isFinished} from '@switchyard/shared/machine/task-machine.ts';
 import type {ExitRecord} from '@switchyard/shared/protocol/exit-record.ts';
+import {isStorageFull} from '../storage-full.ts';
 import {answerStale, heldRow} from './attempt-claim.ts';
 import {noteAttempt} from './attempt-end.ts';
 import {carryAsks} from './asks.ts';
@@ -17,13 +18,14 @@ type Reported = {readonly ref: Ref; readonly exit: CheckedExit};
 /**
  * Ends an attempt by the word of its runner. An exit that is in is acknowledged again; one that cannot be taken is told
  * why. So is one that breaks this code: closing the connection for it would bring the same exit again with the next one,
- * for ever, and with it whatever else its runner has to say.
+ * for ever, and with it whatever else its runner has to say. A full disk is no fault of the exit and passes: throws then.
  */
 export function takeExit(batch: Batch, from: From, reported: Reported): void {
   const mark = batch.mark();
   try {
     decideExit(batch, from, reported);
-  } catch {
+  } catch (error) {
+    if (isStorageFull(error)) throw error;
     batch.rollBack(mark);
     batch.context.refuse('exit.failed');
     const {task, epoch} = reported.ref;
