@@ -3,12 +3,12 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, expect, test, vi} from 'vitest';
 import {createTask, createTasks, getTask} from '@switchyard/shared/api/task-contracts.ts';
-import {startControlPlane, type ControlPlane} from '../../../runner/src/services/control-plane.ts';
-import {localPool} from '../../../runner/src/services/local-pool.ts';
-import {stateLayout} from '../../../runner/src/services/state-layout.ts';
-import {smallDisk} from '../../chaos/small-disk.ts';
-import {repository} from '../../fixtures/cli.ts';
-import {keptPort} from '../../fixtures/kept-port.ts';
+import {startControlPlane, type ControlPlane} from '../../runner/src/services/control-plane.ts';
+import {localPool} from '../../runner/src/services/local-pool.ts';
+import {stateLayout} from '../../runner/src/services/state-layout.ts';
+import {smallDisk} from '../chaos/small-disk.ts';
+import {repository} from '../fixtures/cli.ts';
+import {keptPort} from '../fixtures/kept-port.ts';
 
 let home = '';
 beforeEach(() => {
@@ -50,7 +50,7 @@ test('[HT28] a full disk below the control plane has a code and a next step, and
     free();
     // The object that could not write begins anew, maybe a moment later.
     const {ids} = await vi.waitFor(async () => client.call(createTasks, {body: {tasks}}), {
-      timeout: 20_000,
+      timeout: 60_000,
       interval: 50,
     });
     expect(ids).toHaveLength(tasks.length);
