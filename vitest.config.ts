@@ -10,7 +10,6 @@ export default defineConfig({
     // Ends what hangs. A busy machine is no failure: a test of thirty commands takes seconds, or a minute.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    setupFiles: ['./test/property/same-chance.ts'],
     expect: {poll: {timeout: 20_000}},
     projects: [
       {
@@ -19,6 +18,7 @@ export default defineConfig({
           include: ['test/{unit,architecture,contract,simulation,property}/**/*.test.ts'],
           // Pure code keeps nothing between files; loading all of it again for each takes a third of the time.
           isolate: false,
+          setupFiles: ['./test/property/same-chance.ts'],
         },
       },
       {

@@ -63,6 +63,17 @@ test.skipIf(process.env['SWITCHYARD_FUZZ_SECONDS'] !== undefined)(
   },
 );
 
+test('[PB26] a file with a property that is no unit test fixes the values by itself', () => {
+  const elsewhere = sources(['test/{runner,worker,e2e,faults,real}/**/*.test.ts']).filter(({text}) =>
+    importsOf(text).includes('fast-check'),
+  );
+  expect(elsewhere.length).toBeGreaterThan(0);
+  const byChance = elsewhere.filter(
+    ({path, text}) => !importsOf(text).some(from => targetOf(path, from) === 'test/property/same-chance.ts'),
+  );
+  expect(byChance.map(({path}) => path)).toEqual([]);
+});
+
 test('[PB24] the command gives every property its seconds, and refuses what is no time', () => {
   expect(fuzzCommand(['--seconds', '5']).environment).toEqual({SWITCHYARD_FUZZ_SECONDS: '5'});
   expect(fuzzCommand(['--seconds', '5']).argv.join(' ')).toContain('--testTimeout 35000');

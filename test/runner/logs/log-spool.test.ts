@@ -10,6 +10,7 @@ import type {AgentStream} from '../../../runner/src/logs/log-merge.ts';
 import {pumpStream} from '../../../runner/src/logs/log-pump.ts';
 import {LogSpool, pendingBytesMax} from '../../../runner/src/logs/log-spool.ts';
 import {Secrets} from '../../../runner/src/logs/secrets.ts';
+import '../../property/same-chance.ts';
 
 const secret = 'a secret\nof two lines';
 let directory: string;
