@@ -20,7 +20,14 @@ test('[UP6] up -d answers when everything is ready, and down ends it all; both c
   const [, , group, session] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
   expect([group, session]).toEqual([String(pid), String(pid)]);
   expect((await own.here('runner', 'status', '--json')).stdout).toContain('"connected"');
-  expect((await own.here('up', '-d', '--json')).stdout).toContain('already_running');
+  const again = await own.here('up', '-d', '--json');
+  expect([again.code, lastJson(again)]).toMatchObject([0, {ready: true, was_running: true, pid}]);
+  expect((await own.here('up', '-d')).stdout).toContain(`http://127.0.0.1:${own.port}`);
+  const other = await own.here('up', '-d', '--json', '--slots', '63');
+  expect([other.code, lastJson(other)]).toMatchObject([
+    1,
+    {error: {code: 'already_running', detail: expect.stringContaining('slots 63 (--slots)')}},
+  ]);
   const down = await own.here('down', '--json');
   expect([down.code, lastJson(down)]).toEqual([0, {was_running: true, reaped: []}]);
   expect(await leftBehind(own.state)).toEqual([]);

@@ -19,7 +19,10 @@ const readyMsMax = 120_000;
 const pollMs = 100;
 const tailLines = 5;
 
-/** Starts `up` in a session of its own and waits until it is ready; the first task is shown here. */
+/**
+ * Starts `up` in a session of its own and waits until it is ready; the first task is shown here. What runs already as it
+ * is asked for is shown and stays. Throws `already_running` where something else was asked for.
+ */
 export async function runInBackground(
   world: Surroundings,
   settings: Settings,
@@ -28,8 +31,7 @@ export async function runInBackground(
   const {terminal} = world;
   const {layout} = settings;
   const running = await runningUp(layout.upFile, world.machine());
-  if (running !== undefined)
-    throw new SwitchyardError('already_running', `process ${running.pid} serves ${running.url} from ${layout.root}`);
+  if (running !== undefined) return showRunning(world, settings, {running, isJson: options.json === true});
   const progress = terminal.progress('Starting in the background');
   let started: Started;
   try {
@@ -46,6 +48,33 @@ export async function runInBackground(
   return untilInterrupted(async signal => {
     await runFirstTask({world, layout, client, signal, isQuiet: options.json === true});
   });
+}
+
+type Shown = {readonly running: UpFile; readonly isJson: boolean};
+
+function showRunning(world: Surroundings, settings: Settings, {running, isJson}: Shown): void {
+  const others = unlike(settings, running);
+  const {pid, url} = running;
+  if (others.length > 0)
+    throw new SwitchyardError(
+      'already_running',
+      `process ${pid} serves ${url} with ${running.slots} slots from ${settings.layout.root}, asked for ${others.join(', ')}`,
+    );
+  if (isJson) return world.terminal.out(JSON.stringify({ready: true, was_running: true, ...running}));
+  for (const line of summary(world, settings, running)) world.terminal.out(line);
+  world.terminal.err('It ran already and goes on as it is');
+}
+
+/** What was asked for in so many words and is not what runs. */
+function unlike({port, host, slots}: Settings, running: UpFile): readonly string[] {
+  const {port: itsPort, hostname} = new URL(running.url);
+  return [
+    {name: 'port', setting: port, is: itsPort},
+    {name: 'host', setting: host, is: hostname},
+    {name: 'slots', setting: slots, is: String(running.slots)},
+  ].flatMap(({name, setting: {value, from}, is}) =>
+    from === 'default' || String(value) === is ? [] : [`${name} ${value} (${from})`],
+  );
 }
 
 type Started = {readonly file: UpFile; readonly logFile: string};
