@@ -52,11 +52,14 @@ export const allEnds: Invariant = {
   },
 };
 
-/** An exit that was sent over a link which has stood since, and got no answer. */
+/**
+ * An exit that was sent over a link which has stood since, and got no answer. What TCP held back while nothing passed comes
+ * late although the fault is over, and all that follows comes behind it: no answer can be expected until then.
+ */
 function unanswered({hosts, timeline: {nowMs}}: World, sinceMs: Map<string, number>): Finding {
   const open = new Set<string>();
   for (const {machine, process} of hosts) {
-    if (process?.session.isWhole !== true || machine.isSuspended) continue;
+    if (process?.session.isWhole !== true || !process.session.isStill || machine.isSuspended) continue;
     for (const attempt of process.state.attempts.values()) {
       if (attempt.state !== 'reported') continue;
       const key = `${keyOf(attempt)} on machine ${machine.parts.index}`;

@@ -54,6 +54,11 @@ export class Session {
     return this.#isWelcome && this.#connection?.isOpenAtServer === true;
   }
 
+  /** Nothing is on its way, nor held up by a fault that is over: what was sent has been heard. */
+  get isStill(): boolean {
+    return this.#connection?.inFlight === 0;
+  }
+
   start(): void {
     this.#connect();
   }
