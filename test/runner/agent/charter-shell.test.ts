@@ -7,7 +7,9 @@ import {afterAll, expect, test} from 'vitest';
 import {parseShell} from '@switchyard/shared/policy/charter/shell-parser.ts';
 import {textOf} from '@switchyard/shared/policy/charter/shell-tree.ts';
 import {runCli} from '../../fixtures/cli.ts';
-import '../../property/same-chance.ts';
+import {everyProperty} from '../../property/fuzz-settings.ts';
+
+fc.configureGlobal(everyProperty);
 
 const home = mkdtempSync(join(tmpdir(), 'charter-'));
 afterAll(() => rmSync(home, {recursive: true, force: true}));

@@ -10,7 +10,9 @@ import type {AgentStream} from '../../../runner/src/logs/log-merge.ts';
 import {pumpStream} from '../../../runner/src/logs/log-pump.ts';
 import {LogSpool, pendingBytesMax} from '../../../runner/src/logs/log-spool.ts';
 import {Secrets} from '../../../runner/src/logs/secrets.ts';
-import '../../property/same-chance.ts';
+import {everyProperty} from '../../property/fuzz-settings.ts';
+
+fc.configureGlobal(everyProperty);
 
 const secret = 'a secret\nof two lines';
 let directory: string;

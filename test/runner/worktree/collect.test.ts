@@ -4,7 +4,9 @@ import * as fc from 'fast-check';
 import {describe, expect, onTestFinished, test} from 'vitest';
 import {collect, decideCollect, defaultCollectLimits, readFullness} from '../../../runner/src/worktree/collect.ts';
 import {makeGround, makeWorktree, put, sh} from './ground.ts';
-import '../../property/same-chance.ts';
+import {everyProperty} from '../../property/fuzz-settings.ts';
+
+fc.configureGlobal(everyProperty);
 
 const limits = {ageMsMax: 100, countMax: 3, diskPercentMax: 90, inodePercentMax: 80, pressureBatch: 2};
 const tree = (name: string, lastUsedAtMs: number, isActive = false) => ({tree: name, lastUsedAtMs, isActive});

@@ -12,7 +12,9 @@ import {parseRepository} from '../../../runner/src/worktree/repository-url.ts';
 import {isSensitiveFile} from '../../../runner/src/worktree/sensitive-file.ts';
 import {worktreeName} from '../../../runner/src/worktree/places.ts';
 import {codeOf} from './ground.ts';
-import '../../property/same-chance.ts';
+import {everyProperty} from '../../property/fuzz-settings.ts';
+
+fc.configureGlobal(everyProperty);
 
 describe('a repository reference', () => {
   test.for([

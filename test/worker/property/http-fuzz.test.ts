@@ -6,7 +6,6 @@ import {problemSchema} from '@switchyard/shared/api/problem.ts';
 import {errorCodes} from '@switchyard/shared/domain/error.ts';
 import {call, migrated, newPool, newTask} from '../http/api-world.ts';
 import {connectToken, enrolled, type EnrolledRunner} from '../http/runner-world.ts';
-import '../../property/same-chance.ts';
 
 /** What the whole HTTP surface answers to whatever is sent to it, in the real runtime. */
 let token = '';
