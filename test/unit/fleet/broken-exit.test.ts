@@ -47,3 +47,29 @@ test('[LP19] a disk that is full is no fault of an exit: it is refused nothing, 
   machine.exit(attempt, waiting);
   expect(of.take(machine.id)).toMatchObject([{t: 'exit_ack'}]);
 });
+
+test('[LP19] of an exit that breaks in the middle nothing that its agent asked is settled', () => {
+  const of = new CoreWorld();
+  const machine = of.machine();
+  machine.hello();
+  const task = of.one({});
+  const attempt = machine.accept();
+  const words = {kind: 'question', tool: 'ask', input: '"?"', reason: 'which one?', rule: null, expires_in_ms: 60_000};
+  for (const id of ['toolu_1', 'toolu_2']) machine.say({t: 'ask', ...attempt, id, ...words});
+  const asks = () => of.sql.all<{ask: string; state: string}>('SELECT ask, state FROM approval WHERE task = ?', task);
+  const before = asks();
+  of.sql.run("CREATE TRIGGER odd BEFORE INSERT ON approval WHEN NEW.carried = 1 BEGIN SELECT RAISE(ABORT, 'odd'); END");
+  of.take(machine.id);
+  machine.exit(attempt, {kind: 'waiting', asks: ['toolu_2']});
+  expect(of.take(machine.id)).toMatchObject([{t: 'exit_nack', why: 'invalid'}]);
+  expect(asks()).toEqual(before);
+  of.sql.run('DROP TRIGGER odd');
+  of.sql.run(
+    "CREATE TRIGGER odd BEFORE INSERT ON approval WHEN NEW.ask = 'toolu_1' BEGIN SELECT RAISE(ABORT, 'odd'); END",
+  );
+  machine.exit(attempt, {kind: 'waiting', asks: []});
+  expect(asks()).toEqual(before);
+  of.sql.run('DROP TRIGGER odd');
+  machine.exit(attempt);
+  expect(asks()).toMatchObject([{state: 'withdrawn'}, {state: 'withdrawn'}]);
+});

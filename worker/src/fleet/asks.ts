@@ -196,7 +196,9 @@ function settle(batch: Batch, row: ApprovalRow, settlement: Settlement): Approva
   if (next === undefined || next.task === null) return next;
   const asked = {...next, task: next.task};
   note(batch, asked);
-  if (openApprovalsOf(batch.context.sql, asked.task).length === 0) batch.memory.askingTasks.delete(asked.task);
+  const {askingTasks} = batch.memory;
+  if (openApprovalsOf(batch.context.sql, asked.task).length === 0 && askingTasks.delete(asked.task))
+    batch.undoable(() => askingTasks.add(asked.task));
   sendAnswer(batch, asked);
   goOn(batch, asked);
   return next;

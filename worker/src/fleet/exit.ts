@@ -23,7 +23,8 @@ type Reported = {readonly ref: Ref; readonly exit: CheckedExit};
 export function takeExit(batch: Batch, from: From, reported: Reported): void {
   const mark = batch.mark();
   try {
-    decideExit(batch, from, reported);
+    if (writesAtOnce(batch, reported)) batch.context.sql.transaction(() => decideExit(batch, from, reported));
+    else decideExit(batch, from, reported);
   } catch (error) {
     if (isStorageFull(error)) throw error;
     batch.rollBack(mark);
@@ -31,6 +32,11 @@ export function takeExit(batch: Batch, from: From, reported: Reported): void {
     const {task, epoch} = reported.ref;
     batch.send(from.runner, {t: 'exit_nack', task, epoch, why: 'invalid'});
   }
+}
+
+/** What its agent asked is settled in the rows themselves; all else is only written with the batch, and needs no savepoint. */
+function writesAtOnce({memory}: Batch, {ref, exit}: Reported): boolean {
+  return memory.askingTasks.has(ref.task) || (exit.ok && exit.record.result.kind === 'waiting');
 }
 
 /** The fence comes first: what is not this runner's current attempt is `gone` whatever its record says. */

@@ -75,7 +75,9 @@ const askingStates: ReadonlySet<TaskState> = new Set(['leased', 'paused']);
 function withdrawAsks(batch: Batch, task: TaskId): void {
   for (const row of openApprovalsOf(batch.context.sql, task))
     settleApproval(batch, row, {event: 'withdraw', by: null, text: null});
-  batch.memory.askingTasks.delete(task);
+  const {askingTasks} = batch.memory;
+  askingTasks.delete(task);
+  batch.undoable(() => askingTasks.add(task));
 }
 
 const noteData = ({note}: Advance): {readonly [key: string]: Json} =>
